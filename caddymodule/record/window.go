@@ -1,0 +1,139 @@
+package record
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Bounds of a Window.
+const (
+	MinWindow  = time.Second
+	MaxWindow  = 366 * Day
+	Day        = 24 * time.Hour
+	MaxWindows = 8       // per plan or workspace
+	MaxLimit   = 1 << 40 // requests per window
+)
+
+// Window allows Limit requests (weighted by route cost) per Duration. It is fixed: it begins with the first granted
+// request, floored to the second, and ends Duration later (design, section 1).
+type Window struct {
+	// Limit is how much cost the window admits, at least 1.
+	Limit int64
+	// Duration is the window's length, whole seconds from MinWindow to MaxWindow.
+	Duration time.Duration
+}
+
+// Name is the window's name in the RateLimit-Policy header: its duration in the shortest form, such as "1m".
+func (w Window) Name() string { return FormatDuration(w.Duration) }
+
+// String is the configuration's form, such as "60/1m".
+func (w Window) String() string { return strconv.FormatInt(w.Limit, 10) + "/" + w.Name() }
+
+// ParseWindow reads the form "60/1m": a limit of at least 1 and a duration from 1s to 366d.
+func ParseWindow(s string) (Window, error) {
+	limit, duration, found := strings.Cut(s, "/")
+	if !found {
+		return Window{}, fmt.Errorf("window %q has no '/': write a limit per duration, such as 60/1m", s)
+	}
+	n, err := strconv.ParseInt(limit, 10, 64)
+	if err != nil || limit[0] == '+' {
+		return Window{}, fmt.Errorf("window %q: %q is no whole number", s, limit)
+	}
+	if n < 1 || n > MaxLimit {
+		return Window{}, fmt.Errorf("window %q: the limit must be from 1 to %d (to refuse a plan altogether, use denied)", s, int64(MaxLimit))
+	}
+	d, err := ParseDuration(duration)
+	if err != nil {
+		return Window{}, fmt.Errorf("window %q: %w", s, err)
+	}
+	if d < MinWindow || d > MaxWindow || d%time.Second != 0 {
+		return Window{}, fmt.Errorf("window %q: the duration must be whole seconds from 1s to 366d", s)
+	}
+	return Window{Limit: n, Duration: d}, nil
+}
+
+// ParseWindows reads a list of windows, none of which may share a duration with another, at most MaxWindows.
+func ParseWindows(list []string) ([]Window, error) {
+	if len(list) > MaxWindows {
+		return nil, fmt.Errorf("%d windows are too many: at most %d are allowed", len(list), MaxWindows)
+	}
+	windows := make([]Window, 0, len(list))
+	for _, s := range list {
+		w, err := ParseWindow(s)
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range windows {
+			if other.Duration == w.Duration {
+				return nil, fmt.Errorf("windows %s and %s have the same duration: keep one of them", other, w)
+			}
+		}
+		windows = append(windows, w)
+	}
+	return windows, nil
+}
+
+// MarshalText gives the configuration's form.
+func (w Window) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
+// UnmarshalText reads the configuration's form.
+func (w *Window) UnmarshalText(text []byte) (err error) {
+	*w, err = ParseWindow(string(text))
+	return err
+}
+
+// ParseDuration reads Go's duration syntax plus "d" for days of 24 hours: "90s", "1h30m", "1d12h".
+func ParseDuration(s string) (time.Duration, error) {
+	days, rest := time.Duration(0), s
+	if head, tail, found := strings.Cut(s, "d"); found {
+		n, err := strconv.ParseUint(head, 10, 16)
+		if err != nil {
+			return 0, badDuration(s)
+		}
+		days, rest = time.Duration(n)*Day, tail
+		if rest == "" {
+			return days, nil
+		}
+	}
+	if rest == "" || rest[0] == '-' || rest[0] == '+' {
+		return 0, badDuration(s)
+	}
+	d, err := time.ParseDuration(rest)
+	if err != nil {
+		return 0, badDuration(s)
+	}
+	if days > 0 && d > time.Duration(1<<63-1)-days {
+		return 0, badDuration(s)
+	}
+	return days + d, nil
+}
+
+func badDuration(s string) error {
+	return fmt.Errorf("duration %q is not valid: write a number and a unit of ms, s, m, h or d, such as 30s, 1h30m or 7d", s)
+}
+
+// FormatDuration gives the shortest form that ParseDuration reads back: "1m", "1h30m", "7d".
+func FormatDuration(d time.Duration) string {
+	days := d / Day
+	rest := d % Day
+	if days == 0 {
+		return trimZeroUnits(rest.String())
+	}
+	if rest == 0 {
+		return strconv.FormatInt(int64(days), 10) + "d"
+	}
+	return strconv.FormatInt(int64(days), 10) + "d" + trimZeroUnits(rest.String())
+}
+
+// trimZeroUnits drops the zero units that time.Duration.String leaves behind: "1h0m0s" is "1h".
+func trimZeroUnits(s string) string {
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
