@@ -1,0 +1,100 @@
+package limits_test
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+var (
+	minute = record.Window{Limit: record.MaxLimit, Duration: time.Minute}
+	hour   = record.Window{Limit: record.MaxLimit, Duration: time.Hour}
+)
+
+func TestRequestPathAllocations(t *testing.T) {
+	m := limits.NewMemory(limits.MemoryOptions{})
+	one, two := []record.Window{minute}, []record.Window{minute, hour}
+	spent := []record.Window{{Limit: 1, Duration: time.Minute}}
+	addresses := limits.NewThrottle[netip.Addr](limits.AuthPolicy, nil)
+	keys := limits.NewThrottle[string](limits.RefusalPolicy, nil)
+	client, window := netip.MustParseAddr("2001:db8::1"), record.Window{Limit: 30, Duration: time.Minute}
+	walker := client
+	h := http.Header{}
+
+	for _, c := range []struct {
+		name string
+		want float64
+		f    func()
+	}{
+		{"a take of one window", 0, func() { _, _ = m.Take(context.Background(), "one", one, 1) }},
+		{"a take of two windows", 0, func() { _, _ = m.Take(context.Background(), "two", two, 1) }},
+		{"a refusal", 0, func() { _, _ = m.Take(context.Background(), "spent", spent, 1) }},
+		{"the last known counts", 0, func() { m.Last("two", two) }},
+		{"a refusal counted by address", 0, func() { addresses.Count(limits.AddressKey(client), window) }},
+		{"refusals of ever new addresses", 0, func() { walker = walker.Next(); addresses.Count(walker, window) }},
+		{"a refusal counted by key", 0, func() { keys.Count("key_crm", window) }},
+		{"a look-up", 0, func() { addresses.LookUp(client, window) }},
+		{"removing a backend's headers", 0, func() { limits.StripHeaders(h) }},
+		{"the headers of two windows", 2, func() { s := m.Last("two", two); s.SetHeaders(h) }},
+	} {
+		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, testing.AllocsPerRun(200, c.f)) })
+	}
+}
+
+func BenchmarkMemoryTake(b *testing.B) {
+	for _, c := range []struct {
+		name    string
+		windows []record.Window
+	}{{"one window", []record.Window{minute}}, {"two windows", []record.Window{minute, hour}}} {
+		b.Run(c.name, func(b *testing.B) {
+			m := limits.NewMemory(limits.MemoryOptions{})
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = m.Take(context.Background(), "ws_acme", c.windows, 1)
+			}
+		})
+	}
+}
+
+func BenchmarkMemoryTakeParallel(b *testing.B) {
+	m := limits.NewMemory(limits.MemoryOptions{})
+	windows := []record.Window{minute, hour}
+	var names [1000]string
+	for i := range names {
+		names[i] = "ws_" + strconv.Itoa(i)
+	}
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			_, _ = m.Take(context.Background(), names[i%len(names)], windows, 1)
+		}
+	})
+}
+
+func BenchmarkSetHeaders(b *testing.B) {
+	m := limits.NewMemory(limits.MemoryOptions{})
+	state := m.Last("ws_acme", []record.Window{minute, hour})
+	h := http.Header{}
+	b.ReportAllocs()
+	for b.Loop() {
+		limits.StripHeaders(h)
+		state.SetHeaders(h)
+	}
+}
+
+func BenchmarkThrottleCount(b *testing.B) {
+	throttle := limits.NewThrottle[netip.Addr](limits.AuthPolicy, nil)
+	address := netip.MustParseAddr("2001:db8::1")
+	b.ReportAllocs()
+	for b.Loop() {
+		throttle.Count(limits.AddressKey(address), minute)
+	}
+}

@@ -1,0 +1,163 @@
+package limits
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// The limit headers, in the form in which net/http keeps them. On the wire letter case has no meaning.
+const (
+	headerLimit     = "X-Ratelimit-Limit"
+	headerRemaining = "X-Ratelimit-Remaining"
+	headerReset     = "X-Ratelimit-Reset"
+	headerMode      = "X-Ratelimit-Mode"
+	headerPolicy    = "Ratelimit-Policy"
+	headerRateLimit = "Ratelimit"
+)
+
+// SetHeaders sets the limit headers (design, section 4): the X-RateLimit ones of the violated, else the first window,
+// and the RateLimit-Policy and RateLimit fields of the IETF draft (draft-ietf-httpapi-ratelimit-headers), a field line
+// for each window. It replaces what stood under the same names; StripHeaders removes other spellings.
+//
+// All numbers are written into one string and all values share one slice, so that an answer costs two allocations,
+// whatever the number of windows.
+func (s *State) SetHeaders(h http.Header) {
+	shown, found := s.Shown()
+	if !found {
+		return
+	}
+	var (
+		scratch [512]byte
+		ends    [3 + 2*record.MaxWindows]int
+		text    = scratch[:0]
+		n       = 0
+	)
+	end := func() { ends[n] = len(text); n++ }
+	text = strconv.AppendInt(text, shown.Window.Limit, 10)
+	end()
+	text = strconv.AppendInt(text, shown.Remaining, 10)
+	end()
+	text = strconv.AppendInt(text, shown.Reset, 10)
+	end()
+	for i := range s.Statuses() {
+		text = s.appendPolicy(text, &s.statuses[i])
+		end()
+	}
+	for i := range s.Statuses() {
+		text = s.appendRemaining(text, &s.statuses[i])
+		end()
+	}
+
+	all, start := string(text), 0
+	values := make([]string, n)
+	for i := range values {
+		values[i] = all[start:ends[i]]
+		start = ends[i]
+	}
+	// Capped, so that an Add by somebody else copies instead of writing over the next header's value.
+	h[headerLimit] = values[0:1:1]
+	h[headerRemaining] = values[1:2:2]
+	h[headerReset] = values[2:3:3]
+	policies := 3 + s.count
+	h[headerPolicy] = values[3:policies:policies]
+	h[headerRateLimit] = values[policies:n:n]
+	if s.Local {
+		h[headerMode] = []string{"local"}
+	}
+}
+
+// appendPolicy writes `"1m";q=60;w=60`.
+func (s *State) appendPolicy(b []byte, status *Status) []byte {
+	b = s.appendName(b, status)
+	b = append(b, ";q="...)
+	b = strconv.AppendInt(b, status.Window.Limit, 10)
+	b = append(b, ";w="...)
+	return strconv.AppendInt(b, seconds(status.Window), 10)
+}
+
+// appendRemaining writes `"1m";r=12;t=31`.
+func (s *State) appendRemaining(b []byte, status *Status) []byte {
+	b = s.appendName(b, status)
+	b = append(b, ";r="...)
+	b = strconv.AppendInt(b, status.Remaining, 10)
+	b = append(b, ";t="...)
+	return strconv.AppendInt(b, max(0, status.Reset-s.Now), 10)
+}
+
+func (s *State) appendName(b []byte, status *Status) []byte {
+	b = append(b, '"')
+	if s.Policy != "" {
+		b = append(b, s.Policy...)
+	} else {
+		b = appendDuration(b, seconds(status.Window))
+	}
+	return append(b, '"')
+}
+
+// appendDuration writes whole seconds as record.FormatDuration does, without allocating.
+func appendDuration(b []byte, s int64) []byte {
+	const minute, hour, day = 60, 60 * 60, 24 * 60 * 60
+	if s >= day {
+		b = append(strconv.AppendInt(b, s/day, 10), 'd')
+		if s %= day; s == 0 {
+			return b
+		}
+	}
+	if s >= hour {
+		b = append(strconv.AppendInt(b, s/hour, 10), 'h')
+		if s %= hour; s == 0 {
+			return b
+		}
+		// Go writes a zero between two units: 1h0m30s.
+		b = append(strconv.AppendInt(b, s/minute, 10), 'm')
+		if s %= minute; s == 0 {
+			return b
+		}
+	} else if s >= minute {
+		b = append(strconv.AppendInt(b, s/minute, 10), 'm')
+		if s %= minute; s == 0 {
+			return b
+		}
+	}
+	return append(strconv.AppendInt(b, s, 10), 's')
+}
+
+// StripHeaders removes the limit headers, whatever their spelling, so that an answer carries nobody's but ours.
+func StripHeaders(h http.Header) {
+	for name := range h {
+		if IsLimitHeader(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// IsLimitHeader reports whether name is a limit header in any spelling: letter case, hyphens, underscores and dots do
+// not count, nor does net/http's prefix for trailers. The fields of the IETF draft's early versions (RateLimit-Limit,
+// -Remaining, -Reset) are included: a client would take a backend's for ours.
+func IsLimitHeader(name string) bool {
+	name = strings.TrimPrefix(name, http.TrailerPrefix)
+	var plain [len("xratelimitremaining")]byte
+	n := 0
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c == '-' || c == '_' || c == '.':
+			continue
+		case n == len(plain):
+			return false
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		plain[n] = c
+		n++
+	}
+	switch string(plain[:n]) {
+	case "xratelimitlimit", "xratelimitremaining", "xratelimitreset", "xratelimitmode", "xratelimitpolicy", "xratelimit",
+		"ratelimit", "ratelimitpolicy", "ratelimitlimit", "ratelimitremaining", "ratelimitreset", "ratelimitmode":
+		return true
+	}
+	return false
+}

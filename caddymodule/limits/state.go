@@ -1,0 +1,139 @@
+package limits
+
+import (
+	"errors"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// Status is one window of a workspace as an engine last saw it.
+type Status struct {
+	// Window is the limit and duration that the remaining count was measured against.
+	Window record.Window
+	// Remaining is how much cost the window still admits: max(0, limit − used).
+	Remaining int64
+	// Reset is when the window ends, in Unix seconds on the engine's clock. For a window that has not begun, it is when
+	// it would end if it began now.
+	Reset int64
+}
+
+// State is what the limit headers say: up to record.MaxWindows statuses by value, in the order of the plan. The zero
+// State has no window and sets no header.
+type State struct {
+	// Policy, if any, is the one policy name in the RateLimit headers, as the throttles have it; otherwise each window is
+	// named by its duration.
+	Policy string
+	// Now is the instant of the state in Unix seconds on the engine's clock, which may be Redis'.
+	Now int64
+	// Violated is the index of the window that refused the request; -1 where none did.
+	Violated int
+	// Local says that the gateway counts on its own because the shared store is away.
+	Local bool
+
+	statuses [record.MaxWindows]Status
+	count    int
+}
+
+// NewState gives a state without windows at the given Unix second.
+func NewState(now int64) State { return State{Now: now, Violated: -1} }
+
+// Add appends a window of which used is spent. A reset of 0 means that the window has not begun.
+func (s *State) Add(window record.Window, used, reset int64) {
+	if reset == 0 {
+		reset = s.Now + seconds(window)
+	}
+	s.statuses[s.count] = Status{Window: window, Remaining: max(0, window.Limit-used), Reset: reset}
+	s.count++
+}
+
+// Statuses are the windows in the order of the plan. The slice shares the state's memory.
+func (s *State) Statuses() []Status { return s.statuses[:s.count] }
+
+// Shown is the window of the X-RateLimit headers: the violated one, else the first. False: the state has no window.
+func (s *State) Shown() (Status, bool) {
+	return s.statuses[max(0, s.Violated)], s.count > 0
+}
+
+// Spend lowers every window by a cost that the state admits.
+func (s *State) Spend(cost int64) {
+	for i := range s.statuses[:s.count] {
+		s.statuses[i].Remaining = max(0, s.statuses[i].Remaining-cost)
+	}
+}
+
+// Refuse marks the window that has no room for the cost, and gives the whole seconds, at least 1, after which every
+// such window is over. Of several it marks the one that ends last. It is 0 where the cost fits all windows.
+//
+// A cost above a window's limit never fits: it is refused like any other, although no wait will help.
+func (s *State) Refuse(cost int64) (retryAfter int64) {
+	s.Violated = -1
+	for i, status := range s.statuses[:s.count] {
+		if status.Remaining >= cost {
+			continue
+		}
+		if s.Violated < 0 || status.Reset > s.statuses[s.Violated].Reset {
+			s.Violated = i
+		}
+	}
+	if s.Violated < 0 {
+		return 0
+	}
+	return max(1, s.statuses[s.Violated].Reset-s.Now)
+}
+
+// Denied is the state of a workspace whose plan is denied: nothing of nothing, for a minute from now.
+func Denied(now time.Time) State {
+	s := NewState(now.Unix())
+	s.Policy = "denied"
+	s.Add(record.Window{Limit: 0, Duration: time.Minute}, 0, 0)
+	return s
+}
+
+// Source tells where a verdict came from; its String is the metrics' label.
+type Source uint8
+
+// The sources of a verdict.
+const (
+	// FromMemory: this gateway's own counters, as configured.
+	FromMemory Source = iota
+	// FromRedis: a round trip to Redis, own or shared with concurrent requests.
+	FromRedis
+	// FromRemembered: known to be over its limit until the window ends, without asking Redis.
+	FromRemembered
+	// FromLocal: decided by on_outage, because Redis is away.
+	FromLocal
+)
+
+// Sources are all of them, so that metrics can be made beforehand.
+var Sources = [...]Source{FromMemory, FromRedis, FromRemembered, FromLocal}
+
+func (s Source) String() string {
+	return [...]string{"memory", "redis", "remembered", "local"}[s]
+}
+
+// Result is an engine's verdict about one request.
+type Result struct {
+	// Granted says that the cost was taken from every window. Otherwise nothing was taken from any.
+	Granted bool
+	// RetryAfter is after how many seconds a retry is granted if nobody else spends meanwhile: at least 1 when refused,
+	// 0 when granted.
+	RetryAfter int64
+	// State is how the windows stand after the verdict.
+	State State
+	// Source is where the verdict came from.
+	Source Source
+}
+
+// errCall is a call that no configuration can lead to. An engine refuses it instead of counting something else.
+var errCall = errors.New("counting needs a workspace, 1 to 8 windows and a cost of at least 1")
+
+// Check says why an engine must not count: no workspace, no or too many windows, a cost below 1.
+func Check(workspace string, windows []record.Window, cost int64) error {
+	if workspace == "" || len(windows) == 0 || len(windows) > record.MaxWindows || cost < 1 {
+		return errCall
+	}
+	return nil
+}
+
+func seconds(w record.Window) int64 { return int64(w.Duration / time.Second) }
