@@ -1,0 +1,186 @@
+package policy
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// The codes that a refusal by policy may have (design, section 5).
+const (
+	Forbidden       = "FORBIDDEN"
+	NotFound        = "NOT_FOUND"
+	ValidationError = "VALIDATION_ERROR"
+)
+
+// Errors of a decision. None of them is an answer: the gateway says 500 INTERNAL_ERROR and lets nobody through.
+var (
+	// ErrUndefined means that data.tollgate.decision has no value for the input.
+	ErrUndefined = errors.New("the policy decision is undefined")
+	// ErrMalformed means that the decision, or a refusal it is made of, has a form that section 5 does not know.
+	ErrMalformed = errors.New("the policy decision is malformed")
+	// ErrLate means that the decision took longer than Options.Timeout.
+	ErrLate = errors.New("the policy decision took longer than policy_timeout")
+)
+
+// Decision is what the policies say about one request. It may be shared with other requests: nobody changes Details
+// or MissingScopes.
+type Decision struct {
+	// Allow lets the request pass; Code, Message, Details and MissingScopes are then empty.
+	Allow bool
+	// Code is Forbidden, NotFound or ValidationError.
+	Code string
+	// Message is the policy's text for the caller. It may hold any characters, invalid UTF-8 too.
+	Message string
+	// Details explain the refusal as JSON values (numbers are json.Number); nil where there are none.
+	Details map[string]any
+	// MissingScopes are details.missing_scopes of a FORBIDDEN, if all of them may stand in the scope attribute of a
+	// WWW-Authenticate challenge (RFC 6750, section 3); else nil.
+	MissingScopes []string
+	// Remembered tells that an earlier request with an equal input got this decision.
+	Remembered bool
+	// Generation is the number of the policies that decided, counted from 1 for each Engine.
+	Generation uint64
+}
+
+// decode reads the value of data.tollgate.decision. Anything but exactly {"allow": true} or {"allow": false, "code",
+// "message", "details"} is ErrMalformed.
+func decode(value ast.Value) (Decision, error) {
+	object, ok := value.(ast.Object)
+	if !ok {
+		return Decision{}, fmt.Errorf("%w: it is %s, not an object", ErrMalformed, ast.ValueName(value))
+	}
+	if malformed := object.Get(ast.InternedTerm("malformed")); malformed != nil {
+		return Decision{}, fmt.Errorf("%w: no refusal of the form {code, message, details}: %s", ErrMalformed, clip(malformed.String()))
+	}
+	allow, ok := get[ast.Boolean](object, "allow")
+	switch {
+	case !ok:
+		return Decision{}, fmt.Errorf("%w: allow is missing or no boolean", ErrMalformed)
+	case bool(allow) && object.Len() != 1:
+		return Decision{}, fmt.Errorf("%w: allow is true, yet there is more than that", ErrMalformed)
+	case bool(allow):
+		return Decision{Allow: true}, nil
+	case object.Len() != 4:
+		return Decision{}, fmt.Errorf("%w: a refusal has allow, code, message and details, nothing else", ErrMalformed)
+	}
+	return decodeRefusal(object)
+}
+
+func decodeRefusal(object ast.Object) (d Decision, err error) {
+	code, hasCode := get[ast.String](object, "code")
+	message, hasMessage := get[ast.String](object, "message")
+	if !hasCode || !hasMessage {
+		return d, fmt.Errorf("%w: code or message is missing or no string", ErrMalformed)
+	}
+	d.Code, d.Message = string(code), string(message)
+	if d.Code != Forbidden && d.Code != NotFound && d.Code != ValidationError {
+		return d, fmt.Errorf("%w: code %q is none of FORBIDDEN, NOT_FOUND and VALIDATION_ERROR", ErrMalformed, clip(d.Code))
+	}
+	details := object.Get(ast.InternedTerm("details"))
+	if details == nil {
+		return d, fmt.Errorf("%w: details are missing", ErrMalformed)
+	}
+	plain, err := plainJSON(details.Value)
+	if err != nil {
+		return d, fmt.Errorf("%w: details: %w", ErrMalformed, err)
+	}
+	if plain != nil {
+		if d.Details, hasCode = plain.(map[string]any); !hasCode {
+			return d, fmt.Errorf("%w: details are %s, not an object or null", ErrMalformed, ast.ValueName(details.Value))
+		}
+	}
+	if d.Code == Forbidden {
+		d.MissingScopes = challengeScopes(d.Details["missing_scopes"])
+	}
+	return d, nil
+}
+
+// get is the field of that name, if it is there and of that type.
+func get[T ast.Value](object ast.Object, name string) (value T, ok bool) {
+	if term := object.Get(ast.StringTerm(name)); term != nil {
+		value, ok = term.Value.(T)
+	}
+	return value, ok
+}
+
+// plainJSON turns a value into JSON's Go types; sets become sorted arrays. A key that is no string is an error.
+func plainJSON(value ast.Value) (any, error) {
+	switch value := value.(type) {
+	case ast.Null:
+		return nil, nil
+	case ast.Boolean:
+		return bool(value), nil
+	case ast.String:
+		return string(value), nil
+	case ast.Number:
+		return json.Number(value), nil
+	case *ast.Array:
+		return plainList(value.Len(), value.Foreach)
+	case ast.Set:
+		return plainList(value.Len(), value.Foreach)
+	case ast.Object:
+		fields := make(map[string]any, value.Len())
+		return fields, value.Iter(func(name, field *ast.Term) error {
+			key, ok := name.Value.(ast.String)
+			if !ok {
+				return fmt.Errorf("key %s is no string", clip(name.String()))
+			}
+			plain, err := plainJSON(field.Value)
+			fields[string(key)] = plain
+			return err
+		})
+	}
+	return nil, fmt.Errorf("%s has no form in JSON", ast.ValueName(value))
+}
+
+func plainList(length int, foreach func(func(*ast.Term))) (list []any, err error) {
+	list = make([]any, 0, length)
+	foreach(func(term *ast.Term) {
+		plain, bad := plainJSON(term.Value)
+		if bad != nil {
+			err = bad
+		}
+		list = append(list, plain)
+	})
+	return list, err
+}
+
+// challengeScopes gives the scopes of a list, or nil if one of them may not stand in a header: policies may put the
+// caller's text into details.
+func challengeScopes(list any) []string {
+	items, _ := list.([]any)
+	if len(items) == 0 {
+		return nil
+	}
+	scopes := make([]string, len(items))
+	for i, item := range items {
+		scope, ok := item.(string)
+		if !ok || !isScopeToken(scope) {
+			return nil
+		}
+		scopes[i] = scope
+	}
+	return scopes
+}
+
+// isScopeToken follows RFC 6749, section 3.3: printable ASCII without the space, the quote and the backslash.
+func isScopeToken(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// clip bounds text that comes from policies before it goes into a log.
+func clip(s string) string {
+	const longest = 200
+	if len(s) > longest {
+		return s[:longest] + "…"
+	}
+	return s
+}

@@ -1,0 +1,10 @@
+// Package policy decides whether a request may pass: it asks data.tollgate.decision of the embedded policies and the
+// team's own, through OPA (design, section 5).
+//
+// An Engine holds one generation of policies at a time. A generation is immutable: sources are read, checked, compiled,
+// tested and prepared before it takes its predecessor's place, and if anything of that fails the predecessor stays.
+//
+// Decisions are remembered. The compiled policies tell which input paths they can read; two inputs that agree on those,
+// in value and in presence, get the same decision, because no built-in function that knows more than its arguments is
+// available. Package policies holds the embedded Rego and the schema of the input.
+package policy

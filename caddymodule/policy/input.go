@@ -1,0 +1,192 @@
+package policy
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/textproto"
+	"net/url"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
+)
+
+// Input is what policies are asked about: the request, its route and whose key it carries (design, section 5). What it
+// points to is only read.
+type Input struct {
+	// Method is the request's; an extended CONNECT is given as GET.
+	Method string
+	// Host is the request's, with its port if it has one.
+	Host string
+	// Path is the raw canonical path; empty for an empty target and "*".
+	Path string
+	// RawQuery is the query as sent. A name or value that is badly percent-encoded fails the decision.
+	RawQuery string
+	// Header holds the request headers under canonical names; others are not shown, nor are Authorization,
+	// Proxy-Authorization and Cookie.
+	Header http.Header
+	// ClientIP is the caller's address. An invalid one is absent from the input.
+	ClientIP netip.Addr
+	// Body is the JSON body as Go values with json.Number for numbers; see HasBody.
+	Body any
+	// HasBody tells that the route reads its body and that there was one; else the input has none, whatever Body is.
+	HasBody bool
+	// Route is the route found. Nil, or one without a pattern, is the unknown route.
+	Route *route.Match
+	// Identity is whose key it is. Nil leaves key and workspace absent, which the embedded policies refuse.
+	Identity *record.Identity
+	// Plan is the workspace's. Nil leaves it absent, which the embedded policies refuse.
+	Plan *record.Plan
+}
+
+// hidden tells the headers that policies never see, by canonical name: they carry secrets.
+func hidden(name string) bool {
+	return name == "Authorization" || name == "Proxy-Authorization" || name == "Cookie"
+}
+
+// value builds the input as a term. Query and headers are left out where no policy can read them.
+func (in *Input) value(reads parts) (ast.Value, error) {
+	request, err := in.request(reads)
+	if err != nil {
+		return nil, err
+	}
+	fields := make([][2]*ast.Term, 0, 5)
+	fields = append(fields, ast.Item(ast.InternedTerm("request"), request), ast.Item(ast.InternedTerm("route"), in.route()))
+	if in.Identity != nil {
+		key, err := keyTerms.of(in.Identity.Key)
+		if err != nil {
+			return nil, err
+		}
+		workspace, err := workspaceTerms.of(in.Identity.Workspace)
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, ast.Item(ast.InternedTerm("key"), key), ast.Item(ast.InternedTerm("workspace"), workspace))
+	}
+	if in.Plan != nil {
+		fields = append(fields, ast.Item(ast.InternedTerm("plan"), ast.ObjectTerm(
+			ast.Item(ast.InternedTerm("name"), ast.StringTerm(in.Plan.Name)),
+			ast.Item(ast.InternedTerm("denied"), ast.InternedTerm(in.Plan.Denied)),
+		)))
+	}
+	return ast.NewObject(fields...), nil
+}
+
+func (in *Input) request(reads parts) (*ast.Term, error) {
+	fields := make([][2]*ast.Term, 0, 7)
+	fields = append(fields,
+		ast.Item(ast.InternedTerm("method"), ast.StringTerm(in.Method)),
+		ast.Item(ast.InternedTerm("host"), ast.StringTerm(in.Host)),
+		ast.Item(ast.InternedTerm("path"), ast.StringTerm(in.Path)),
+	)
+	if address := in.address(); address.IsValid() {
+		fields = append(fields, ast.Item(ast.InternedTerm("client_ip"), ast.StringTerm(address.String())))
+	}
+	if reads.query {
+		query, err := in.query()
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, ast.Item(ast.InternedTerm("query"), query))
+	}
+	if reads.headers {
+		fields = append(fields, ast.Item(ast.InternedTerm("headers"), in.headers()))
+	}
+	if reads.body && in.HasBody {
+		body, err := ast.InterfaceToValue(in.Body)
+		if err != nil {
+			return nil, fmt.Errorf("reading the body for policy: %w", err)
+		}
+		fields = append(fields, ast.Item(ast.InternedTerm("body"), ast.NewTerm(body)))
+	}
+	return ast.ObjectTerm(fields...), nil
+}
+
+// address is the caller's in its one form: IPv4 in its own, without a zone.
+func (in *Input) address() netip.Addr { return in.ClientIP.Unmap().WithZone("") }
+
+func (in *Input) query() (*ast.Term, error) {
+	values := map[string][]*ast.Term{}
+	for name, value := range parameters(in.RawQuery) {
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return nil, fmt.Errorf("reading the query for policy: %w", err)
+		}
+		if value, err = url.QueryUnescape(value); err != nil {
+			return nil, fmt.Errorf("reading the query for policy: %w", err)
+		}
+		values[name] = append(values[name], ast.StringTerm(value))
+	}
+	query := make([][2]*ast.Term, 0, len(values))
+	for name, list := range values {
+		query = append(query, ast.Item(ast.StringTerm(name), ast.ArrayTerm(list...)))
+	}
+	return ast.ObjectTerm(query...), nil
+}
+
+// parameters gives the names and values of a raw query as sent, still encoded, in their order. It is the one reading of
+// queries: the input and the keys of remembered decisions must not differ in it.
+func parameters(raw string) func(yield func(name, value string) bool) {
+	return func(yield func(name, value string) bool) {
+		for raw != "" {
+			var pair string
+			pair, raw, _ = strings.Cut(raw, "&")
+			if pair == "" {
+				continue
+			}
+			name, value, _ := strings.Cut(pair, "=")
+			if !yield(name, value) {
+				return
+			}
+		}
+	}
+}
+
+func (in *Input) headers() *ast.Term {
+	headers := make([][2]*ast.Term, 0, len(in.Header))
+	for name, values := range in.Header {
+		if len(values) == 0 || hidden(name) || textproto.CanonicalMIMEHeaderKey(name) != name {
+			continue
+		}
+		headers = append(headers, ast.Item(ast.StringTerm(strings.ToLower(name)), list(values)))
+	}
+	return ast.ObjectTerm(headers...)
+}
+
+// unknownRoute is the input's route where none was found.
+var unknownRoute = ast.ObjectTerm(
+	ast.Item(ast.InternedTerm("pattern"), ast.InternedEmptyString),
+	ast.Item(ast.InternedTerm("scopes"), ast.InternedEmptyArray),
+	ast.Item(ast.InternedTerm("params"), ast.InternedEmptyObject),
+)
+
+// found reports whether there is a known route.
+func (in *Input) found() bool {
+	return in.Route != nil && in.Route.Route != nil && in.Route.Route.Pattern != ""
+}
+
+func (in *Input) route() *ast.Term {
+	if !in.found() {
+		return unknownRoute
+	}
+	params := make([][2]*ast.Term, len(in.Route.Params))
+	for i, param := range in.Route.Params {
+		params[i] = ast.Item(ast.StringTerm(param.Name), ast.StringTerm(param.Value))
+	}
+	return ast.ObjectTerm(
+		ast.Item(ast.InternedTerm("pattern"), ast.StringTerm(in.Route.Route.Pattern)),
+		ast.Item(ast.InternedTerm("scopes"), list(in.Route.Scopes)),
+		ast.Item(ast.InternedTerm("params"), ast.ObjectTerm(params...)),
+	)
+}
+
+func list[S ~string](values []S) *ast.Term {
+	terms := make([]*ast.Term, len(values))
+	for i, value := range values {
+		terms[i] = ast.StringTerm(string(value))
+	}
+	return ast.ArrayTerm(terms...)
+}

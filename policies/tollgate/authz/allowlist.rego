@@ -1,0 +1,23 @@
+# METADATA
+# title: Allowlist
+# description: A key with an allowlist works from its networks only. An empty one restricts nothing.
+package tollgate.authz
+
+# METADATA
+# title: Refuses an address outside the key's allowlist
+# description: An address that is not known is outside of every list.
+# custom:
+#   code: FORBIDDEN
+deny contains {
+	"code": "FORBIDDEN",
+	"message": "This key may not be used from your address.",
+} if {
+	not _address_allowed
+}
+
+_address_allowed if input.key.allowed_ips == []
+
+_address_allowed if {
+	some network in input.key.allowed_ips
+	net.cidr_contains(network, input.request.client_ip)
+}
