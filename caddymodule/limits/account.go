@@ -94,8 +94,7 @@ func (a *account) arrange(windows []record.Window, now int64) {
 
 // at is what was used of the window that runs at the Unix second now, and when it ends; 0, 0: none runs.
 func (c *counter) at(now int64) (used, reset int64) {
-	reset = c.hits.Expiration() / int64(time.Second)
-	if now >= reset {
+	if reset = c.end(); now >= reset {
 		return 0, 0
 	}
 	used = c.hits.Value()
@@ -110,13 +109,15 @@ func (c *counter) at(now int64) (used, reset int64) {
 
 // add counts a cost, in a new window where none runs.
 func (c *counter) add(cost, now int64) {
-	_, reset := c.at(now)
-	if reset == 0 {
-		c.begin(cost, now+int64(c.duration/time.Second))
+	if reset := c.end(); now < reset {
+		c.hits.Increment(cost, unixNano(reset))
 		return
 	}
-	c.hits.Increment(cost, unixNano(reset))
+	c.begin(cost, now+int64(c.duration/time.Second))
 }
+
+// end is the Unix second at which the window ends or ended.
+func (c *counter) end() int64 { return c.hits.Expiration() / int64(time.Second) }
 
 // begin starts ulule's counter anew: a fresh one takes the value and the end that it is given.
 func (c *counter) begin(used, reset int64) {
