@@ -1,0 +1,121 @@
+package envelope
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// encodedSlack is how much longer than max_body an encoded body may be: encoding what cannot be compressed adds a little.
+const encodedSlack = 1 << 10
+
+// capture holds an answer back: one that is an error, or that may be a soft failure.
+type capture struct {
+	mapper  *Mapper
+	status  int
+	header  http.Header // as it was at WriteHeader; later additions are trailers. Nil while a plain success is looked at
+	coding  string      // Content-Encoding; "": none
+	body    []byte      // as it came, encoded or not
+	buffer  *[]byte     // where body came from
+	look    scanner
+	started time.Time
+	timer   *time.Timer
+	late    atomic.Bool // the timer fired
+}
+
+// bodyBuffers are shared by all captures. A buffer that grew is kept: max_body bounds it.
+var bodyBuffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, 4<<10)
+	return &b
+}}
+
+func newCapture(m *Mapper, status int, h http.Header) *capture {
+	c := &capture{mapper: m, status: status, coding: contentCoding(h), started: time.Now()}
+	if c.coding != "" {
+		c.header = maps.Clone(h)
+	}
+	return c
+}
+
+// scan looks at the next part of a success. What is encoded cannot be decided before its end.
+func (c *capture) scan(p []byte) verdict {
+	if c.coding != "" {
+		return undecided
+	}
+	return c.look.feed(p)
+}
+
+// await begins the time that the rest of an error body has.
+func (c *capture) await(h http.Header, cancel context.CancelFunc) {
+	if c.header == nil {
+		c.header = maps.Clone(h)
+	}
+	c.timer = time.AfterFunc(c.mapper.timeout-time.Since(c.started), func() {
+		c.late.Store(true)
+		if cancel != nil {
+			cancel()
+		}
+	})
+}
+
+// expired reports whether the answer has been held for as long as any may be.
+func (c *capture) expired() bool { return time.Since(c.started) > c.mapper.timeout }
+
+// limit is how much is held, in bytes as they come.
+func (c *capture) limit() int {
+	if c.coding != "" {
+		return c.mapper.maxBody + encodedSlack
+	}
+	return c.mapper.maxBody
+}
+
+// announcedTooLong reports whether Content-Length says that the body will not be held to its end.
+func (c *capture) announcedTooLong(h http.Header) bool {
+	length, err := strconv.ParseInt(first(h["Content-Length"]), 10, 64)
+	return err == nil && length > int64(c.limit())
+}
+
+// add keeps p, unless that would be too much.
+func (c *capture) add(p []byte) bool {
+	if len(c.body)+len(p) > c.limit() {
+		return false
+	}
+	if c.buffer == nil {
+		c.buffer = bodyBuffers.Get().(*[]byte)
+		c.body = (*c.buffer)[:0]
+	}
+	c.body = append(c.body, p...)
+	return true
+}
+
+// decoded is the body without its encoding. It reports false where that is longer than max_body, broken or unknown.
+func (c *capture) decoded() ([]byte, bool) {
+	if c.coding == "" {
+		return c.body, true
+	}
+	return decode(c.coding, c.body, c.mapper.maxBody)
+}
+
+// restore makes h what it was at WriteHeader: what came later was meant as trailers.
+func (c *capture) restore(h http.Header) {
+	if c.header != nil {
+		clear(h)
+		maps.Copy(h, c.header)
+	}
+}
+
+// forget stops the timer and gives the body up.
+func (c *capture) forget() {
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	if c.buffer != nil {
+		*c.buffer = c.body[:0]
+		bodyBuffers.Put(c.buffer)
+		c.buffer, c.body = nil, nil
+	}
+}

@@ -1,0 +1,112 @@
+package envelope
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// DefaultMaxBody is how much of an error body is read where the configuration says nothing, in bytes.
+const DefaultMaxBody = 64 << 10
+
+// bodyTimeout is how long an error body may take to arrive, from its header on (design, section 6).
+const bodyTimeout = 2 * time.Second
+
+// Config is the `errors` block of a site.
+type Config struct {
+	// SoftFailures takes a 200 or 201 whose JSON says `"success": false` for an error.
+	SoftFailures bool
+	// MaxBody is the longest error body that is read, in bytes after decoding. It must be positive.
+	MaxBody int64
+	// Rules classify messages, in order: the first that matches wins.
+	Rules []Rule
+}
+
+// Rule is one `classify` line: what a message means.
+type Rule struct {
+	// Code is what a message that matches means.
+	Code Code
+	// Pattern is a regular expression (RE2). Its named group `field`, if it has one, names the field at fault.
+	Pattern string
+}
+
+// Mapper maps backends' error bodies to the envelope, by the configuration of one site. It is immutable.
+type Mapper struct {
+	soft    bool
+	maxBody int
+	timeout time.Duration
+	rules   []rule
+}
+
+type rule struct {
+	code    Code
+	pattern *regexp.Regexp
+	field   int // index of the group `field`; 0: none
+}
+
+// NewMapper checks the configuration and compiles it. All mistakes are found here, none at request time.
+func NewMapper(c Config) (*Mapper, error) {
+	if c.MaxBody <= 0 || c.MaxBody > maxMaxBody {
+		return nil, fmt.Errorf("reading max_body: it is %d bytes: write 1 to %d, or leave it out for %d", c.MaxBody, maxMaxBody, DefaultMaxBody)
+	}
+	m := &Mapper{soft: c.SoftFailures, maxBody: int(c.MaxBody), timeout: bodyTimeout}
+	for _, r := range c.Rules {
+		compiled, err := r.compile()
+		if err != nil {
+			return nil, err
+		}
+		m.rules = append(m.rules, compiled)
+	}
+	return m, nil
+}
+
+// maxMaxBody keeps a slip of the pen (64GiB) from taking away the bound on memory.
+const maxMaxBody = 64 << 20
+
+func (r Rule) compile() (rule, error) {
+	if !r.Code.Known() {
+		return rule{}, fmt.Errorf("reading classify: unknown code %q: write one of %s", r.Code, codeNames())
+	}
+	if r.Pattern == "" {
+		return rule{}, errors.New("reading classify: the pattern is empty and would match every message")
+	}
+	pattern, err := regexp.Compile(r.Pattern)
+	if err != nil {
+		return rule{}, fmt.Errorf("compiling classify pattern %q: %w", r.Pattern, err)
+	}
+	for _, name := range pattern.SubexpNames() {
+		if name != "" && name != "field" {
+			return rule{}, fmt.Errorf("compiling classify pattern %q: unknown group %q: the only named group is field", r.Pattern, name)
+		}
+	}
+	return rule{code: r.Code, pattern: pattern, field: max(pattern.SubexpIndex("field"), 0)}, nil
+}
+
+func codeNames() string {
+	names := make([]string, len(codes))
+	for i := range codes {
+		names[i] = string(codes[i].code)
+	}
+	return strings.Join(names, ", ")
+}
+
+// SoftFailures reports whether successes are looked at: the upstream request then must not ask for an encoding.
+func (m *Mapper) SoftFailures() bool { return m.soft }
+
+// classify gives what the first rule that matches says about a message, and the field it names.
+func (m *Mapper) classify(message string) (code Code, field string, found bool) {
+	for i := range m.rules {
+		r := &m.rules[i]
+		at := r.pattern.FindStringSubmatchIndex(message)
+		if at == nil {
+			continue
+		}
+		if from := at[2*r.field]; r.field > 0 && from >= 0 {
+			field = message[from:at[2*r.field+1]]
+		}
+		return r.code, field, true
+	}
+	return "", "", false
+}

@@ -1,0 +1,98 @@
+package envelope
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"io"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+)
+
+// maxCodings is how many layers of encoding are taken off.
+const maxCodings = 2
+
+// decode takes the encodings off a body, the last one first. It reports false for an unknown encoding, a broken body and
+// one longer than limit: a bomb is never unpacked further than that.
+func decode(coding string, body []byte, limit int) ([]byte, bool) {
+	codings := strings.Split(coding, ",")
+	if len(codings) > maxCodings {
+		return nil, false
+	}
+	if len(body) == 0 {
+		return nil, true
+	}
+	for i := len(codings) - 1; i >= 0; i-- {
+		var ok bool
+		if body, ok = decodeOne(strings.TrimSpace(codings[i]), body, limit); !ok {
+			return nil, false
+		}
+	}
+	return body, true
+}
+
+func decodeOne(coding string, body []byte, limit int) ([]byte, bool) {
+	switch coding {
+	case "identity", "":
+		return body, len(body) <= limit
+	case "gzip", "x-gzip":
+		r, err := gzip.NewReader(bytes.NewReader(body))
+		return readAll(r, err, limit)
+	case "deflate":
+		// "deflate" is zlib (RFC 9110, section 8.4.1.2), but there are servers that leave its frame out.
+		if r, err := zlib.NewReader(bytes.NewReader(body)); err == nil {
+			return readAll(r, nil, limit)
+		}
+		return readAll(flate.NewReader(bytes.NewReader(body)), nil, limit)
+	case "br":
+		if brotliWindow(body[0]) > maxBrotliWindow {
+			return nil, false
+		}
+		return readAll(brotli.NewReader(bytes.NewReader(body)), nil, limit)
+	case "zstd":
+		return decodeZstd(body, limit)
+	}
+	return nil, false
+}
+
+// readAll reads what may be as long as limit.
+func readAll(r io.Reader, err error, limit int) ([]byte, bool) {
+	if err != nil {
+		return nil, false
+	}
+	body, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	return body, err == nil && len(body) <= limit
+}
+
+// maxBrotliWindow is the largest window taken, as the power of two of its size. The decoder makes room for all of it,
+// however short the body; 22 is what encoders use unless told otherwise.
+const maxBrotliWindow = 22
+
+// brotliWindow reads WBITS from the first byte of a stream (RFC 7932, section 9.1).
+func brotliWindow(b byte) int {
+	switch {
+	case b&1 == 0:
+		return 16
+	case b>>1&7 != 0:
+		return 17 + int(b>>1&7)
+	case b>>4&7 == 0:
+		return 17
+	case b>>4&7 == 1: // "large window" brotli, which is not HTTP's
+		return 30
+	}
+	return 8 + int(b>>4&7)
+}
+
+// decodeZstd decodes whole frames: the output itself is the window, so that a frame cannot ask for more room than limit.
+func decodeZstd(body []byte, limit int) ([]byte, bool) {
+	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(uint64(limit)))
+	if err != nil {
+		return nil, false
+	}
+	defer r.Close()
+	decoded, err := r.DecodeAll(body, nil)
+	return decoded, err == nil && len(decoded) <= limit
+}

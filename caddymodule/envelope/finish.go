@@ -1,0 +1,185 @@
+package envelope
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// Refuse sends the gateway's own refusal, unless a header went out before: then it reports false.
+func (w *Writer) Refuse(r *Refusal) bool {
+	if w.Sent() {
+		return false
+	}
+	w.refuse(r, SourceGateway)
+	return true
+}
+
+// Finish ends the exchange when the inner handler has returned err, or has panicked with what was recovered. It answers
+// what was held, and renders errors and panics:
+//
+//   - A *Refusal among the errors is sent as it is, any other error as Internal.
+//   - Nil, and nothing was written: an empty 200, as net/http would do. Give a NoHandler refusal where there was none.
+//   - http.ErrAbortHandler is panicked on, unless it is about a body that we hold: then the answer is whole.
+//   - After the header, a panic is panicked on, and an error becomes http.ErrAbortHandler: the client sees a cut.
+//
+// Report is complete before Finish panics.
+func (w *Writer) Finish(err error, panicked any) {
+	w.report.ClientGone = w.clientGone()
+	defer w.stopHolding()
+	switch {
+	case w.Sent():
+		w.finishSent(err, panicked)
+	case w.state == unwritten && w.malformed:
+		w.refuse(&Refusal{Kind: UpstreamMalformed, Cause: err}, SourceBackend)
+	case panicked != nil && panicked != http.ErrAbortHandler:
+		w.refuse(&Refusal{Kind: Panic, Cause: panicError(panicked)}, SourceCaddy)
+	case w.state == dropping, w.state == collecting && w.held.late.Load():
+		w.giveUp(DroppedLate)
+	case panicked != nil:
+		w.finishAborted()
+	case err != nil:
+		w.refuse(asRefusal(err), SourceCaddy)
+	default:
+		w.conclude()
+	}
+}
+
+// finishSent ends an answer whose header went out.
+func (w *Writer) finishSent(err error, panicked any) {
+	if panicked != nil {
+		w.report.Cause = panicError(panicked)
+		panic(panicked)
+	}
+	if err != nil {
+		w.report.Cause = err
+	}
+	if w.state != passing {
+		return
+	}
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if w.opt.Hook != nil {
+		w.opt.Hook.BeforeTrailer(w.under.Header())
+	}
+}
+
+// finishAborted ends an answer that the handler broke off before we sent anything of it.
+func (w *Writer) finishAborted() {
+	w.report.Cause = http.ErrAbortHandler
+	switch {
+	case w.state == collecting && !w.report.ClientGone:
+		w.giveUp(DroppedBroken)
+		return
+	case w.state == looking && w.release() == nil:
+		_ = w.FlushError() // the client is to see what there was, and then the cut
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// conclude ends an answer that is complete.
+func (w *Writer) conclude() {
+	if w.state == unwritten {
+		w.WriteHeader(http.StatusOK)
+	}
+	switch w.state {
+	case collecting:
+		w.answer()
+	case looking:
+		if w.held.coding != "" && w.softAfterDecoding() {
+			w.answer()
+			return
+		}
+		_ = w.release() // an error here is the client's leaving
+	}
+}
+
+func (w *Writer) softAfterDecoding() bool {
+	body, ok := w.held.decoded()
+	var s scanner
+	return ok && s.feed(body) == softFailure
+}
+
+// giveUp answers with the standard message for a body that was dropped.
+func (w *Writer) giveUp(why Dropped) {
+	if w.report.Dropped == "" {
+		w.report.Dropped = why
+	}
+	w.respond(w.opt.Mapper.standard(w.held.status), nil)
+}
+
+// answer maps the body that was held.
+func (w *Writer) answer() {
+	body, ok := w.held.decoded()
+	if !ok {
+		w.giveUp(DroppedUndecodable)
+		return
+	}
+	w.respond(w.opt.Mapper.Map(w.held.status, first(w.held.header["Content-Type"]), body), body)
+}
+
+// respond sends what a backend's error became. An answer that is about us and not about the caller becomes a refusal.
+func (w *Writer) respond(a Answer, body []byte) {
+	switch {
+	case w.malformed:
+		w.report.Backend = logText(body)
+		w.refuse(&Refusal{Kind: UpstreamMalformed}, SourceBackend)
+		return
+	case a.Code == CodeUnauthorized && w.opt.Credential:
+		w.report.Backend = logText(body)
+		delete(w.held.header, "Www-Authenticate") // the challenge was for us
+		w.refuse(&Refusal{Kind: UpstreamCredential}, SourceBackend)
+		return
+	}
+	h := w.under.Header()
+	w.held.restore(h)
+	if dropStale(h); !a.Passed || !isJSON(mediaType(h)) {
+		h["Content-Type"] = jsonType
+	}
+	if w.opt.Method != http.MethodHead { // the length of what GET would bring is not known
+		h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
+	}
+	w.report.Status, w.report.Code, w.report.Backend = a.Status, a.Code, a.Hidden
+	w.send(a.Status, a.Body)
+}
+
+// refuse sends a refusal in place of whatever was held.
+func (w *Writer) refuse(r *Refusal, source Source) {
+	h := w.under.Header()
+	if w.held != nil {
+		w.held.restore(h)
+	}
+	dropStale(h)
+	body := r.JSON()
+	r.setHeaders(h, len(body))
+	w.report.Source, w.report.Status, w.report.Code = source, r.StatusCode(), r.Code()
+	w.report.Reason, w.report.Cause = r.Kind.Reason, r.Cause
+	w.send(r.StatusCode(), body)
+}
+
+// send is the end of every answer of ours.
+func (w *Writer) send(status int, body []byte) {
+	w.state = answered
+	w.sendHeader(status)
+	if w.opt.Method != http.MethodHead {
+		_, _ = w.under.Write(body) // an error here is the client's leaving
+	}
+}
+
+// asRefusal finds the refusal in an error, or makes one of it.
+func asRefusal(err error) *Refusal {
+	if r, ok := errors.AsType[*Refusal](err); ok {
+		return r
+	}
+	return &Refusal{Kind: Internal, Cause: err}
+}
+
+// panicError is what was panicked with, as an error for the log.
+func panicError(panicked any) error {
+	if err, ok := panicked.(error); ok {
+		return err
+	}
+	return fmt.Errorf("panic: %v", panicked)
+}
