@@ -40,8 +40,8 @@ func (a *account) charge(windows []record.Window, cost, now int64) {
 	}
 }
 
-// ended reports that nothing is left to remember.
-func (a *account) ended(now int64) bool {
+// Ended reports that no window runs at the Unix second now.
+func (a *account) Ended(now int64) bool {
 	for i := range a.counters {
 		if _, reset := a.counters[i].at(now); reset != 0 {
 			return false
