@@ -1,0 +1,60 @@
+package route
+
+import "errors"
+
+// Bounds that keep a table, and every search in it, small.
+const (
+	// MaxRoutes is how many routes a table holds at most.
+	MaxRoutes = 10_000
+	// MaxSegments is how many segments a template has at most.
+	MaxSegments = 32
+	// MaxLiteral is the longest literal segment, in decoded bytes.
+	MaxLiteral = 128
+)
+
+// ErrScopeParam refuses a request whose path parameter stands in a needed scope and is no scope segment: it is not
+// [A-Za-z0-9_-]+, or makes the scope longer than any key could hold. It is answered with 403.
+var ErrScopeParam = errors.New("the value of a path parameter cannot stand in the scope that the route needs")
+
+// Route is a set of requests and what they need (design, sections 1 and 3). New checks it and keeps a copy.
+type Route struct {
+	// Methods are the methods it takes, at least one, in capitals. GET takes HEAD as well. TRACE and CONNECT are errors.
+	Methods []string
+	// Pattern is the template of its paths, such as "/leads/:id" or "/files/*".
+	Pattern string
+	// Scopes are what a key must hold, all of them; none: any valid key will do. A segment ":name" stands for the value
+	// of that parameter.
+	Scopes []string
+	// Cost is what a request takes from every window, from 1 to record.MaxLimit; 0 is the default, 1. It is 0 for
+	// routes that are Public or Whoami: they spend nothing.
+	Cost int64
+	// BodyLimit is the longest JSON body that policies read, in bytes; 0: they do not read the body.
+	BodyLimit int64
+	// Public routes need no key. They take neither scopes nor cost nor body.
+	Public bool
+	// Whoami routes are answered by the gateway itself, for any valid key. They take neither scopes nor cost nor body.
+	Whoami bool
+	// Source is where the configuration says so, such as "Caddyfile:12"; errors begin with it.
+	Source string
+}
+
+// Param is a parameter of a path.
+type Param struct {
+	// Name is the parameter's name in the template, "*" for the wildcard.
+	Name string
+	// Value is what stands in its place, percent-decoded; never empty.
+	Value string
+}
+
+// Match is what the table says of one request. It may be used again for the next one; Params and Scopes are then
+// overwritten.
+type Match struct {
+	// Route is the route; nil where there is none.
+	Route *Route
+	// Params are the values of its parameters, in the order of the template.
+	Params []Param
+	// Scopes are the scopes needed, with the values of the parameters they name. They are not to be changed.
+	Scopes []string
+
+	filled []string // backs Scopes where there are parameters in them: those of a Route are shared
+}
