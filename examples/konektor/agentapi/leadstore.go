@@ -1,0 +1,116 @@
+package agentapi
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+)
+
+// leadColumns are in the order in which scanLead reads them.
+const leadColumns = `id, unique_code, external_ref, person, status, priority, source, ad_platform, campaign, score, notes,
+	assigned_to, estimated_value, actual_value, created_at, updated_at`
+
+// scanLead reads one row of leadColumns and opens what is sealed.
+func (s *store) scanLead(workspace string, row interface{ Scan(...any) error }) (*lead, error) {
+	l := &lead{}
+	var person, notes []byte
+	if err := row.Scan(&l.ID, &l.UniqueCode, &l.ExternalRef, &person, &l.Status, &l.Priority, &l.Source, &l.AdPlatform,
+		&l.Campaign, &l.Score, &notes, &l.AssignedTo, &l.EstimatedValue, &l.ActualValue, &l.CreatedAt, &l.UpdatedAt); err != nil {
+		return nil, err
+	}
+	var err error
+	if l.person, err = s.openPerson(workspace, l.ID, person); err != nil || notes == nil {
+		return l, err
+	}
+	plain, err := s.vault.open(notes, place(workspace, l.ID, "notes"))
+	text := string(plain)
+	l.Notes = &text
+	return l, err
+}
+
+func (s *store) openPerson(workspace, id string, sealed []byte) (p person, err error) {
+	plain, err := s.vault.open(sealed, place(workspace, id, "person"))
+	if err != nil {
+		return person{}, err
+	}
+	return p, json.Unmarshal(plain, &p)
+}
+
+// findLead gives the first lead, in the order of creation, for which the condition holds; nil when there is none.
+func (s *store) findLead(ctx context.Context, tx *sql.Tx, workspace, condition string, value any) (*lead, error) {
+	row := tx.QueryRowContext(ctx, "SELECT "+leadColumns+" FROM leads WHERE workspace = ? AND "+condition+
+		" ORDER BY created_at, id LIMIT 1", workspace, value)
+	l, err := s.scanLead(workspace, row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return l, err
+}
+
+// leadByReference finds a lead by its id or, when no lead has that id, by its unique code. No such lead is a failure.
+func (s *store) leadByReference(ctx context.Context, tx *sql.Tx, workspace, reference string) (*lead, error) {
+	l, err := s.findLead(ctx, tx, workspace, "id = lower(?)", reference)
+	if l == nil && err == nil {
+		l, err = s.findLead(ctx, tx, workspace, "unique_code = ?", reference)
+	}
+	if l == nil && err == nil {
+		return nil, notFound("No lead has this id or uniqueCode")
+	}
+	return l, err
+}
+
+// putLead writes the lead, new or changed, and what its change of status means for conversions.
+func (s *store) putLead(ctx context.Context, tx *sql.Tx, workspace, oldStatus string, l *lead) error {
+	if err := s.checkUnique(ctx, tx, workspace, l); err != nil {
+		return err
+	}
+	person, err := json.Marshal(l.person)
+	if err != nil {
+		return err
+	}
+	var notes []byte
+	if l.Notes != nil {
+		notes = s.vault.seal([]byte(*l.Notes), place(workspace, l.ID, "notes"))
+	}
+	// Not INSERT OR REPLACE, which would remove another lead with the same code.
+	if _, err := tx.ExecContext(ctx, "DELETE FROM leads WHERE workspace = ? AND id = ?", workspace, l.ID); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO leads (`+leadColumns+`, workspace, email_index, phone_index)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		l.ID, l.UniqueCode, l.ExternalRef, s.vault.seal(person, place(workspace, l.ID, "person")), l.Status, l.Priority, l.Source,
+		l.AdPlatform, l.Campaign, l.Score, notes, l.AssignedTo, l.EstimatedValue, l.ActualValue, l.CreatedAt, l.UpdatedAt,
+		workspace, s.vault.blindIndex(workspace, "email", emailKey(valueOf(l.Email))),
+		s.vault.blindIndex(workspace, "phone", phoneKey(valueOf(l.Phone))))
+	if err != nil {
+		return err
+	}
+	return queueConversion(ctx, tx, workspace, oldStatus, l)
+}
+
+// checkUnique refuses a code or reference that another lead has.
+func (s *store) checkUnique(ctx context.Context, tx *sql.Tx, workspace string, l *lead) error {
+	taken := problems{}
+	for _, unique := range []struct {
+		field, column string
+		value         *string
+	}{{"uniqueCode", "unique_code", l.UniqueCode}, {"externalRef", "external_ref", l.ExternalRef}} {
+		if unique.value == nil {
+			continue
+		}
+		var n int
+		err := tx.QueryRowContext(ctx, "SELECT count(*) FROM leads WHERE workspace = ? AND "+unique.column+" = ? AND id <> ?",
+			workspace, *unique.value, l.ID).Scan(&n)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			taken[unique.field] = "Another lead has it"
+		}
+	}
+	if len(taken) > 0 {
+		return &failure{status: 409, code: codeValidation, message: "Another lead has the same code or reference", details: taken}
+	}
+	return nil
+}
