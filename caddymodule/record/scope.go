@@ -3,6 +3,7 @@ package record
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Scope is a dotted name that a key holds. Its last segment may be "*": "agent.*" covers every scope that begins
@@ -52,9 +53,9 @@ func checkSegment(scope, segment string) error {
 	if segment == "" {
 		return fmt.Errorf("scope %q has an empty segment: write a dotted name such as agent.leads.read", scope)
 	}
-	for i := range len(segment) {
-		if c := segment[i]; !isAlphanumeric(c) && c != '_' && c != '-' {
-			return fmt.Errorf("scope %q: %q is not allowed: segments are made of A-Z a-z 0-9 _ -", scope, c)
+	for _, r := range segment {
+		if r >= utf8.RuneSelf || !isAlphanumeric(byte(r)) && r != '_' && r != '-' {
+			return fmt.Errorf("scope %q: %q is not allowed: segments are made of A-Z a-z 0-9 _ -", scope, r)
 		}
 	}
 	return nil

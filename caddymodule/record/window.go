@@ -1,7 +1,9 @@
 package record
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -37,8 +39,8 @@ func ParseWindow(s string) (Window, error) {
 	if !found {
 		return Window{}, fmt.Errorf("window %q has no '/': write a limit per duration, such as 60/1m", s)
 	}
-	n, err := strconv.ParseInt(limit, 10, 64)
-	if err != nil || limit[0] == '+' {
+	n, err := strconv.ParseInt(limit, 10, 64) // out of range, it is the nearest number: refused below
+	if err != nil && !errors.Is(err, strconv.ErrRange) || limit[0] == '+' {
 		return Window{}, fmt.Errorf("window %q: %q is no whole number", s, limit)
 	}
 	if n < 1 || n > MaxLimit {
@@ -88,8 +90,8 @@ func (w *Window) UnmarshalText(text []byte) (err error) {
 func ParseDuration(s string) (time.Duration, error) {
 	days, rest := time.Duration(0), s
 	if head, tail, found := strings.Cut(s, "d"); found {
-		n, err := strconv.ParseUint(head, 10, 16)
-		if err != nil {
+		n, err := strconv.ParseUint(head, 10, 32)
+		if err != nil || n > uint64(math.MaxInt64/Day) {
 			return 0, badDuration(s)
 		}
 		days, rest = time.Duration(n)*Day, tail
@@ -104,7 +106,7 @@ func ParseDuration(s string) (time.Duration, error) {
 	if err != nil {
 		return 0, badDuration(s)
 	}
-	if days > 0 && d > time.Duration(1<<63-1)-days {
+	if d > math.MaxInt64-days {
 		return 0, badDuration(s)
 	}
 	return days + d, nil
@@ -114,26 +116,18 @@ func badDuration(s string) error {
 	return fmt.Errorf("duration %q is not valid: write a number and a unit of ms, s, m, h or d, such as 30s, 1h30m or 7d", s)
 }
 
-// FormatDuration gives the shortest form that ParseDuration reads back: "1m", "1h30m", "7d".
+// FormatDuration gives the form that ParseDuration reads back, in the largest units and without those that are zero:
+// "1m", "1h30m", "7d", "1d1s". The duration must not be negative.
 func FormatDuration(d time.Duration) string {
-	days := d / Day
-	rest := d % Day
-	if days == 0 {
-		return trimZeroUnits(rest.String())
+	days, rest := "", d%Day
+	if d >= Day {
+		days = strconv.FormatInt(int64(d/Day), 10) + "d"
+		if rest == 0 {
+			return days
+		}
 	}
-	if rest == 0 {
-		return strconv.FormatInt(int64(days), 10) + "d"
-	}
-	return strconv.FormatInt(int64(days), 10) + "d" + trimZeroUnits(rest.String())
+	return days + zeroUnits.Replace(rest.String())
 }
 
-// trimZeroUnits drops the zero units that time.Duration.String leaves behind: "1h0m0s" is "1h".
-func trimZeroUnits(s string) string {
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
+// zeroUnits drops the zero units that time.Duration.String leaves behind: "1h0m0s" is "1h".
+var zeroUnits = strings.NewReplacer("h0m0s", "h", "h0m", "h", "m0s", "m")
