@@ -3,6 +3,7 @@ package agentapi
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,24 +82,26 @@ const maxPage = 1_000_000
 func (q *query) page() int  { return q.integer("page", 1, maxPage, 1) }
 func (q *query) limit() int { return q.integer("limit", 1, 100, 50) }
 
-const dateProblem = "Must be a date (2026-01-31) or a time with zone (2026-01-31T09:00:00Z; write + as %2B) from 1900 to 2199"
+const instantProblem = "Must be one date (2026-01-31) or time with zone (2026-01-31T09:00:00Z; write + as %2B) from 1900 to 2199"
+
+// instantForm keeps to RFC 3339 where time.Parse is more generous.
+var instantForm = regexp.MustCompile(`^(19|20|21)\d{2}-\d{2}-\d{2}(T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d))?$`)
 
 // instant is a date or an RFC 3339 time; nil where it is not given. A date means its first or its last millisecond.
-func (q *query) instant(name string, last bool) *millis {
-	var found *millis
+func (q *query) instant(name string, last bool) *time.Time {
+	var found *time.Time
 	q.text(name, func(s string) string {
 		at, err := time.Parse(time.RFC3339, s)
-		if day, dateErr := time.ParseInLocation(time.DateOnly, s, q.location); dateErr == nil {
-			at, err = day, nil
+		if len(s) == len(time.DateOnly) {
+			at, err = time.ParseInLocation(time.DateOnly, s, q.location)
 			if last {
-				at = day.AddDate(0, 0, 1).Add(-time.Millisecond)
+				at = at.AddDate(0, 0, 1).Add(-time.Millisecond)
 			}
 		}
-		if err != nil || strings.Contains(s, ",") || s[:2] < "19" || s[:2] > "21" {
-			return dateProblem
+		if err != nil || !instantForm.MatchString(s) {
+			return instantProblem
 		}
-		ms := millisOf(at)
-		found = &ms
+		found = &at
 		return ""
 	})
 	return found
@@ -106,12 +109,20 @@ func (q *query) instant(name string, last bool) *millis {
 
 // between reads two instants of which the first must not be later than the second.
 func (q *query) between(from, to string) (first, last *millis) {
-	first, last = q.instant(from, false), q.instant(to, true)
-	if first != nil && last != nil && *first > *last {
+	begin, end := q.instant(from, false), q.instant(to, true)
+	if begin != nil && end != nil && begin.After(*end) {
 		q.wrong[from] = "Must not be later than " + to
 		q.wrong[to] = "Must not be earlier than " + from
 	}
-	return first, last
+	return optionalMillis(begin), optionalMillis(end)
+}
+
+func optionalMillis(t *time.Time) *millis {
+	if t == nil {
+		return nil
+	}
+	ms := millisOf(*t)
+	return &ms
 }
 
 // check ends the reading: it names unknown parameters and gives all problems as one error.
