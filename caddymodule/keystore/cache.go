@@ -1,0 +1,246 @@
+package keystore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+const (
+	// lease is how long after the store was last heard of entries are trusted unasked. It is the longest that a
+	// revocation can go unnoticed, so it stays below the one second that is promised.
+	lease = 700 * time.Millisecond
+	// ownTrust is the same for an entry's own query, which counts while the feed of changes is silent.
+	ownTrust = 500 * time.Millisecond
+	// lookupTimeout bounds one query.
+	lookupTimeout = time.Second
+
+	// DefaultKnown is how many known secrets a Cache keeps where Options say nothing else.
+	DefaultKnown = 1 << 17
+)
+
+// Options of a Cache.
+type Options struct {
+	// Stale is how long known keys live while the store is away, since they were last confirmed; 0: not at all.
+	Stale time.Duration
+	// Known is how many known secrets are kept at most; 0: DefaultKnown. Those unused for longest go first.
+	Known int
+	// Report, if not nil, is told when "look-ups" or "changes" of the store begin to fail (with the reason) and when
+	// they work again (with nil). It must be safe for concurrent use and must not block.
+	Report func(what string, err error)
+}
+
+// Cache remembers what a Store said, known secrets apart from unknown ones, so that guessing cannot evict the good.
+//
+// An entry is trusted while the feed of changes is whole; a change of its workspace, and a gap in the feed, drop it.
+// While the store is away, known secrets go on for Options.Stale since they were last confirmed; what is not known is
+// an error. Expiry is always judged (design, section 8).
+type Cache struct {
+	store   Store
+	options atomic.Pointer[Options]
+	origin  time.Time // of the times kept as nanoseconds
+
+	known   *knownTable
+	unknown *unknownTable
+	breaker breaker
+
+	// epoch counts the batches of changes applied. What was asked before a batch is not kept after it.
+	epoch atomic.Uint64
+	// confirmed is when the feed was last known to be whole, in nanoseconds since origin.
+	confirmed atomic.Int64
+
+	workspaces interned
+
+	starting sync.Once
+	closing  sync.Once
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+	closeErr error
+}
+
+// NewCache puts a cache in front of the store, which it owns from then on. It asks nothing and starts nothing yet.
+func NewCache(store Store, options Options) *Cache {
+	if options.Known == 0 {
+		options.Known = DefaultKnown
+	}
+	c := &Cache{
+		store:   store,
+		origin:  time.Now(),
+		known:   newKnownTable(options.Known),
+		unknown: newUnknownTable(),
+	}
+	c.confirmed.Store(int64(-lease))
+	c.workspaces.capacity = options.Known
+	c.Configure(options)
+	return c
+}
+
+// Configure changes Stale and Report of a cache in use; the capacity stays.
+func (c *Cache) Configure(options Options) {
+	if options.Report == nil {
+		options.Report = func(string, error) {}
+	}
+	c.options.Store(&options)
+}
+
+// Store is the store behind the cache.
+func (c *Cache) Store() Store { return c.store }
+
+// Known gives the identity of a secret that is known good here, without I/O; nil where the store has to be asked.
+func (c *Cache) Known(sum record.Sum) *record.Identity {
+	wall := time.Now()
+	now := int64(wall.Sub(c.origin))
+	e := c.known.get(sum)
+	if e == nil || !e.identity.Usable(wall) {
+		return nil
+	}
+	if !c.trusted(e.read, now) && !(c.breaker.open(now) && c.bridged(e, now)) {
+		return nil
+	}
+	e.touch(now)
+	return e.identity
+}
+
+// Lookup gives the identity of a secret that may be used now. The error is ErrUnknown for any other secret; any other
+// error means that the store is away and the secret is not known well enough to do without.
+func (c *Cache) Lookup(ctx context.Context, sum record.Sum) (*record.Identity, error) {
+	identity, err := c.find(ctx, sum)
+	if err != nil {
+		return nil, err
+	}
+	if !identity.Usable(time.Now()) {
+		return nil, ErrUnknown
+	}
+	if e := c.known.get(sum); e != nil {
+		e.touch(c.now())
+	}
+	return identity, nil
+}
+
+func (c *Cache) find(ctx context.Context, sum record.Sum) (*record.Identity, error) {
+	if identity, err := c.remembered(sum); identity != nil || err != nil {
+		return identity, err
+	}
+	identity, err := c.ask(ctx, sum)
+	if err == nil || errors.Is(err, ErrUnknown) {
+		return identity, err
+	}
+	if e := c.known.get(sum); e != nil && c.bridged(e, c.now()) {
+		return e.identity, nil
+	}
+	return nil, err
+}
+
+// remembered gives what is trusted of the sum: an identity, ErrUnknown, or neither.
+func (c *Cache) remembered(sum record.Sum) (*record.Identity, error) {
+	now := c.now()
+	if e := c.known.get(sum); e != nil {
+		if c.trusted(e.read, now) {
+			return e.identity, nil
+		}
+		return nil, nil
+	}
+	if read, found := c.unknown.get(sum, c.epoch.Load()); found && c.trusted(read, now) {
+		return nil, ErrUnknown
+	}
+	return nil, nil
+}
+
+// ask queries the store, once for all who want the same sum at the same time. It runs in the first caller's
+// goroutine, yet goes on when that caller leaves: the others wait for it.
+func (c *Cache) ask(ctx context.Context, sum record.Sum) (*record.Identity, error) {
+	shard := c.known.shard(sum)
+	shard.mu.Lock()
+	epoch := c.epoch.Load()
+	if f := shard.flights[sum]; f != nil && f.epoch == epoch {
+		shard.mu.Unlock()
+		select {
+		case <-f.done:
+			return f.identity, f.err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	f := &flight{epoch: epoch, done: make(chan struct{}), err: errLanded}
+	shard.flights[sum] = f
+	shard.mu.Unlock()
+
+	defer func() {
+		shard.mu.Lock()
+		if shard.flights[sum] == f {
+			delete(shard.flights, sum)
+		}
+		shard.mu.Unlock()
+		close(f.done)
+	}()
+	if f.identity, f.err = c.remembered(sum); f.identity != nil || f.err != nil {
+		return f.identity, f.err // another flight has landed since we looked
+	}
+	f.identity, f.err = c.query(ctx, sum, epoch)
+	return f.identity, f.err
+}
+
+// query asks the store and remembers its answer, unless something was changed since the epoch.
+func (c *Cache) query(ctx context.Context, sum record.Sum, epoch uint64) (*record.Identity, error) {
+	read := c.now()
+	if err := c.breaker.refuses(read); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
+	defer cancel()
+	identity, err := c.store.Lookup(ctx, sum)
+	switch {
+	case err == nil:
+		identity = c.intern(sum, identity)
+		c.known.put(sum, &entry{identity: identity, read: read}, epoch, &c.epoch)
+	case errors.Is(err, ErrUnknown):
+		identity = nil
+		c.known.drop(sum)
+		c.unknown.put(sum, read, epoch)
+	default:
+		err = fmt.Errorf("asking the key store: %w", err)
+		if c.breaker.fail(c.now(), err) {
+			c.report("look-ups", err)
+		}
+		return nil, err
+	}
+	if c.breaker.succeed() {
+		c.report("look-ups", nil)
+	}
+	return identity, err
+}
+
+// intern replaces records by equal ones that are known already: identity may stand for content, and the keys of one
+// workspace share it in memory.
+func (c *Cache) intern(sum record.Sum, identity *record.Identity) *record.Identity {
+	workspace := c.workspaces.of(identity.Workspace)
+	if e := c.known.get(sum); e != nil && e.identity.Workspace == workspace &&
+		e.identity.SecretExpiresAt.Equal(identity.SecretExpiresAt) && reflect.DeepEqual(e.identity.Key, identity.Key) {
+		return e.identity
+	}
+	if workspace == identity.Workspace {
+		return identity
+	}
+	return &record.Identity{Key: identity.Key, Workspace: workspace, SecretExpiresAt: identity.SecretExpiresAt}
+}
+
+// trusted reports whether an answer that was read at that time, and not dropped since, holds now.
+func (c *Cache) trusted(read, now int64) bool {
+	return now < c.confirmed.Load()+int64(lease) || now < read+int64(ownTrust)
+}
+
+// bridged reports whether a known entry may be used while the store is away.
+func (c *Cache) bridged(e *entry, now int64) bool {
+	stale := c.options.Load().Stale
+	return stale > 0 && now-max(e.read, c.confirmed.Load()) <= int64(stale)
+}
+
+func (c *Cache) now() int64 { return int64(time.Since(c.origin)) }
+
+func (c *Cache) report(what string, err error) { c.options.Load().Report(what, err) }

@@ -1,0 +1,212 @@
+package file
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// maxSize is the largest keys file, in bytes. More keys than this holds belong into a database.
+const maxSize = 64 << 20
+
+// snapshot is the whole content of a keys file, immutable.
+type snapshot struct {
+	identities map[record.Sum]*record.Identity
+	workspaces map[string]*record.Workspace
+	keys       map[string]*record.Identity
+}
+
+// Parse reads a keys file, YAML or JSON, and gives its identities by the SHA-256 of their secrets. Its errors name
+// the file, the line and what to do.
+func Parse(name string, data []byte) (map[record.Sum]*record.Identity, error) {
+	s, err := parse(name, data)
+	if err != nil {
+		return nil, err
+	}
+	return s.identities, nil
+}
+
+func parse(name string, data []byte) (*snapshot, error) {
+	p := parser{name: name, snapshot: snapshot{
+		identities: map[record.Sum]*record.Identity{},
+		workspaces: map[string]*record.Workspace{},
+		keys:       map[string]*record.Identity{},
+	}, lines: map[any]int{}}
+	root, err := p.document(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.file(root); err != nil {
+		return nil, err
+	}
+	return &p.snapshot, nil
+}
+
+// parser walks the nodes of a keys file. It does not decode into structs: their errors would name no line.
+type parser struct {
+	name string
+	snapshot
+	lines map[any]int // where an id or a sum was first seen
+}
+
+func (p *parser) document(data []byte) (*yaml.Node, error) {
+	if len(data) > maxSize {
+		return nil, fmt.Errorf("%s: the file has %d bytes, at most %d are read: keep so many keys in a database", p.name, len(data), maxSize)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(plainJSON(data)))
+	var document yaml.Node
+	switch err := decoder.Decode(&document); {
+	case errors.Is(err, io.EOF) || err == nil && len(document.Content) == 0:
+		return nil, fmt.Errorf("%s: the file is empty: write \"workspaces: []\" if nobody shall have a key", p.name)
+	case err != nil:
+		return nil, p.syntax(err)
+	}
+	var second yaml.Node
+	switch err := decoder.Decode(&second); {
+	case err == nil:
+		return nil, p.errorf(&second, "a second document begins here: keep all workspaces in one")
+	case !errors.Is(err, io.EOF):
+		return nil, p.syntax(err)
+	}
+	return document.Content[0], nil
+}
+
+func (p *parser) file(root *yaml.Node) error {
+	var workspaces *yaml.Node
+	err := p.fields(root, "the file", field{"workspaces", true, func(n *yaml.Node) error { workspaces = n; return nil }})
+	if err != nil {
+		return err
+	}
+	return p.list(workspaces, "workspaces", p.workspace)
+}
+
+func (p *parser) workspace(node *yaml.Node) error {
+	workspace := &record.Workspace{}
+	var keys *yaml.Node
+	err := p.fields(node, "a workspace",
+		field{"id", true, p.id("workspace", &workspace.ID)},
+		field{"plan", true, p.checked(&workspace.Plan, record.CheckID)},
+		field{"limits", false, p.limits(&workspace.Limits)},
+		field{"metadata", false, func(n *yaml.Node) (err error) {
+			workspace.Metadata, err = p.metadata(n)
+			return err
+		}},
+		field{"keys", false, func(n *yaml.Node) error { keys = n; return nil }},
+	)
+	if err != nil {
+		return err
+	}
+	p.workspaces[workspace.ID] = workspace
+	if keys == nil {
+		return nil
+	}
+	return p.list(keys, "keys", func(n *yaml.Node) error { return p.key(n, workspace) })
+}
+
+func (p *parser) key(node *yaml.Node, workspace *record.Workspace) error {
+	key := &record.Key{}
+	var sum record.Sum
+	err := p.fields(node, "a key",
+		field{"id", true, p.id("key", &key.ID)},
+		field{"name", false, p.checked(&key.Name, record.CheckName)},
+		field{"sha256", true, p.sum(&sum)},
+		field{"scopes", false, func(n *yaml.Node) error {
+			return p.list(n, "scopes", func(n *yaml.Node) error {
+				return p.parsed(n, func(s string) error {
+					scope, err := record.ParseScope(s)
+					key.Scopes = append(key.Scopes, scope)
+					return err
+				})
+			})
+		}},
+		field{"allowed_ips", false, func(n *yaml.Node) error {
+			return p.list(n, "allowed_ips", func(n *yaml.Node) error {
+				return p.parsed(n, func(s string) error {
+					network, err := record.ParseNetwork(s)
+					key.AllowedIPs = append(key.AllowedIPs, network)
+					return err
+				})
+			})
+		}},
+		field{"expires_at", false, p.instant(&key.ExpiresAt)},
+		field{"disabled", false, p.boolean(&key.Disabled)},
+	)
+	if err != nil {
+		return err
+	}
+	identity := &record.Identity{Key: key, Workspace: workspace}
+	p.identities[sum], p.keys[key.ID] = identity, identity
+	return nil
+}
+
+// id reads the id of a workspace or key and refuses its second use.
+func (p *parser) id(what string, to *string) func(*yaml.Node) error {
+	return func(n *yaml.Node) error {
+		if err := p.checked(to, record.CheckID)(n); err != nil {
+			return err
+		}
+		return p.once(n, what+" id "+*to, what+" id "+*to)
+	}
+}
+
+// sum reads a SHA-256 in hexadecimal.
+func (p *parser) sum(to *record.Sum) func(*yaml.Node) error {
+	return func(n *yaml.Node) error {
+		text, err := p.text(n)
+		if err != nil {
+			return err
+		}
+		decoded, err := hex.DecodeString(text)
+		if err != nil || len(decoded) != len(to) {
+			// The text is not repeated: it may be the secret itself, pasted by mistake.
+			return p.errorf(n, "sha256 is not the SHA-256 of a secret: write its 64 hexadecimal digits")
+		}
+		copy(to[:], decoded)
+		return p.once(n, *to, "this sha256")
+	}
+}
+
+func (p *parser) once(n *yaml.Node, value any, what string) error {
+	if line, seen := p.lines[value]; seen {
+		return p.errorf(n, "%s already stands in line %d: every id and every sha256 may stand once", what, line)
+	}
+	p.lines[value] = n.Line
+	return nil
+}
+
+func (p *parser) limits(to *[]record.Window) func(*yaml.Node) error {
+	return func(n *yaml.Node) error {
+		var texts []string
+		err := p.list(n, "limits", func(n *yaml.Node) error {
+			return p.parsed(n, func(s string) error {
+				texts = append(texts, s)
+				_, err := record.ParseWindow(s)
+				return err
+			})
+		})
+		if err != nil {
+			return err
+		}
+		if *to, err = record.ParseWindows(texts); err != nil {
+			return p.errorf(n, "%w", err)
+		}
+		return nil
+	}
+}
+
+func (p *parser) instant(to *time.Time) func(*yaml.Node) error {
+	return func(n *yaml.Node) error {
+		return p.parsed(n, func(s string) (err error) {
+			*to, err = keystore.ParseTime(s)
+			return err
+		})
+	}
+}

@@ -1,0 +1,145 @@
+// Package file keeps workspaces and keys in a YAML or JSON file that people edit (design, section 3). The file is
+// watched and swapped whole; one that breaks later leaves the last good one in force and says why.
+package file
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"sync/atomic"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/watch"
+)
+
+// interval is how often the file is looked at. A change is obeyed after one to two of them.
+const interval = 500 * time.Millisecond
+
+// Store is a keys file.
+type Store struct {
+	path    string
+	report  func(error)
+	files   *watch.Files
+	current atomic.Pointer[generation]
+}
+
+// generation is one good state of the file.
+type generation struct {
+	*snapshot
+	revision int64
+}
+
+// Open reads the file; an error names file and line. From then on the store changes only while somebody follows its
+// Changes. Report, if not nil, is told why a later state of the file was not taken, and with nil when a good one was; it
+// must be safe to call from another goroutine.
+func Open(path string, report func(error)) (*Store, error) {
+	if report == nil {
+		report = func(error) {}
+	}
+	s := &Store{path: path, report: report, files: watch.New(path)}
+	loaded, err := load(path)
+	if err != nil {
+		return nil, err
+	}
+	s.current.Store(&generation{loaded, 1})
+	return s, nil
+}
+
+// Lookup finds the sum in memory.
+func (s *Store) Lookup(_ context.Context, sum record.Sum) (*record.Identity, error) {
+	if identity := s.current.Load().identities[sum]; identity != nil {
+		return identity, nil
+	}
+	return nil, keystore.ErrUnknown
+}
+
+// Changes looks at the file once per interval and takes it over when it has changed, come to rest and is good. The
+// store is never away: what was last good answers.
+func (s *Store) Changes(ctx context.Context, since keystore.Position) (keystore.Changes, error) {
+	if since.Revision == s.current.Load().revision {
+		select {
+		case <-ctx.Done():
+			return keystore.Changes{}, ctx.Err()
+		case <-time.After(interval):
+		}
+		if s.files.Changed() {
+			s.reload()
+		}
+	}
+	now := keystore.Changes{Position: keystore.Position{Revision: s.current.Load().revision}, At: time.Now()}
+	now.Gap = now.Position != since
+	return now, nil
+}
+
+func (s *Store) reload() {
+	loaded, err := load(s.path)
+	if err != nil {
+		s.report(fmt.Errorf("keeping the last good keys: %w", err))
+		return
+	}
+	old := s.current.Load()
+	loaded.keep(old.snapshot)
+	s.current.Store(&generation{loaded, old.revision + 1})
+	s.report(nil)
+}
+
+// keep puts the records of an older snapshot in the place of equal ones: what was decided for a record, by its
+// identity, then still holds.
+func (s *snapshot) keep(old *snapshot) {
+	for id, workspace := range s.workspaces {
+		if before := old.workspaces[id]; before != nil && reflect.DeepEqual(before, workspace) {
+			s.workspaces[id] = before
+		}
+	}
+	for sum, identity := range s.identities {
+		identity.Workspace = s.workspaces[identity.Workspace.ID]
+		before := old.keys[identity.Key.ID]
+		if before == nil {
+			continue
+		}
+		if reflect.DeepEqual(before.Key, identity.Key) {
+			identity.Key = before.Key
+		}
+		if known := old.identities[sum]; known != nil && *known == *identity {
+			s.identities[sum], s.keys[identity.Key.ID] = known, known
+		}
+	}
+}
+
+func load(path string) (*snapshot, error) {
+	info, err := os.Stat(path) // before opening: a named pipe would block
+	if err != nil {
+		return nil, fmt.Errorf("opening the keys file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("opening the keys file: %s is no regular file", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the keys file: %w", err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the keys file %s: %w", path, err)
+	}
+	return parse(path, data)
+}
+
+// Close does nothing: the file is open only while it is read.
+func (s *Store) Close() error { return nil }
+
+// String is the file's path.
+func (s *Store) String() string {
+	if absolute, err := filepath.Abs(s.path); err == nil {
+		return absolute
+	}
+	return s.path
+}
+
+var _ keystore.Store = (*Store)(nil)

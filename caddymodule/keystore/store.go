@@ -1,0 +1,67 @@
+// Package keystore answers whose a secret is, from memory where it can. A Store holds the records (file, SQLite,
+// PostgreSQL: one sub-package each); a Cache stands in front of any of them, follows its changes and bridges its
+// absence (design, section 8). Admin is what commands and dashboards do to a store. None of it knows a secret: all
+// of them work on its SHA-256.
+package keystore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// ErrUnknown is the answer for a secret that may not be used: nobody has it, or its key is disabled, revoked or
+// expired. Any other error of a look-up means that the store could not answer.
+var ErrUnknown = errors.New("unknown key")
+
+// Store holds workspaces and keys. Its methods are safe for concurrent use.
+type Store interface {
+	// Lookup asks, with one query, whose secret has this sum. A key that is disabled, revoked or expired is given
+	// like any other: record.Identity.Usable judges it. The error is ErrUnknown where the store holds no such sum;
+	// any other means that the store is away.
+	Lookup(ctx context.Context, sum record.Sum) (*record.Identity, error)
+
+	// Changes gives what was changed since the position, as soon as something was, or nothing after a fraction of a
+	// second. An error means that the store is away. Only one caller at a time may follow a store.
+	Changes(ctx context.Context, since Position) (Changes, error)
+
+	// Close frees what the store holds. It may be called more than once.
+	Close() error
+
+	// String says where the store lies, for people, without credentials.
+	String() string
+}
+
+// Position is a place in a store's log of changes. The zero Position is in no log.
+type Position struct {
+	// Revision counts the changes.
+	Revision int64
+	// Stamp is the random mark of that change. A log without this change at this revision is another log: the
+	// database was restored, replaced or pruned meanwhile.
+	Stamp string
+}
+
+// Changes are what a store's log holds behind a Position.
+type Changes struct {
+	// Position is the end of the log, to ask from next time.
+	Position Position
+	// At is an instant by the local clock: everything committed before it is told here.
+	At time.Time
+	// Workspaces are the ids of those of which anything was changed, keys included. Ids may repeat.
+	Workspaces []string
+	// Gap says that the log does not continue from the Position asked for: anything may have changed.
+	Gap bool
+}
+
+// Use says when a secret was last used.
+type Use struct {
+	Sum record.Sum
+	At  time.Time
+}
+
+// UseWriter is a Store that keeps when secrets were last used. It gets them in batches.
+type UseWriter interface {
+	WriteUses(ctx context.Context, uses []Use) error
+}
