@@ -84,7 +84,7 @@ func (s *State) appendRemaining(b []byte, status *Status) []byte {
 	b = append(b, ";r="...)
 	b = strconv.AppendInt(b, status.Remaining, 10)
 	b = append(b, ";t="...)
-	return strconv.AppendInt(b, max(0, status.Reset-s.Now), 10)
+	return strconv.AppendInt(b, s.left(status), 10)
 }
 
 func (s *State) appendName(b []byte, status *Status) []byte {

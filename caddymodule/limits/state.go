@@ -79,7 +79,13 @@ func (s *State) Refuse(cost int64) (retryAfter int64) {
 	if s.Violated < 0 {
 		return 0
 	}
-	return max(1, s.statuses[s.Violated].Reset-s.Now)
+	return max(1, s.left(&s.statuses[s.Violated]))
+}
+
+// left is for how many seconds a window still runs: never longer than it is, even if the engine's clock, as far as the
+// gateway knows it, is a little behind.
+func (s *State) left(status *Status) int64 {
+	return min(max(0, status.Reset-s.Now), seconds(status.Window))
 }
 
 // Denied is the state of a workspace whose plan is denied: nothing of nothing, for a minute from now.

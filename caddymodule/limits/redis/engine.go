@@ -1,0 +1,265 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits/internal/stripes"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// ErrAway is the answer while Redis is away and on_outage says refuse. Why it is away, the Observer was told.
+var ErrAway = errors.New("redis is away, and on_outage says refuse")
+
+// Observer is told what metrics and the log need. Its methods are called on the request path, from many goroutines.
+type Observer interface {
+	// Called reports a round trip: for how many requests (0: only a look), how long it took, and why it failed. The error
+	// holds neither the URL nor the password.
+	Called(requests int64, took time.Duration, err error)
+	// Away reports that the circuit breaker opened, and the error that opened it, or that it closed.
+	Away(away bool, err error)
+}
+
+// Options are what an Engine keeps for its life. The zero value is good.
+type Options struct {
+	// Clock gives the current time, with a monotonic reading; nil: time.Now. Gateways need not agree on it: windows run
+	// on Redis' clock.
+	Clock func() time.Time
+	// Observer is told of calls and outages; nil: nobody is.
+	Observer Observer
+	// MaxWorkspaces bounds the workspaces with a running window; 0: 1,048,576.
+	MaxWorkspaces int
+	// SweepEvery is how often workspaces whose windows are all over are forgotten; 0: once a minute.
+	SweepEvery time.Duration
+}
+
+// Engine counts in Redis. It is to outlive configuration reloads: Set changes what a reload may change.
+type Engine struct {
+	client   goredis.UniversalClient
+	prefix   string // of the keys, up to the workspace
+	clock    func() time.Time
+	base     time.Time
+	observer Observer
+	settings atomic.Pointer[Settings]
+	accounts *stripes.Table[*account]
+	breaker  breaker
+	skew     atomic.Int64 // Redis' time less the engine's, in ms: at most what it really is
+}
+
+// New gives an engine that can count at once. It connects when it first counts, so that a Redis that is down hinders
+// nothing. Start adds the sweeper; Close ends the connections.
+func New(backend *Backend, settings Settings, options Options) (*Engine, error) {
+	e := &Engine{prefix: backend.prefix + ":{", clock: options.Clock, observer: options.Observer}
+	if err := e.Set(settings); err != nil {
+		return nil, err
+	}
+	if e.clock == nil {
+		e.clock = time.Now
+	}
+	if e.observer == nil {
+		e.observer = nobody{}
+	}
+	e.base = e.clock()
+	e.skew.Store(e.base.UnixMilli())
+	e.accounts = stripes.New[*account](stripes.Options{Now: e.now, Bound: options.MaxWorkspaces, SweepEvery: options.SweepEvery})
+	e.client = backend.client()
+	return e, nil
+}
+
+// Set changes the settings; requests under way go on with those they began with.
+func (e *Engine) Set(settings Settings) error {
+	settings, err := settings.withDefaults()
+	if err != nil {
+		return err
+	}
+	e.settings.Store(&settings)
+	return nil
+}
+
+// Start launches the sweeper, once however often it is called.
+func (e *Engine) Start() { e.accounts.Start() }
+
+// Stop ends the sweeper and waits for it. It may be called at any time and more than once; counting goes on.
+func (e *Engine) Stop() { e.accounts.Stop() }
+
+// Close ends the sweeper and the connections. Requests that come later find Redis away.
+func (e *Engine) Close() error {
+	e.Stop()
+	return e.client.Close()
+}
+
+// Tracked is how many workspaces are followed now.
+func (e *Engine) Tracked() int { return e.accounts.Tracked() }
+
+// Away reports whether the circuit breaker is open.
+func (e *Engine) Away() bool { return e.breaker.open.Load() }
+
+// Take takes the cost from all windows of the workspace, or from none. It waits for Redis no longer than the timeout
+// and batchSlack, whatever the context says: the requests that share the round trip have contexts of their own.
+//
+// The error is ErrAway, limits.ErrFull, or that of limits.Check.
+func (e *Engine) Take(_ context.Context, workspace string, windows []record.Window, cost int64) (result limits.Result, err error) {
+	if err := limits.Check(workspace, windows, cost); err != nil {
+		return result, err
+	}
+	now := e.now()
+	s := e.accounts.Stripe(workspace)
+	s.Lock()
+	a := s.Get(workspace)
+	if e.remembers(&result, a, windows, cost, now) {
+		s.Unlock()
+		return result, nil
+	}
+	if !e.breaker.allows(now) {
+		defer s.Unlock()
+		return e.without(s, workspace, windows, cost)
+	}
+	if a, err = e.follow(s, workspace); err != nil {
+		s.Unlock()
+		return limits.Result{}, err
+	}
+	b, position := a.join(windows, cost, now)
+	s.Unlock()
+
+	if position == 1 {
+		e.run(b, s, a, workspace)
+	} else {
+		<-b.done
+	}
+	if b.err == nil {
+		return b.verdict(position), nil
+	}
+	s.Lock()
+	defer s.Unlock()
+	return e.without(s, workspace, windows, cost)
+}
+
+// follow is the account of a workspace, a new one if there was none. The error is limits.ErrFull.
+func (e *Engine) follow(s *stripes.Stripe[*account], workspace string) (*account, error) {
+	a := s.Get(workspace)
+	if a != nil {
+		return a, nil
+	}
+	a = &account{}
+	return a, e.accounts.Add(s, workspace, a)
+}
+
+// remembers fills in a refusal that is known without Redis: counts never fall within a window, and a cost above the
+// limit never fits.
+func (e *Engine) remembers(result *limits.Result, a *account, windows []record.Window, cost, now int64) bool {
+	result.State = limits.NewState(second(e.unixMilli(now)))
+	a.shared(&result.State, windows, now)
+	result.RetryAfter = result.State.Refuse(cost)
+	result.Source = limits.FromRemembered
+	return result.RetryAfter > 0
+}
+
+// without decides without Redis, as the settings say. The stripe is locked.
+func (e *Engine) without(s *stripes.Stripe[*account], workspace string, windows []record.Window, cost int64) (result limits.Result, err error) {
+	settings, now := e.settings.Load(), e.now()
+	if settings.OnOutage == OutageRefuse {
+		return result, ErrAway
+	}
+	a, err := e.follow(s, workspace)
+	if err != nil {
+		return result, err
+	}
+	result.Source = limits.FromLocal
+	result.State = limits.NewState(second(e.unixMilli(now)))
+	a.local(&result.State, windows, settings.Gateways, now)
+	if settings.OnOutage == OutageAllow {
+		result.Granted = true
+		return result, nil
+	}
+	if result.RetryAfter = result.State.Refuse(cost); result.RetryAfter > 0 {
+		return result, nil
+	}
+	a.grant(windows, cost, now, e.unixMilli(now))
+	result.State.Spend(cost)
+	result.Granted = true
+	return result, nil
+}
+
+// Last is how the windows of the workspace stood when this gateway last saw them. It asks nobody and spends nothing.
+func (e *Engine) Last(workspace string, windows []record.Window) (state limits.State) {
+	if len(windows) > record.MaxWindows {
+		return state
+	}
+	now := e.now()
+	state = limits.NewState(second(e.unixMilli(now)))
+	s := e.accounts.Stripe(workspace)
+	s.Lock()
+	defer s.Unlock()
+	if e.Away() {
+		s.Get(workspace).local(&state, windows, e.settings.Load().Gateways, now)
+	} else {
+		s.Get(workspace).shared(&state, windows, now)
+	}
+	return state
+}
+
+// Peek is how the windows of the workspace stand in Redis; it spends nothing. While Redis is away it is Last. The error
+// is that of limits.Check.
+func (e *Engine) Peek(_ context.Context, workspace string, windows []record.Window) (limits.State, error) {
+	if err := limits.Check(workspace, windows, 1); err != nil {
+		return limits.State{}, err
+	}
+	if !e.breaker.allows(e.now()) {
+		return e.Last(workspace, windows), nil
+	}
+	r, err := e.look(workspace, windows)
+	if err != nil {
+		return e.Last(workspace, windows), nil
+	}
+	state := limits.NewState(second(r.unixMilli()))
+	for i, w := range windows {
+		count, reset := r.window(i)
+		state.Add(w, count, reset)
+	}
+	return state, nil
+}
+
+// look asks Redis for the counts of a workspace.
+func (e *Engine) look(workspace string, windows []record.Window) (*reply, error) {
+	s := e.accounts.Stripe(workspace)
+	s.Lock()
+	seen := s.Get(workspace).seen(windows, e.now())
+	s.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), e.settings.Load().Timeout)
+	defer cancel()
+	r, err := e.call(ctx, workspace, windows, seen, 1, 0)
+	e.judge(1, err)
+	return r, err
+}
+
+// judge tells the breaker how a call for so many requests ended, and the observer if that opened or closed it.
+func (e *Engine) judge(requests int64, err error) {
+	switch {
+	case err != nil && e.breaker.failed(requests, e.now()):
+		e.observer.Away(true, err)
+	case err == nil && e.breaker.succeeded():
+		e.observer.Away(false, nil)
+	}
+}
+
+// now is the instant on the engine's monotonic clock, in nanoseconds.
+func (e *Engine) now() int64 { return int64(e.clock().Sub(e.base)) }
+
+// unixMilli is Redis' time at an instant, as far as known; never ahead of it, so that a retry after Retry-After is not
+// early.
+func (e *Engine) unixMilli(now int64) int64 { return now/int64(time.Millisecond) + e.skew.Load() }
+
+// second is the Unix second to which an instant in ms belongs: the last 2 ms of each belong to the next one, as in the
+// script.
+func second(unixMilli int64) int64 { return (unixMilli + early) / 1000 }
+
+// nobody is the Observer of an engine that has none.
+type nobody struct{}
+
+func (nobody) Called(int64, time.Duration, error) {}
+func (nobody) Away(bool, error)                   {}

@@ -1,0 +1,67 @@
+package redis
+
+import (
+	"fmt"
+	"time"
+)
+
+// Outage says what happens to requests while Redis is away.
+type Outage string
+
+// The outage modes (design, section 8).
+const (
+	// OutageLocal grants this gateway's share of every limit: what Redis had left when last seen, divided by the number
+	// of gateways.
+	OutageLocal Outage = "local"
+	// OutageAllow grants everything that is not known to be over its limit, and counts none of it.
+	OutageAllow Outage = "allow"
+	// OutageRefuse refuses with ErrAway.
+	OutageRefuse Outage = "refuse"
+)
+
+// Defaults and bounds of Settings.
+const (
+	DefaultTimeout = 50 * time.Millisecond
+	MinTimeout     = time.Millisecond
+	MaxTimeout     = 10 * time.Second
+	MaxGateways    = 1 << 20
+)
+
+// Settings are what a configuration reload may change while counts, breaker and connections stay.
+type Settings struct {
+	// OnOutage is what happens while Redis is away; "": OutageLocal.
+	OnOutage Outage
+	// Timeout is how long a round trip may take before Redis counts as away for it, from MinTimeout to MaxTimeout;
+	// 0: DefaultTimeout.
+	Timeout time.Duration
+	// Gateways is among how many gateways OutageLocal divides what is left of a limit, at least 1; 0: 1.
+	Gateways int64
+}
+
+// withDefaults fills in what was left out, or says what is wrong.
+func (s Settings) withDefaults() (Settings, error) {
+	if s.OnOutage == "" {
+		s.OnOutage = OutageLocal
+	}
+	if s.Timeout == 0 {
+		s.Timeout = DefaultTimeout
+	}
+	if s.Gateways == 0 {
+		s.Gateways = 1
+	}
+	switch {
+	case s.OnOutage != OutageLocal && s.OnOutage != OutageAllow && s.OnOutage != OutageRefuse:
+		return s, fmt.Errorf("on_outage %q is not known: write local, allow or refuse", s.OnOutage)
+	case s.Timeout < MinTimeout || s.Timeout > MaxTimeout:
+		return s, fmt.Errorf("timeout %s is out of range: write 1ms to 10s", s.Timeout)
+	case s.Gateways < 1 || s.Gateways > MaxGateways:
+		return s, fmt.Errorf("expected_gateways %d is out of range: write 1 or more", s.Gateways)
+	}
+	return s, nil
+}
+
+// Check says what is wrong with the settings.
+func (s Settings) Check() error {
+	_, err := s.withDefaults()
+	return err
+}

@@ -1,0 +1,49 @@
+-- Takes a cost up to n times from all windows of a workspace; n = 0 only looks. What is not granted writes nothing.
+--
+-- KEYS  the counter of each window: what was used of it, living until the window ends.
+-- ARGV  cost, n, then for each window: its limit, its duration in seconds, and the count and end (Unix seconds) that the
+--       calling gateway saw of it, 0 and 0 where it saw none.
+-- Returns how often the cost was taken, Redis' time in ms, then for each window its count and end; the end is 0 where
+-- no window runs.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local cost, granted = tonumber(ARGV[1]), tonumber(ARGV[2])
+
+-- A key ends 2 ms before its window: Redis keeps it alive through its last millisecond, and a retry at the very Reset
+-- would be refused. The 2 ms belong to the next window.
+local early = 2
+local second = math.floor((now + early) / 1000)
+
+local counts, ends = {}, {}
+for i, key in ipairs(KEYS) do
+  local limit, duration = tonumber(ARGV[4 * i - 1]), tonumber(ARGV[4 * i])
+  local seen, seen_end = tonumber(ARGV[4 * i + 1]), tonumber(ARGV[4 * i + 2])
+  local left = redis.call('PTTL', key)
+  counts[i], ends[i] = 0, 0
+  if left > 0 then
+    counts[i] = tonumber(redis.call('GET', key))
+    ends[i] = math.floor((now + left + early + 500) / 1000)
+  end
+  -- A Redis that lost its data is trusted no lower than what the gateway saw in the same window.
+  if seen_end * 1000 - early > now then
+    counts[i] = math.max(counts[i], seen)
+    if ends[i] == 0 then
+      ends[i] = math.min(seen_end, second + duration)
+    end
+  end
+  granted = math.min(granted, math.max(0, math.floor((limit - counts[i]) / cost)))
+end
+
+local reply = {granted, now}
+for i, key in ipairs(KEYS) do
+  if granted > 0 then
+    if ends[i] == 0 then
+      ends[i] = second + tonumber(ARGV[4 * i])
+    end
+    counts[i] = counts[i] + granted * cost
+    redis.call('SET', key, string.format('%.0f', counts[i]))
+    redis.call('PEXPIREAT', key, string.format('%.0f', ends[i] * 1000 - early))
+  end
+  reply[2 * i + 1], reply[2 * i + 2] = counts[i], ends[i]
+end
+return reply

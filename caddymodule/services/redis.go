@@ -1,0 +1,99 @@
+package services
+
+import (
+	"context"
+	"os/exec"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// RedisServer is a redis-server of one test. It keeps nothing on disk.
+type RedisServer struct {
+	t       testing.TB
+	binary  string
+	args    []string
+	options goredis.Options
+
+	mu      sync.Mutex
+	process *exec.Cmd // nil: not running
+}
+
+// Redis starts a redis-server with further arguments of its command line ("--requirepass", "x"), and ends it with the
+// test.
+func Redis(t testing.TB, args ...string) *RedisServer {
+	t.Helper()
+	port := FreePort(t)
+	return RedisWith(t, goredis.Options{Addr: Address(port)}, append([]string{"--port", strconv.Itoa(port)}, args...)...)
+}
+
+// RedisWith is Redis with the options by which the server is to be asked whether it is ready (TLS, a password, the
+// address); the arguments must name the port.
+func RedisWith(t testing.TB, options goredis.Options, args ...string) *RedisServer {
+	t.Helper()
+	r := &RedisServer{t: t, binary: Binary(t, "redis-server"), options: options}
+	r.args = append([]string{"--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir(), "--loglevel", "warning"}, args...)
+	r.Start()
+	t.Cleanup(r.Kill)
+	return r
+}
+
+// Address is host and port.
+func (r *RedisServer) Address() string { return r.options.Addr }
+
+// URL is that of the server's database 0, without a password.
+func (r *RedisServer) URL() string { return "redis://" + r.options.Addr + "/0" }
+
+// Start launches the server and waits until it answers. Where it runs already, nothing happens.
+func (r *RedisServer) Start() {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.process != nil {
+		return
+	}
+	process := exec.Command(r.binary, r.args...)
+	if err := process.Start(); err != nil {
+		r.t.Fatalf("starting redis-server: %v", err)
+	}
+	r.process = process
+	client := r.Client()
+	defer client.Close()
+	Wait(r.t, "redis-server", func() bool { return client.Ping(context.Background()).Err() == nil })
+}
+
+// Kill ends the server at once; all that it counted is lost.
+func (r *RedisServer) Kill() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.process == nil {
+		return
+	}
+	_ = r.process.Process.Kill()
+	_ = r.process.Wait()
+	r.process = nil
+}
+
+// Pause stops the server with SIGSTOP: connections stay, nothing is answered.
+func (r *RedisServer) Pause() { r.signal(syscall.SIGSTOP) }
+
+// Resume lets a paused server go on.
+func (r *RedisServer) Resume() { r.signal(syscall.SIGCONT) }
+
+func (r *RedisServer) signal(s syscall.Signal) {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.process.Process.Signal(s); err != nil {
+		r.t.Fatalf("sending %s to redis-server: %v", s, err)
+	}
+}
+
+// Client is a client of the server; the caller closes it.
+func (r *RedisServer) Client() *goredis.Client {
+	options := r.options
+	return goredis.NewClient(&options)
+}
