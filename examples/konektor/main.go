@@ -1,0 +1,134 @@
+// Command konektor serves the Agent API that the gateway's example protects: leads, analytics, conversions, the
+// workspace and support tickets, as a customer's backend would.
+//
+// It believes the gateway's identity headers, so that it listens on loopback only unless --beyond-loopback says otherwise.
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/examples/konektor/agentapi"
+)
+
+// keyVariable holds the encryption key in hexadecimal digits. It is read from the environment, not from a flag, because
+// everybody on a machine sees the flags of a process.
+const keyVariable = "KONEKTOR_KEY"
+
+// stopWithin is how long requests under way may still take after a signal.
+const stopWithin = 10 * time.Second
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "konektor:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are what the command line and the environment say.
+type settings struct {
+	listen         string
+	beyondLoopback bool
+	backend        agentapi.Options
+}
+
+func parseSettings(arguments []string, getenv func(string) string, output io.Writer) (settings, error) {
+	var s settings
+	flags := flag.NewFlagSet("konektor", flag.ContinueOnError)
+	flags.SetOutput(output)
+	flags.StringVar(&s.listen, "listen", "127.0.0.1:9000", "address to listen on")
+	flags.BoolVar(&s.beyondLoopback, "beyond-loopback", false, "allow an address that others reach: only where nobody but the gateway can")
+	flags.StringVar(&s.backend.Folder, "data", "", "folder of the database; needs "+keyVariable+" (default a temporary folder and a new key)")
+	seed := flags.String("seed", "", "workspaces to fill with example data, separated by commas, such as ws_acme,ws_globex")
+	flags.StringVar(&s.backend.BaseURL, "base-url", "", "address that SKILL.md tells agents (default the host it was asked at)")
+	if err := flags.Parse(arguments); err != nil {
+		return s, err
+	}
+	if flags.NArg() > 0 {
+		return s, fmt.Errorf("reading the command line: unexpected word %q", flags.Arg(0))
+	}
+	if *seed != "" {
+		s.backend.Seed = strings.Split(*seed, ",")
+	}
+	return s, s.readKey(getenv(keyVariable))
+}
+
+func (s *settings) readKey(digits string) error {
+	if digits == "" {
+		if s.backend.Folder != "" {
+			return fmt.Errorf("reading the encryption key: --data needs %s, %d hexadecimal digits (openssl rand -hex %d)",
+				keyVariable, 2*agentapi.KeySize, agentapi.KeySize)
+		}
+		return nil
+	}
+	key, err := hex.DecodeString(digits)
+	if err != nil || len(key) != agentapi.KeySize {
+		// Not wrapped: the error would show a part of the key.
+		return fmt.Errorf("reading the encryption key: %s must be %d hexadecimal digits", keyVariable, 2*agentapi.KeySize)
+	}
+	s.backend.Key = key
+	return nil
+}
+
+// run serves until ctx ends, then lets the requests under way finish.
+func run(ctx context.Context, arguments []string, getenv func(string) string, output io.Writer) error {
+	s, err := parseSettings(arguments, getenv, output)
+	if err != nil {
+		return err
+	}
+	address, err := net.ResolveTCPAddr("tcp", s.listen)
+	if err != nil {
+		return fmt.Errorf("reading the address to listen on: %w", err)
+	}
+	if !s.beyondLoopback && !address.IP.IsLoopback() {
+		return fmt.Errorf("listening on %s: others could reach it and claim to be any workspace: use 127.0.0.1, or add --beyond-loopback", s.listen)
+	}
+	log := slog.New(slog.NewTextHandler(output, nil))
+	s.backend.Logger = log
+	api, err := agentapi.New(ctx, s.backend)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = api.Close() }()
+	listener, err := net.ListenTCP("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", s.listen, err)
+	}
+	log.Info("serving the Agent API", slog.String("address", "http://"+listener.Addr().String()+agentapi.Base))
+	return serve(ctx, listener, api)
+}
+
+func serve(ctx context.Context, listener net.Listener, api http.Handler) error {
+	server := &http.Server{Handler: api, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	if err := server.Shutdown(stopping); err != nil {
+		return fmt.Errorf("stopping: %w", errors.Join(err, server.Close()))
+	}
+	return nil
+}
