@@ -1,0 +1,162 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+func init() { caddy.RegisterModule(new(App)) }
+
+// App holds what all sites of a configuration share: keys, counters, plans, policies and throttles. A configuration
+// without it gets one with the defaults.
+type App struct {
+	// KeysRaw is the key store: a guest module of the namespace tollgate.keys.
+	KeysRaw json.RawMessage `json:"keys,omitempty" caddy:"namespace=tollgate.keys inline_key=store"`
+	// StaleKeys is how long known keys live while the store is away. 0: not at all. Default: 5m.
+	StaleKeys *caddy.Duration `json:"stale_keys,omitempty"`
+	// CountersRaw is the counter engine: a guest module of the namespace tollgate.counters. Default: memory.
+	CountersRaw json.RawMessage `json:"counters,omitempty" caddy:"namespace=tollgate.counters inline_key=engine"`
+	// Plans stand in for the default plans of the same name; the other defaults stay.
+	Plans []Plan `json:"plans,omitempty"`
+	// Policies are folders, files and bundles that add to the embedded policies.
+	Policies []string `json:"policies,omitempty"`
+	// PolicyTimeout is how long a decision may take before the request is refused with 500. Default: 100ms.
+	PolicyTimeout caddy.Duration `json:"policy_timeout,omitempty"`
+	// AuthThrottle is how many 401s and malformed targets of one client address are answered as such, or "off".
+	// Default: 30/1m.
+	AuthThrottle string `json:"auth_throttle,omitempty"`
+	// RefusalThrottle is how many of our 400, 403, 404 and 413 one good key gets, or "off". Default: 300/1m.
+	RefusalThrottle string `json:"refusal_throttle,omitempty"`
+	// KeyPrefix begins the secrets that we make. Default: tg.
+	KeyPrefix string `json:"key_prefix,omitempty"`
+	// Secrets is the folder of values for inject: <folder>/<workspace id>/<name>.
+	Secrets string `json:"secrets,omitempty"`
+
+	keys      lease[*keyCache]
+	counters  CounterEngine
+	policies  *policy.Engine
+	planTable record.Plans
+	throttles lease[*throttles]
+	auth      gate.Throttle[netip.Addr]
+	refusals  gate.Throttle[string]
+	logger    *zap.Logger
+}
+
+// The defaults of the global option.
+const (
+	defaultAuthThrottle    = "30/1m"
+	defaultRefusalThrottle = "300/1m"
+	defaultPolicyTimeout   = caddy.Duration(100 * time.Millisecond)
+	defaultStaleKeys       = caddy.Duration(5 * time.Minute)
+)
+
+// CaddyModule returns the module's id.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "tollgate", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision resolves the configuration and takes hold of what outlives it. Nothing is dialled, written or launched
+// before Start.
+func (a *App) Provision(ctx caddy.Context) (err error) {
+	a.logger = ctx.Logger()
+	a.defaults()
+	if err := apikey.CheckPrefix(a.KeyPrefix); err != nil {
+		return err
+	}
+	if a.planTable, err = a.plans(); err != nil {
+		return err
+	}
+	if err := meters.register(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	if err := a.provisionThrottles(); err != nil {
+		return err
+	}
+	if err := a.provisionKeys(ctx); err != nil {
+		return err
+	}
+	if err := a.provisionCounters(ctx); err != nil {
+		return err
+	}
+	return a.provisionPolicies(ctx)
+}
+
+func (a *App) defaults() {
+	if a.KeyPrefix == "" {
+		a.KeyPrefix = apikey.DefaultPrefix
+	}
+	if a.PolicyTimeout == 0 {
+		a.PolicyTimeout = defaultPolicyTimeout
+	}
+	if a.StaleKeys == nil {
+		stale := defaultStaleKeys
+		a.StaleKeys = &stale
+	}
+	if a.CountersRaw == nil {
+		a.CountersRaw = json.RawMessage(`{"engine":"memory"}`)
+	}
+}
+
+func (a *App) provisionThrottles() (err error) {
+	if a.throttles, err = acquire("throttles", newThrottles); err != nil {
+		return err
+	}
+	a.auth.Counts, a.refusals.Counts = a.throttles.Value.auth, a.throttles.Value.refusals
+	if a.auth.Window, err = throttleWindow(a.AuthThrottle, defaultAuthThrottle); err != nil {
+		return fmt.Errorf("reading auth_throttle: %w", err)
+	}
+	if a.refusals.Window, err = throttleWindow(a.RefusalThrottle, defaultRefusalThrottle); err != nil {
+		return fmt.Errorf("reading refusal_throttle: %w", err)
+	}
+	return nil
+}
+
+func (a *App) provisionCounters(ctx caddy.Context) error {
+	module, err := ctx.LoadModule(a, "CountersRaw")
+	if err != nil {
+		return fmt.Errorf("loading the counters: %w", err)
+	}
+	engine, ok := module.(CounterEngine)
+	if !ok {
+		return fmt.Errorf("loading the counters: module %T counts nothing", module)
+	}
+	a.counters = engine
+	return nil
+}
+
+func (a *App) provisionPolicies(ctx caddy.Context) (err error) {
+	a.policies, err = policy.New(ctx, policy.Options{Paths: a.Policies, Timeout: time.Duration(a.PolicyTimeout)})
+	return err
+}
+
+func (a *App) staleKeys() time.Duration { return time.Duration(*a.StaleKeys) }
+
+// Start launches what runs in the background.
+func (a *App) Start() error {
+	a.keys.Value.start(a)
+	return a.counters.Start()
+}
+
+// Stop has nothing to end yet: what runs in the background may be shared with the configuration that follows.
+func (a *App) Stop() error { return nil }
+
+// Cleanup gives back what Provision took.
+func (a *App) Cleanup() error { return errors.Join(a.keys.release(), a.throttles.release()) }
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

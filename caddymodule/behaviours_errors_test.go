@@ -1,0 +1,182 @@
+package caddymodule_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
+)
+
+// failing is a handler behind the gate that fails in the way its argument says.
+type failing struct {
+	How string `json:"how,omitempty"`
+}
+
+func init() {
+	caddy.RegisterModule(failing{})
+	httpcaddyfile.RegisterHandlerDirective("failing", func(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+		f := new(failing)
+		return f, f.UnmarshalCaddyfile(h.Dispenser)
+	})
+	httpcaddyfile.RegisterDirectiveOrder("failing", httpcaddyfile.Before, "reverse_proxy")
+}
+
+func (failing) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.failing", New: func() caddy.Module { return new(failing) }}
+}
+
+func (f *failing) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if !d.Args(&f.How) {
+		return d.ArgErr()
+	}
+	return nil
+}
+
+func (f failing) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	switch f.How {
+	case "panic":
+		panic("secret internals of a handler")
+	case "late-panic":
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		panic("secret internals of a handler")
+	case "error":
+		return errors.New("secret internals of an error")
+	case "teapot":
+		return caddyhttp.Error(http.StatusTeapot, errors.New("secret internals of an error"))
+	}
+	return next.ServeHTTP(w, r)
+}
+
+func failed(name string, status int, code string) harness.Case {
+	return harness.Case{
+		Name: name, Request: harness.Request{Path: "/leads", Key: crm}, Status: status, Code: code, Limits: harness.Workspace,
+		Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
+			require.NotContains(t, a.Body, "secret internals")
+			require.NotContains(t, a.Body, "127.0.0.1")
+			require.NotContains(t, a.Body, "goroutine")
+		},
+	}
+}
+
+func TestBackendUnreachable(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	nobody := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	setup := behaviours()
+	setup.Then = "reverse_proxy " + nobody
+	g := harness.Start(t, setup)
+	g.Run(t, []harness.Case{failed("F02/backend refuses the connection", 502, "INTERNAL_ERROR")})
+}
+
+func TestHandlersThatFail(t *testing.T) {
+	for how, want := range map[string]harness.Case{
+		"panic":  failed("F15/panic", 500, "INTERNAL_ERROR"),
+		"error":  failed("error without a status", 500, "INTERNAL_ERROR"),
+		"teapot": failed("error with a status", 418, "VALIDATION_ERROR"),
+	} {
+		setup := behaviours()
+		setup.Then = "failing " + how
+		g := harness.Start(t, setup)
+		g.Run(t, []harness.Case{want, want}) // twice: the process lives
+	}
+}
+
+func TestPanicAfterTheHeaderCutsTheAnswer(t *testing.T) {
+	setup := behaviours()
+	setup.Then = "failing late-panic"
+	g := harness.Start(t, setup)
+	_, err := g.Try(harness.Request{Path: "/leads", Key: crm})
+	require.Error(t, err, "F15: the client sees a cut, not an envelope in the middle")
+	require.Equal(t, 401, g.Do(t, harness.Request{Path: "/leads"}).Status, "F15: the process lives")
+}
+
+func TestSiteWithoutAnswer(t *testing.T) {
+	setup := behaviours()
+	setup.Then = "# nothing"
+	g := harness.Start(t, setup)
+	g.Run(t, []harness.Case{failed("a site where no handler answers is 404", 404, "NOT_FOUND")})
+}
+
+func TestGatewayInsideGateway(t *testing.T) {
+	setup := behaviours()
+	setup.Then = "route {\n tollgate {\n route GET /leads\n }\n reverse_proxy $BACKEND\n}"
+	g := harness.Start(t, setup)
+	g.Run(t, []harness.Case{failed("a second gateway inside the first is 500", 500, "INTERNAL_ERROR")})
+	require.Eventually(t, func() bool {
+		return contains(g.ReadFile(t, "caddy.log"), "a tollgate handler stands inside another one")
+	}, waitFor, tick, "and the log says why")
+}
+
+func TestErrorsAreJSONWhateverIsAccepted(t *testing.T) {
+	g := harness.Start(t, behaviours())
+	for _, accept := range []string{"text/html", "application/xml"} {
+		g.Run(t, []harness.Case{{
+			Name: "F05/" + accept, Request: harness.Request{Path: "/nothing", Key: crm, Header: header("Accept", accept)},
+			Status: 404, Code: "NOT_FOUND", Limits: harness.Workspace,
+		}})
+	}
+	g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = w.Write([]byte("<pre>secret internals at 127.0.0.1</pre>"))
+	})
+	c := failed("F04/backend's 500 page", 500, "INTERNAL_ERROR")
+	c.Hits = 1
+	head := harness.Case{Name: "F06/HEAD", Request: harness.Request{Method: "HEAD", Path: "/leads", Key: crm}, Status: 500, Code: "INTERNAL_ERROR", Hits: 1, Limits: harness.Workspace}
+	g.Run(t, []harness.Case{c, head})
+	require.Eventually(t, func() bool {
+		return contains(g.ReadFile(t, "caddy.log"), "secret internals at 127.0.0.1", "request_id")
+	}, waitFor, tick, "the backend's text is in the log, with the request id")
+}
+
+func TestClientLeaves(t *testing.T) {
+	g := harness.Start(t, behaviours())
+	reached, cancelled := make(chan struct{}), make(chan struct{})
+	g.Backend.Answer(func(_ http.ResponseWriter, r *http.Request) {
+		close(reached)
+		<-r.Context().Done()
+		close(cancelled)
+	})
+	ctx, leave := context.WithCancel(t.Context())
+	go func() {
+		<-reached
+		leave()
+	}()
+	_, err := g.Open(ctx, harness.Request{Path: "/leads", Key: crm})
+	require.ErrorIs(t, err, context.Canceled)
+	<-cancelled // F11: the upstream request is cancelled
+	require.Eventually(t, func() bool {
+		return contains(g.ReadFile(t, "access.log"), `"status":499`)
+	}, waitFor, tick, "F11: counted as 499, not as a failure")
+	require.NotContains(t, g.ReadFile(t, "caddy.log"), "request failed")
+}
+
+func TestErrorTextCannotEscape(t *testing.T) {
+	g := harness.Start(t, behaviours())
+	g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte("{\"message\":\"quote \\\" newline \\n <b> \xff\"}"))
+	})
+	g.Run(t, []harness.Case{{
+		Name: "F16/text of others stays inside its string", Request: harness.Request{Path: "/leads", Key: crm},
+		Status: 400, Code: "VALIDATION_ERROR", Hits: 1, Limits: harness.Workspace,
+		Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
+			require.False(t, strings.Contains(a.Body, "\n\n"))
+			require.Contains(t, a.Envelope(t).Error.Message, "quote")
+		},
+	}})
+}

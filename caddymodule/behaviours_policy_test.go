@@ -1,0 +1,137 @@
+package caddymodule_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
+)
+
+// decided is a row of section C with a good key: a status, and no hit unless it is 200.
+func decided(name, method, path, key string, status int, code string) harness.Case {
+	c := harness.Case{
+		Name: name, Request: harness.Request{Method: method, Path: path, Key: key},
+		Status: status, Code: code, Limits: harness.Workspace,
+	}
+	switch status {
+	case 200:
+		c.Hits = 1
+	case 400:
+		c.Limits = harness.AuthLimit
+	}
+	return c
+}
+
+// malformedTarget is a row whose target goes over the wire as it stands.
+func malformedTarget(name, target string) harness.Case {
+	return harness.Case{
+		Name:   name,
+		Raw:    "GET " + target + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + wild + "\r\nConnection: close\r\n\r\n",
+		Status: 400, Code: "VALIDATION_ERROR", Limits: harness.AuthLimit,
+	}
+}
+
+func TestScopesDecide(t *testing.T) {
+	g := harness.Start(t, behaviours())
+	g.Run(t, []harness.Case{
+		decided("C01/method without its scope", "POST", "/leads", reader, 403, "FORBIDDEN"),
+		decided("C01/method with its scope", "POST", "/leads", crm, 200, ""),
+		decided("C02/path without its scope", "GET", "/files/a", crm, 403, "FORBIDDEN"),
+		decided("C23/several scopes, only some held", "GET", "/both", reader, 403, "FORBIDDEN"),
+		decided("C23/several scopes, all held", "GET", "/both", crm, 200, ""),
+		decided("C24/wildcard covers", "GET", "/leads/1", wild, 200, ""),
+		decided("C24/wildcard covers at any depth", "GET", "/deep", wild, 200, ""),
+		decided("C24/wildcard does not cover its own stem", "GET", "/agent", wild, 403, "FORBIDDEN"),
+		decided("C25/key without any scope", "GET", "/leads", bare, 403, "FORBIDDEN"),
+		decided("C25/key without any scope where none is needed", "GET", "/plain", bare, 200, ""),
+		decided("HEAD counts as GET", "HEAD", "/leads", crm, 200, ""),
+		{
+			Name: "missing scopes are told twice", Request: harness.Request{Method: "POST", Path: "/leads", Key: reader},
+			Status: 403, Code: "FORBIDDEN", Limits: harness.Workspace,
+			Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
+				require.Equal(t, `Bearer error="insufficient_scope", scope="agent.leads.write"`, a.Header.Get("WWW-Authenticate"))
+				require.JSONEq(t, `{"missing_scopes":["agent.leads.write"]}`, string(a.Envelope(t).Error.Details))
+			},
+		},
+	})
+}
+
+func TestTargetsAreRefusedNotRepaired(t *testing.T) {
+	g := harness.Start(t, behaviours())
+	var cases []harness.Case
+	for _, target := range []string{
+		"//a/b", "/%2Fa%2Fb", "/a//b", "/./a/b", "/x/../a/b", "/a;x=1/b", "/%61/b", "/\xc3\xa9", "/a|b", "/a\\b", "/a%5Cb",
+		"/a%00b", "/a%0Ab", "/leads/.", "/leads/..", "/leads/%2e%2e", "/leads/%2E", "/leads/%65xport",
+	} {
+		cases = append(cases, malformedTarget("C04/"+target, target))
+	}
+	cases = append(cases,
+		malformedTarget("C04/absolute form", "http://x/leads"),
+		malformedTarget("C04/semicolon in the query", "/leads?a=1;b=2"),
+		malformedTarget("C04/bad percent-encoding in the query", "/leads?a=%zz"),
+		decided("C04b/letter case is no way around a route", "GET", "/leads/EXPORT", wild, 404, "NOT_FOUND"),
+		decided("C04b/final slash is no way around a route", "GET", "/leads/export/", wild, 404, "NOT_FOUND"),
+		decided("C05/over-encoded dots are an ordinary literal", "GET", "/leads/%252e%252e", wild, 200, ""),
+		decided("C05/over-encoded dots without a route", "GET", "/%252e%252e", wild, 404, "NOT_FOUND"),
+		decided("C07/prefix ends at a slash", "GET", "/v1/keys", wild, 404, "NOT_FOUND"),
+		decided("C07/prefix ends at a slash, hyphen", "GET", "/v1/key-admin", wild, 404, "NOT_FOUND"),
+		decided("C08/final slash is another path", "GET", "/plain/", wild, 404, "NOT_FOUND"),
+		decided("C08/wildcard needs a character", "GET", "/files/", wild, 404, "NOT_FOUND"),
+		decided("C09/letter case", "GET", "/V1/Key", wild, 404, "NOT_FOUND"),
+		decided("C04c/scope parameter", "POST", "/rest/data/Contact", wild, 200, ""),
+		decided("C04c/scope parameter with a dot", "POST", "/rest/data/Contact.x", wild, 403, "FORBIDDEN"),
+		decided("C04c/scope parameter that is a wildcard", "POST", "/rest/data/*", wild, 403, "FORBIDDEN"),
+		decided("C04c/scope parameter with a space", "POST", "/rest/data/a%20b", wild, 403, "FORBIDDEN"),
+	)
+	g.Run(t, cases)
+	// net/http itself refuses these before any handler: no envelope, and no hit.
+	for _, target := range []string{"/%", "/%2", "/%zz", "%2Fa%2Fb"} {
+		g.Run(t, []harness.Case{{
+			Name: "C06/" + target, Raw: "GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", Status: 400, Limits: harness.NoLimits,
+		}})
+	}
+}
+
+func TestPublicQueriesAreTheBackends(t *testing.T) {
+	g := harness.Start(t, behaviours())
+	g.Run(t, []harness.Case{{
+		Name: "public route takes a query as it comes", Request: harness.Request{Path: "/public?a=1;b=%zz"},
+		Status: 200, Hits: 1, Limits: harness.NoLimits,
+		Check: func(t *testing.T, _ *harness.Answer, seen []harness.Seen) {
+			require.Equal(t, "/public?a=1;b=%zz", seen[0].Target)
+		},
+	}, {
+		Name: "public route takes no malformed path", Raw: "GET /open/../leads HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		Status: 400, Code: "VALIDATION_ERROR", Limits: harness.AuthLimit,
+	}})
+}
+
+func TestUnknownRoutes(t *testing.T) {
+	g := harness.Start(t, behaviours())
+	g.Run(t, []harness.Case{
+		decided("F01/no route, good key", "GET", "/nothing", crm, 404, "NOT_FOUND"),
+		decided("F01/method without a route", "DELETE", "/leads", crm, 404, "NOT_FOUND"),
+		{Name: "F01/no route, no key", Request: harness.Request{Path: "/nothing"}, Status: 401, Code: "UNAUTHORIZED", Limits: harness.AuthLimit},
+		{ // net/http answers it before any handler.
+			Name: "F01/OPTIONS * reaches nobody", Raw: "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+			Status: 200, Limits: harness.NoLimits,
+		},
+		decided("a key outside its allowlist maps nothing", "GET", "/nothing", elsewhere, 403, "FORBIDDEN"),
+		{
+			Name: "E09/plan that nobody configured is denied", Request: harness.Request{Path: "/plain", Key: nowhere},
+			Status: 403, Code: "FORBIDDEN", Limits: harness.DeniedPlan,
+		},
+		{
+			Name: "denied plan, own limits do not lift it", Request: harness.Request{Path: "/plain", Key: denied},
+			Status: 403, Code: "FORBIDDEN", Limits: harness.DeniedPlan,
+			Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
+				require.Zero(t, a.Number(t, "X-Ratelimit-Limit"))
+				require.Zero(t, a.Number(t, "X-Ratelimit-Remaining"))
+			},
+		},
+	})
+	require.Eventually(t, func() bool {
+		return contains(g.ReadFile(t, "caddy.log"), "plan is not configured", "platinum")
+	}, waitFor, tick, "E09: and logged")
+}

@@ -1,0 +1,112 @@
+package caddymodule_test
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
+)
+
+// The keys of the behaviour tests. Each test that spends counts uses a workspace of its own.
+const (
+	crm       = "crm-secret-0123456789"
+	reader    = "reader-secret-0123456789"
+	bare      = "unscoped-secret-0123456789"
+	wild      = "wildcard-secret-0123456789"
+	disabled  = "disabled-secret-0123456789"
+	expired   = "expired-secret-0123456789"
+	denied    = "denied-secret-0123456789"
+	nowhere   = "nowhere-secret-0123456789"
+	elsewhere = "elsewhere-secret-0123456789"
+	globex    = "globex-secret-0123456789"
+	unknown   = "nobody-knows-this-secret"
+)
+
+const behaviourKeys = `
+workspaces:
+  - id: ws_acme
+    plan: big
+    metadata: {region: eu}
+    keys:
+      - {id: key_crm, name: crm agent, sha256: $SHA(crm-secret-0123456789), scopes: [agent.leads.read, agent.leads.write]}
+      - {id: key_reader, name: reader, sha256: $SHA(reader-secret-0123456789), scopes: [agent.leads.read]}
+      - {id: key_bare, name: unscoped, sha256: $SHA(unscoped-secret-0123456789)}
+      - {id: key_wild, name: wildcard, sha256: $SHA(wildcard-secret-0123456789), scopes: [agent.*, "konecty.*", "files.*"]}
+      - {id: key_disabled, name: disabled, sha256: $SHA(disabled-secret-0123456789), scopes: ["*"], disabled: true}
+      - {id: key_expired, name: expired, sha256: $SHA(expired-secret-0123456789), scopes: ["*"], expires_at: 2020-01-01T00:00:00Z}
+      - {id: key_elsewhere, name: elsewhere, sha256: $SHA(elsewhere-secret-0123456789), scopes: ["*"], allowed_ips: [203.0.113.0/24]}
+  - id: ws_globex
+    plan: big
+    keys:
+      - {id: key_globex, name: globex, sha256: $SHA(globex-secret-0123456789), scopes: [agent.leads.read]}
+  - id: ws_trial
+    plan: trial
+    limits: [1000/1m]
+    keys:
+      - {id: key_denied, name: trial, sha256: $SHA(denied-secret-0123456789), scopes: ["*"]}
+  - id: ws_nowhere
+    plan: platinum
+    keys:
+      - {id: key_nowhere, name: no such plan, sha256: $SHA(nowhere-secret-0123456789), scopes: ["*"]}
+`
+
+const behaviourRoutes = `
+public GET /public
+public GET,POST /open/*
+route GET /plain
+route GET /leads agent.leads.read
+route POST /leads agent.leads.write
+route GET /leads/:id agent.leads.read
+route GET /leads/export agent.export.read
+route GET /both agent.leads.read agent.leads.write
+route GET /deep agent.leads.deep.read
+route GET /agent agent
+route GET /files/* files.read
+route POST /rest/data/:document konecty.:document.create
+route GET /v1/key
+route GET /named/:name/x
+`
+
+// behaviours is the gateway of the black-box tests, with throttles far away.
+func behaviours() harness.Setup {
+	return harness.Setup{
+		Keys: behaviourKeys,
+		Options: `plan big 100000/1m
+			auth_throttle 100000/1m
+			refusal_throttle 100000/1m`,
+		Gate: behaviourRoutes,
+	}
+}
+
+// header makes request headers out of names and values.
+func header(pairs ...string) http.Header {
+	h := make(http.Header, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		h[pairs[i]] = append(h[pairs[i]], pairs[i+1])
+	}
+	return h
+}
+
+// How long tests wait for something to become true, and how often they look.
+const (
+	waitFor = 20 * time.Second
+	tick    = 10 * time.Millisecond
+)
+
+// contains reports whether one line of a log holds all of the words.
+func contains(log string, words ...string) bool {
+	for line := range strings.Lines(log) {
+		all := true
+		for _, word := range words {
+			all = all && strings.Contains(line, word)
+		}
+		if all {
+			return true
+		}
+	}
+	return false
+}
+
+// soon is an instant about two seconds from now, as a keys file writes it.
+func soon() string { return time.Now().Add(2 * time.Second).UTC().Format(time.RFC3339Nano) }

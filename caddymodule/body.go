@@ -1,0 +1,91 @@
+package caddymodule
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+)
+
+// bodyTimeout is how long a body that policies read may take to arrive (design, section 5).
+const bodyTimeout = 10 * time.Second
+
+// JSON reads the request's body for policies and puts the very bytes back for the backend. It is gate.Body.
+func (c *call) JSON(_ context.Context, limit int64) (value any, present bool, refusal *envelope.Refusal) {
+	data, refusal := c.readBody(limit)
+	if refusal != nil || len(data) == 0 {
+		return nil, false, refusal
+	}
+	if !isJSON(c.request.Header) {
+		return nil, false, malformedBody(errors.New("send it as application/json, without a content encoding"))
+	}
+	value, err := parseBodyTmp(data)
+	if err != nil {
+		return nil, false, malformedBody(err)
+	}
+	return value, true, nil
+}
+
+// readBody reads at most limit bytes, within bodyTimeout.
+func (c *call) readBody(limit int64) ([]byte, *envelope.Refusal) {
+	body := c.request.Body
+	switch {
+	case body == nil || body == http.NoBody:
+		return nil, nil
+	case c.request.ContentLength > limit:
+		return nil, &envelope.Refusal{Kind: envelope.BodyTooLarge}
+	}
+	control := http.NewResponseController(c.writer.Unwrap())
+	if err := control.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil {
+		return nil, &envelope.Refusal{Kind: envelope.Internal, Cause: fmt.Errorf("bounding the time for the body: %w", err)}
+	}
+	data, err := io.ReadAll(io.LimitReader(body, limit+1))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &envelope.Refusal{Kind: envelope.BodyLate, Cause: err}
+	case err != nil:
+		return nil, &envelope.Refusal{Kind: bodyKind(err), Cause: err}
+	case int64(len(data)) > limit:
+		return nil, &envelope.Refusal{Kind: envelope.BodyTooLarge}
+	}
+	if err := control.SetReadDeadline(time.Time{}); err != nil {
+		return nil, &envelope.Refusal{Kind: envelope.Internal, Cause: fmt.Errorf("lifting the bound on the body's time: %w", err)}
+	}
+	c.request.Body = replayed{Reader: bytes.NewReader(data), Closer: body}
+	return data, nil
+}
+
+// replayed is a body that was read once: its bytes come from memory, closing it closes the connection's.
+type replayed struct {
+	io.Reader
+	io.Closer
+}
+
+// bodyKind tells a body that a handler before us bounds from one that broke on its way.
+func bodyKind(err error) *envelope.Kind {
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return envelope.BodyTooLarge
+	}
+	return envelope.BodyMalformed
+}
+
+func malformedBody(why error) *envelope.Refusal {
+	return &envelope.Refusal{Kind: envelope.BodyMalformed, Details: map[string]any{"reason": why.Error()}}
+}
+
+// isJSON reports whether the body is sent as one JSON value: application/json or any +json, not encoded.
+func isJSON(h http.Header) bool {
+	if len(h["Content-Type"]) != 1 || len(h["Content-Encoding"]) > 0 {
+		return false
+	}
+	kind, _, err := mime.ParseMediaType(h["Content-Type"][0])
+	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
+}

@@ -1,0 +1,130 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/textproto"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+)
+
+// call is one request on its way through a handler: what is known of it, what was decided, and the writer of its answer.
+type call struct {
+	handler *Handler
+	request *http.Request
+	repl    *caddy.Replacer
+	id      string // X-Request-Id
+	cancel  context.CancelFunc
+	facts   gate.Request
+	verdict gate.Verdict
+	writer  envelope.Writer
+}
+
+// begin reads the facts and puts the writer between the client and everything that answers.
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
+	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	ctx, cancel := context.WithCancel(r.Context())
+	c := &call{handler: h, request: r.WithContext(ctx), repl: repl, id: requestID(r, repl), cancel: cancel, facts: facts(r)}
+	c.facts.Body = c
+	c.writer.Init(w, envelope.Options{
+		Mapper: h.mapper, Method: r.Method, Context: r.Context(), Cancel: cancel, Hook: c, Credential: h.injectsAuthorization(),
+	})
+	return c
+}
+
+// judge takes the request through the gate. A gateway inside another would charge and judge every request twice, by
+// headers that the first has changed: it refuses all.
+func (c *call) judge() {
+	if caddyhttp.GetVar(c.request.Context(), judgedVar) != nil {
+		c.verdict.Refusal = &envelope.Refusal{
+			Kind: envelope.NestedGateway, Cause: errors.New("a tollgate handler stands inside another one: keep the outer"),
+		}
+		return
+	}
+	caddyhttp.SetVar(c.request.Context(), judgedVar, true)
+	c.handler.gate.Judge(c.request.Context(), &c.facts, &c.verdict)
+	c.placeholders()
+}
+
+// judgedVar marks a request that a gateway handler has judged.
+const judgedVar = "tollgate.judged"
+
+// prepare changes the request's headers to what the backend may see.
+func (c *call) prepare() *envelope.Refusal {
+	h, r := c.handler, c.request
+	h.upstream.clean(r, fromTrustedProxy(r))
+	r.Header["X-Request-Id"] = []string{c.id}
+	if h.names != nil && c.verdict.Identity != nil {
+		h.names.set(r.Header, c.verdict.Identity)
+	}
+	if h.mapper.SoftFailures() {
+		delete(r.Header, "Accept-Encoding")
+	}
+	return c.inject()
+}
+
+// pass hands the request to the handlers behind the gate, and answers for whatever they return or panic with.
+func (c *call) pass(next caddyhttp.Handler) error {
+	var err error
+	defer func() { c.writer.Finish(c.handlerError(err), recover()) }()
+	err = next.ServeHTTP(&c.writer, c.request)
+	return nil
+}
+
+// handlerError gives a later handler's error its row in the catalogue.
+func (c *call) handlerError(err error) error {
+	if err == nil {
+		if unhandled, _ := caddyhttp.GetVar(c.request.Context(), "unhandled").(bool); unhandled {
+			return &envelope.Refusal{Kind: envelope.NoHandler}
+		}
+		return nil
+	}
+	if handler, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
+		return envelope.HandlerError(handler.StatusCode, err)
+	}
+	return err
+}
+
+// BeforeHeader puts on every answer what every answer carries, in place of what the backend says under the same names.
+func (c *call) BeforeHeader(_ int, h http.Header) {
+	limits.StripHeaders(h)
+	if announced := h["Trailer"]; len(announced) > 0 {
+		h["Trailer"] = withoutOurs(announced)
+	}
+	c.verdict.Limits.SetHeaders(h)
+	h["X-Request-Id"] = []string{c.id}
+}
+
+// BeforeTrailer keeps the backend from saying in a trailer what it may not say in a header.
+func (c *call) BeforeTrailer(h http.Header) {
+	for name := range h {
+		if isOurs(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// withoutOurs takes the names that are ours to set out of a Trailer header.
+func withoutOurs(announced []string) []string {
+	var kept []string
+	for _, value := range announced {
+		for name := range strings.SplitSeq(value, ",") {
+			if name = textproto.TrimString(name); name != "" && !isOurs(name) {
+				kept = append(kept, name)
+			}
+		}
+	}
+	return kept
+}
+
+// isOurs tells the names on an answer that only the gateway sets.
+func isOurs(name string) bool {
+	return limits.IsLimitHeader(name) || strings.EqualFold(strings.TrimPrefix(name, http.TrailerPrefix), "X-Request-Id")
+}

@@ -1,0 +1,148 @@
+// Package gate decides about a request: steps 1 to 6 of the design's section 2 as one function from the request's
+// facts to a verdict. It knows no Caddy and does no I/O of its own; what it needs of keys, policies and counters it asks
+// through the small interfaces in ports.go.
+//
+//	facts → hygiene → route → authenticate → policy → unknown route → limit → verdict
+package gate
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
+)
+
+// Gate holds what is constant between two loads of the configuration. All of its fields must be set.
+// It is safe for concurrent use.
+type Gate struct {
+	// Routes is the site's route table.
+	Routes *route.Table
+	// Keys knows the secrets.
+	Keys Keys
+	// KeyPrefix is the prefix of our own secrets: a token that carries it with a wrong checksum never reaches Keys.
+	KeyPrefix string
+	// BareKeys also takes "Authorization: <key>", without a scheme.
+	BareKeys bool
+	// Policy answers data.tollgate.decision.
+	Policy Policy
+	// Plans are the configured plans; what they lack is denied.
+	Plans record.Plans
+	// Counters hold the limits of all workspaces.
+	Counters Counters
+	// AuthThrottle counts 401s and hygiene 400s by client address.
+	AuthThrottle Throttle[netip.Addr]
+	// RefusalThrottle counts our 400, 403, 404 and 413 by key id.
+	RefusalThrottle Throttle[string]
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Step is a step of the way through the gate.
+type Step uint8
+
+// The steps, in their order.
+const (
+	StepHygiene Step = iota
+	StepRoute
+	StepAuthenticate
+	StepPolicy
+	StepLimit
+	Steps // how many there are
+)
+
+// String is the step's name in metrics and in explain.
+func (s Step) String() string {
+	return [...]string{"hygiene", "route", "authenticate", "policy", "limit", "none"}[s]
+}
+
+// Verdict is what the gate says about one request. The zero value is ready for Judge.
+type Verdict struct {
+	// Refusal says why the request goes no further; nil: it goes to the backend.
+	Refusal *envelope.Refusal
+	// Step is the last one that ran: the one that refused, if any did.
+	Step Step
+	// Match is the route with its parameters and needed scopes; its Route is nil where none matched.
+	Match route.Match
+	// Identity is the caller: nil on public routes and where authentication refused.
+	Identity *record.Identity
+	// Plan is the caller's plan; nil without Identity.
+	Plan *record.Plan
+	// Limits is what the limit headers say; it is empty where there are none to send.
+	Limits limits.State
+	// Counted says that the counters were asked, and Charged where their verdict came from.
+	Counted bool
+	Charged limits.Source
+	// Decision is the policy's; its zero value where policy was not asked.
+	Decision policy.Decision
+	// scopeParam says that the path holds a parameter which no scope could name.
+	scopeParam bool
+	// input is what policy is asked; it lies here so that it costs no allocation of its own.
+	input policy.Input
+	// Took is how long each step ran.
+	Took [Steps]time.Duration
+}
+
+// Judge takes a request through steps 1 to 6. It sets v, whose zero value it expects, and changes nothing of r.
+func (g *Gate) Judge(ctx context.Context, r *Request, v *Verdict) {
+	clock := stopwatch{verdict: v, last: g.Now()}
+	defer func() { clock.stop(g.Now()) }()
+
+	if v.Refusal = g.inspect(r); v.Refusal != nil {
+		g.throttleAddress(r, v)
+		return
+	}
+	clock.next(StepRoute, g.Now())
+	if v.Refusal = g.route(r, v); v.Refusal != nil {
+		g.throttleAddress(r, v)
+		return
+	}
+	if v.Match.Route != nil && v.Match.Route.Public {
+		return
+	}
+	clock.next(StepAuthenticate, g.Now())
+	if v.Refusal = g.authenticate(ctx, r, v); v.Refusal != nil {
+		return
+	}
+	if v.Refusal = g.throttleKey(v); v.Refusal != nil {
+		return
+	}
+	if g.admitted(ctx, r, v, &clock); v.Refusal != nil {
+		g.countRefusal(v)
+	}
+}
+
+// admitted is what follows for a caller who is known: policy, unknown route and limit.
+func (g *Gate) admitted(ctx context.Context, r *Request, v *Verdict, clock *stopwatch) {
+	if v.Match.Route != nil && v.Match.Route.Whoami {
+		g.peek(ctx, v)
+		return
+	}
+	clock.next(StepPolicy, g.Now())
+	if v.Refusal = g.decide(ctx, r, v); v.Refusal != nil {
+		g.lastKnown(v)
+		return
+	}
+	clock.next(StepLimit, g.Now())
+	v.Refusal = g.charge(ctx, v)
+}
+
+// stopwatch writes into the verdict how long each step took.
+type stopwatch struct {
+	verdict *Verdict
+	last    time.Time
+}
+
+func (s *stopwatch) next(step Step, now time.Time) {
+	s.stop(now)
+	s.verdict.Step = step
+}
+
+func (s *stopwatch) stop(now time.Time) {
+	s.verdict.Took[s.verdict.Step] += now.Sub(s.last)
+	s.last = now
+}

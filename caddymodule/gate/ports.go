@@ -1,0 +1,60 @@
+package gate
+
+import (
+	"context"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// Keys is what the gate asks of a key store.
+type Keys interface {
+	// Known is the identity behind a secret that is known good here, without any I/O; nil if it is not known.
+	Known(sum record.Sum) *record.Identity
+	// Lookup asks for the identity behind a secret. The error is keystore.ErrUnknown where there is none; any other
+	// error means that the store cannot answer.
+	Lookup(ctx context.Context, sum record.Sum) (*record.Identity, error)
+}
+
+// Policy is what the gate asks of the policies. Any error, a late decision too, is a refusal.
+type Policy interface {
+	Decide(ctx context.Context, in *policy.Input) (policy.Decision, error)
+}
+
+// Counters is what the gate asks of the limits.
+type Counters interface {
+	// Take charges cost to all windows of the workspace at once, or to none. The error says that the counters cannot
+	// be reached and that requests are to be refused then.
+	Take(ctx context.Context, workspace string, windows []record.Window, cost int64) (limits.Result, error)
+	// Last gives the last known counts without a round trip, and spends nothing.
+	Last(workspace string, windows []record.Window) limits.State
+	// Peek asks for the present counts and spends nothing.
+	Peek(ctx context.Context, workspace string, windows []record.Window) (limits.State, error)
+}
+
+// Throttle counts refusals by key, which is a client address or the id of a good key, over Window.
+type Throttle[K comparable] struct {
+	// Counts are this gateway's own.
+	Counts *limits.Throttle[K]
+	// Window is how many refusals are answered as they are; its zero value turns the throttle off.
+	Window record.Window
+}
+
+// over reports that the key has used up its refusals, and what is then to be said.
+func (t *Throttle[K]) over(key K) (limits.Result, bool) {
+	if t.Window.Limit == 0 {
+		return limits.Result{}, false
+	}
+	result := t.Counts.Over(key, t.Window)
+	return result, !result.Granted
+}
+
+// count charges one refusal. It is false where the key was over already, and nothing was charged.
+func (t *Throttle[K]) count(key K) (limits.Result, bool) {
+	if t.Window.Limit == 0 {
+		return limits.Result{}, true
+	}
+	result := t.Counts.Count(key, t.Window)
+	return result, result.Granted
+}

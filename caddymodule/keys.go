@@ -1,0 +1,75 @@
+package caddymodule
+
+import (
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+)
+
+// KeyStore is what a guest module in the namespace tollgate.keys gives: where a store lies, and how to open it. One
+// cache a place stands in front of it, which survives reloads.
+type KeyStore interface {
+	// Place identifies the store: two configurations that name the same place share it. It holds no credentials.
+	Place() string
+	// Open gives the store. It must not wait for anybody: the first look-up may.
+	Open(report func(error)) (keystore.Store, error)
+}
+
+// keyCache is the pooled cache in front of a store.
+type keyCache struct {
+	*keystore.Cache
+	log *pooledLogger
+}
+
+// Destruct ends the cache and closes its store.
+func (k *keyCache) Destruct() error { return k.Close() }
+
+// openKeys takes hold of the cache in front of the store.
+func openKeys(store KeyStore) (lease[*keyCache], error) {
+	return acquire("keys/"+store.Place(), func() (*keyCache, error) {
+		log := new(pooledLogger)
+		opened, err := store.Open(func(err error) { log.report("keys", err) })
+		if err != nil {
+			return nil, err
+		}
+		return &keyCache{Cache: keystore.NewCache(opened, keystore.Options{}), log: log}, nil
+	})
+}
+
+// start begins to follow the store with the settings of the present configuration.
+func (k *keyCache) start(a *App) {
+	k.log.Store(a.logger)
+	k.Configure(keystore.Options{Stale: a.staleKeys(), Report: k.log.report})
+	k.Start()
+}
+
+// provisionKeys resolves the key store and opens it.
+func (a *App) provisionKeys(ctx caddy.Context) error {
+	module, err := ctx.LoadModule(a, "KeysRaw")
+	if err != nil {
+		return fmt.Errorf("loading the key store: %w", err)
+	}
+	store, ok := module.(KeyStore)
+	if !ok {
+		return fmt.Errorf("loading the key store: module %T is none", module)
+	}
+	a.keys, err = openKeys(store)
+	return err
+}
+
+// report writes what a pooled value has to say into the log of the present configuration: once when something begins to
+// fail, once when it works again.
+func (l *pooledLogger) report(what string, err error) {
+	logger := l.Load()
+	if logger == nil {
+		return
+	}
+	if err != nil {
+		logger.Error("key store is failing", zap.String("what", what), zap.Error(err))
+		return
+	}
+	logger.Info("key store works", zap.String("what", what))
+}

@@ -1,0 +1,71 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/file"
+)
+
+func init() { caddy.RegisterModule(new(KeysFile)) }
+
+// KeysFile reads workspaces and keys from a YAML or JSON file, which is watched. A file that breaks later leaves the
+// last good one in force.
+type KeysFile struct {
+	// Path is the file.
+	Path string `json:"path"`
+	// Source is the file and line of the Caddyfile it was written at, for errors.
+	Source string `json:"source,omitempty"`
+}
+
+// CaddyModule returns the module's id.
+func (*KeysFile) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "tollgate.keys.file", New: func() caddy.Module { return new(KeysFile) }}
+}
+
+// UnmarshalCaddyfile reads the store's part of the global option. Syntax:
+//
+//	keys file <path>
+func (k *KeysFile) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // file
+	if !d.Args(&k.Path) || d.NextArg() {
+		return errors.New("write the path of one YAML or JSON file, such as: keys file keys.yaml")
+	}
+	k.Path, k.Source = absolute(d, k.Path), source(d)
+	if d.NextBlock(0) {
+		return fmt.Errorf("unknown option '%s': a keys file has none", d.Val())
+	}
+	return nil
+}
+
+// Validate reads the file: whatever is wrong with it is a configuration error, on a reload as well.
+func (k *KeysFile) Validate() error {
+	store, err := k.Open(nil)
+	if err != nil {
+		return err
+	}
+	return store.Close()
+}
+
+// Place is the path.
+func (k *KeysFile) Place() string { return "file " + k.Path }
+
+// Open reads the file.
+func (k *KeysFile) Open(report func(error)) (keystore.Store, error) {
+	store, err := file.Open(k.Path, report)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", k.Source, err)
+	}
+	return store, nil
+}
+
+// Interface guards
+var (
+	_ KeyStore              = (*KeysFile)(nil)
+	_ caddy.Validator       = (*KeysFile)(nil)
+	_ caddyfile.Unmarshaler = (*KeysFile)(nil)
+)

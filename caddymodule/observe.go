@@ -1,0 +1,71 @@
+package caddymodule
+
+import (
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+)
+
+// end frees the request and tells logs and metrics what became of it. It runs in a panic as well.
+func (c *call) end() {
+	c.cancel()
+	report := c.writer.Report()
+	code := "ok"
+	if report.Code != "" {
+		code = string(report.Code)
+	}
+	meters.count(&c.verdict, code, string(report.Source), report.Reason)
+	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(zap.Inline(c))
+	}
+	c.log(&report)
+}
+
+// MarshalLogObject adds to the access log who called, what was decided and what the caller was told.
+func (c *call) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	enc.AddString("request_id", c.id)
+	if identity := c.verdict.Identity; identity != nil {
+		enc.AddString("workspace", identity.Workspace.ID)
+		enc.AddString("plan", identity.Workspace.Plan)
+		enc.AddString("key_id", identity.Key.ID)
+	}
+	enc.AddString("route", c.routePattern())
+	enc.AddString("decision", c.decision())
+	enc.AddString("code", string(c.writer.Report().Code))
+	return nil
+}
+
+// log says what an operator must know: failures with their cause, at error level, and a plan that nobody configured.
+// Refusals are the callers' affair: debug.
+func (c *call) log(report *envelope.Report) {
+	level, message := zapcore.DebugLevel, "request refused"
+	switch {
+	case report.Reason == "" && report.Backend == "" && report.Cause == nil && report.Dropped == "":
+		c.logUnknownPlan()
+		return
+	case report.ClientGone:
+		message = "client left"
+	case report.Status >= 500:
+		level, message = zapcore.ErrorLevel, "request failed"
+	case report.Source == envelope.SourceBackend:
+		message = "backend refused"
+	}
+	if check := c.handler.logger.Check(level, message); check != nil {
+		check.Write(zap.Inline(c), zap.Int("status", report.Status), zap.String("source", string(report.Source)),
+			zap.String("reason", report.Reason), zap.String("dropped", string(report.Dropped)),
+			zap.String("backend_said", report.Backend), zap.NamedError("cause", report.Cause))
+	}
+	c.logUnknownPlan()
+}
+
+// logUnknownPlan names a plan that is denied because no configuration knows it: most likely a typing error.
+func (c *call) logUnknownPlan() {
+	if c.verdict.Plan == nil || !c.verdict.Plan.Unknown {
+		return
+	}
+	if check := c.handler.logger.Check(zapcore.WarnLevel, "plan is not configured and therefore denied"); check != nil {
+		check.Write(zap.String("plan", c.verdict.Plan.Name), zap.String("workspace", c.verdict.Identity.Workspace.ID))
+	}
+}
