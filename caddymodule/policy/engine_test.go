@@ -1,9 +1,11 @@
 package policy_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -56,7 +58,7 @@ func TestEmbeddedPolicies(t *testing.T) {
 	require.Equal(t, "FORBIDDEN", d.Code)
 }
 
-func BenchmarkFresh(b *testing.B) {
+func BenchmarkSame(b *testing.B) {
 	engine, err := policy.New(b.Context(), policy.Options{})
 	require.NoError(b, err)
 	in := request()
@@ -65,5 +67,32 @@ func BenchmarkFresh(b *testing.B) {
 		if _, err := engine.Decide(b.Context(), in); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func BenchmarkRemembered(b *testing.B) {
+	engine, err := policy.New(b.Context(), policy.Options{Timeout: time.Minute})
+	require.NoError(b, err)
+	const callers = 10_000
+	in := request()
+	identities := make([]*record.Identity, callers)
+	for i := range identities {
+		key := *in.Identity.Key
+		key.ID = fmt.Sprint("key_", i)
+		identities[i] = &record.Identity{Key: &key, Workspace: in.Identity.Workspace}
+	}
+	for _, identity := range identities {
+		in.Identity = identity
+		_, err := engine.Decide(b.Context(), in)
+		require.NoError(b, err)
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		in.Identity = identities[i%callers]
+		if d, err := engine.Decide(b.Context(), in); err != nil || !d.Remembered {
+			b.Fatal(err)
+		}
+		i++
 	}
 }

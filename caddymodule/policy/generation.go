@@ -8,79 +8,153 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/rego"
-	"github.com/open-policy-agent/opa/v1/storage"
-	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// query is what a generation answers.
-const query = "data.tollgate.decision"
+// decisionRef is what a generation answers.
+var decisionRef = ast.MustParseRef("data.tollgate.decision")
 
 // generation is one immutable set of policies, ready to decide.
 type generation struct {
 	number   uint64
+	sources  *sources
 	compiler *ast.Compiler
 	prepared rego.PreparedEvalQuery
-	// data is one read transaction for the generation's whole life: requests then take no lock of the store.
-	data  storage.Transaction
-	reads parts
+	reads    parts
+	// memory is nil where decisions are not remembered; why says the reason.
+	memory *memory
+	why    string
+	slots  []slot
+	// byKey and byWorkspace tell whether slots holds those records.
+	byKey, byWorkspace bool
 }
 
 // parts are the inputs that cost something to build; those that no policy reads are left out.
 type parts struct{ query, headers, body bool }
 
-// prepare makes a generation of compiled policies and their data.
-func prepare(ctx context.Context, compiler *ast.Compiler, documents map[string]any) (*generation, error) {
-	store := inmem.NewFromObjectWithOpts(documents, inmem.OptRoundTripOnWrite(false), inmem.OptReturnASTValuesOnRead(true))
-	data, err := store.NewTransaction(ctx)
+// load reads, checks, compiles, tests and prepares the embedded policies together with those of paths.
+func load(ctx context.Context, number uint64, paths []string, remember int) (*generation, error) {
+	s, err := parse(ctx, paths)
 	if err != nil {
-		return nil, fmt.Errorf("opening the policies' data: %w", err)
+		return nil, err
 	}
+	g := &generation{number: number, sources: s}
+	if g.compiler, err = s.compile(ctx, s.policies); err != nil {
+		return nil, err
+	}
+	if err := s.runTests(ctx); err != nil {
+		return nil, err
+	}
+	g.prepared, err = s.prepare(ctx, g.compiler, decisionRef)
+	if err != nil {
+		return nil, err
+	}
+	readings := readingsOf(g.compiler, g.compiler.GetRulesDynamic(decisionRef))
+	g.reads = partsOf(readings)
+	if g.slots, g.why = slotsOf(readings); g.why == "" && remember > 0 {
+		g.memory = newMemory(remember, number)
+	}
+	for _, s := range g.slots {
+		g.byKey = g.byKey || s.kind == slotKey
+		g.byWorkspace = g.byWorkspace || s.kind == slotWorkspace
+	}
+	return g, nil
+}
+
+// prepare makes a query of compiled policies ready for evaluation.
+func (s *sources) prepare(ctx context.Context, compiler *ast.Compiler, query ast.Ref) (rego.PreparedEvalQuery, error) {
 	prepared, err := rego.New(
-		rego.Query(query),
+		rego.ParsedQuery(ast.NewBody(ast.NewExpr(ast.NewTerm(query)))),
 		rego.Compiler(compiler),
-		rego.Store(store),
-		rego.Transaction(data),
+		rego.Store(s.store),
+		rego.Transaction(s.data),
 		rego.StrictBuiltinErrors(true), // a failing call fails the decision, instead of leaving out a refusal
 	).PrepareForEval(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("preparing the policies: %w", err)
+		return prepared, fmt.Errorf("preparing the policies: %w", err)
 	}
-	return &generation{compiler: compiler, prepared: prepared, data: data, reads: parts{true, true, true}}, nil
+	return prepared, nil
+}
+
+// decide answers from memory, or else afresh.
+func (g *generation) decide(ctx context.Context, in *Input, timeout time.Duration) (Decision, error) {
+	if g.memory == nil || g.reads.body && in.HasBody {
+		return g.evaluate(ctx, in, timeout)
+	}
+	var buffer [usualKey]byte
+	key := appendKey(buffer[:0], g.slots, in)
+	of := g.owners(in)
+	if d := g.memory.get(key, of); d != nil {
+		return *d, nil
+	}
+	d, err := g.evaluate(ctx, in, timeout)
+	if err == nil {
+		g.memory.put(key, of, d)
+	}
+	return d, err
+}
+
+// owners are the records that the key of a remembered decision stands for.
+func (g *generation) owners(in *Input) (of owners) {
+	if in.Identity == nil {
+		return of
+	}
+	if g.byKey {
+		of.key = in.Identity.Key
+	}
+	if g.byWorkspace {
+		of.workspace = in.Identity.Workspace
+	}
+	return of
 }
 
 // evaluate decides afresh, within timeout and while ctx lasts.
-func (g *generation) evaluate(ctx context.Context, in *Input, timeout time.Duration) (Decision, error) {
+func (g *generation) evaluate(ctx context.Context, in *Input, timeout time.Duration) (d Decision, err error) {
 	value, err := in.value(g.reads)
 	if err != nil {
-		return Decision{}, err
+		return d, err
 	}
+	var bad error
+	found, err := g.sources.eval(ctx, g.prepared, value, timeout, func(result ast.Value) { d, bad = decode(result) })
+	switch {
+	case err != nil:
+		return Decision{}, err
+	case !found:
+		return Decision{}, ErrUndefined
+	case bad != nil:
+		return Decision{}, bad
+	}
+	d.Generation = g.number
+	return d, nil
+}
+
+// eval evaluates a prepared query. It starts no goroutine, and what it starts has ended when it returns; take is given
+// the result while it lasts.
+func (s *sources) eval(ctx context.Context, query rego.PreparedEvalQuery, input ast.Value, timeout time.Duration, take func(ast.Value)) (found bool, err error) {
 	cancel := topdown.NewCancel()
 	late := time.AfterFunc(timeout, cancel.Cancel)
-	defer context.AfterFunc(ctx, cancel.Cancel)()
-	var decision Decision
-	results, err := g.prepared.Eval(ctx,
-		rego.EvalParsedInput(value),
-		rego.EvalTransaction(g.data),
+	left := context.AfterFunc(ctx, cancel.Cancel)
+	results, err := query.Eval(ctx,
+		rego.EvalParsedInput(input),
+		rego.EvalTransaction(s.data),
 		rego.EvalExternalCancel(cancel),
 		rego.EvalMetrics(noMetrics),
 		rego.EvalGenerateJSON(func(term *ast.Term, _ *rego.EvalContext) (any, error) {
-			decision, err = decode(term.Value)
-			return nil, err
+			take(term.Value)
+			return nil, nil
 		}),
 	)
+	inTime := late.Stop()
+	left()
 	switch {
-	case !late.Stop():
-		return Decision{}, ErrLate
 	case ctx.Err() != nil:
-		return Decision{}, context.Cause(ctx)
+		return false, context.Cause(ctx)
+	case !inTime:
+		return false, ErrLate
 	case err != nil:
-		return Decision{}, fmt.Errorf("evaluating the policies: %w", err)
-	case len(results) == 0:
-		return Decision{}, ErrUndefined
+		return false, fmt.Errorf("evaluating the policies: %w", readableError(err))
 	}
-	decision.Generation = g.number
-	return decision, nil
+	return len(results) > 0, nil
 }
 
 var noMetrics = metrics.NoOp()

@@ -23,9 +23,9 @@ type Input struct {
 	Host string
 	// Path is the raw canonical path; empty for an empty target and "*".
 	Path string
-	// RawQuery is the query as sent. A name or value that is badly percent-encoded fails the decision.
+	// RawQuery is the query as sent; a name or value that is badly percent-encoded stays so.
 	RawQuery string
-	// Header holds the request headers under canonical names; others are not shown, nor are Authorization,
+	// Header holds the request headers. Names in other than canonical form are not shown, nor are Authorization,
 	// Proxy-Authorization and Cookie.
 	Header http.Header
 	// ClientIP is the caller's address. An invalid one is absent from the input.
@@ -86,11 +86,7 @@ func (in *Input) request(reads parts) (*ast.Term, error) {
 		fields = append(fields, ast.Item(ast.InternedTerm("client_ip"), ast.StringTerm(address.String())))
 	}
 	if reads.query {
-		query, err := in.query()
-		if err != nil {
-			return nil, err
-		}
-		fields = append(fields, ast.Item(ast.InternedTerm("query"), query))
+		fields = append(fields, ast.Item(ast.InternedTerm("query"), in.query()))
 	}
 	if reads.headers {
 		fields = append(fields, ast.Item(ast.InternedTerm("headers"), in.headers()))
@@ -108,23 +104,25 @@ func (in *Input) request(reads parts) (*ast.Term, error) {
 // address is the caller's in its one form: IPv4 in its own, without a zone.
 func (in *Input) address() netip.Addr { return in.ClientIP.Unmap().WithZone("") }
 
-func (in *Input) query() (*ast.Term, error) {
+func (in *Input) query() *ast.Term {
 	values := map[string][]*ast.Term{}
 	for name, value := range parameters(in.RawQuery) {
-		name, err := url.QueryUnescape(name)
-		if err != nil {
-			return nil, fmt.Errorf("reading the query for policy: %w", err)
-		}
-		if value, err = url.QueryUnescape(value); err != nil {
-			return nil, fmt.Errorf("reading the query for policy: %w", err)
-		}
-		values[name] = append(values[name], ast.StringTerm(value))
+		name = unescape(name)
+		values[name] = append(values[name], ast.StringTerm(unescape(value)))
 	}
 	query := make([][2]*ast.Term, 0, len(values))
 	for name, list := range values {
 		query = append(query, ast.Item(ast.StringTerm(name), ast.ArrayTerm(list...)))
 	}
-	return ast.ObjectTerm(query...), nil
+	return ast.ObjectTerm(query...)
+}
+
+// unescape decodes a name or value. What is badly encoded stands as it was sent; the gate refuses such queries before.
+func unescape(sent string) string {
+	if decoded, err := url.QueryUnescape(sent); err == nil {
+		return decoded
+	}
+	return sent
 }
 
 // parameters gives the names and values of a raw query as sent, still encoded, in their order. It is the one reading of
@@ -148,10 +146,11 @@ func parameters(raw string) func(yield func(name, value string) bool) {
 func (in *Input) headers() *ast.Term {
 	headers := make([][2]*ast.Term, 0, len(in.Header))
 	for name, values := range in.Header {
-		if len(values) == 0 || hidden(name) || textproto.CanonicalMIMEHeaderKey(name) != name {
+		lower := strings.ToLower(name)
+		if len(values) == 0 || hidden(name) || textproto.CanonicalMIMEHeaderKey(lower) != name {
 			continue
 		}
-		headers = append(headers, ast.Item(ast.StringTerm(strings.ToLower(name)), list(values)))
+		headers = append(headers, ast.Item(ast.StringTerm(lower), list(values)))
 	}
 	return ast.ObjectTerm(headers...)
 }

@@ -4,32 +4,67 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
 
 	"github.com/tollgate-gateway/tollgate/policies"
 )
 
-// load reads, checks, compiles and prepares the embedded policies together with those of paths.
-func load(ctx context.Context, paths []string) (*generation, error) {
-	modules, err := embedded()
-	if err != nil {
-		return nil, err
-	}
-	compiler, err := compile(modules)
-	if err != nil {
-		return nil, err
-	}
-	return prepare(ctx, compiler, map[string]any{})
+// sources are the policies as they were read and parsed, before any compiler saw them.
+type sources struct {
+	// policies are all modules but tests, the embedded ones among them.
+	policies map[string]*ast.Module
+	// tests are the team's own.
+	tests map[string]*ast.Module
+	// own tells the team's files from the embedded ones.
+	own map[string]bool
+	// store holds the data files, as terms.
+	store storage.Store
+	// data is one read transaction for as long as store is used: requests then take no lock of the store.
+	data storage.Transaction
 }
 
-// embedded parses the policies that apply everywhere. Their names begin with "tollgate/".
-func embedded() (map[string]*ast.Module, error) {
-	modules := map[string]*ast.Module{}
-	return modules, fs.WalkDir(policies.Embedded, ".", func(name string, entry fs.DirEntry, err error) error {
+// embeddedPrefix begins the names of embedded files.
+const embeddedPrefix = "embedded:"
+
+// parse reads and parses the embedded policies and those of paths.
+func parse(ctx context.Context, paths []string) (*sources, error) {
+	s := &sources{policies: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, own: map[string]bool{}}
+	if err := s.embed(); err != nil {
+		return nil, err
+	}
+	taken := embeddedRules(s.policies)
+	files, err := read(paths)
+	if err != nil {
+		return nil, err
+	}
+	var problems []error
+	for i := range files {
+		if files[i].isPolicy() {
+			problems = append(problems, s.add(&files[i], taken))
+		}
+	}
+	data, err := documents(files)
+	if err := errors.Join(append(problems, err)...); err != nil {
+		return nil, fmt.Errorf("loading policies: %w", readableError(err))
+	}
+	s.store = inmem.NewFromObjectWithOpts(data, inmem.OptRoundTripOnWrite(false), inmem.OptReturnASTValuesOnRead(true))
+	if s.data, err = s.store.NewTransaction(ctx); err != nil {
+		return nil, fmt.Errorf("opening the policies' data: %w", err)
+	}
+	return s, nil
+}
+
+// embed parses the policies that apply everywhere.
+func (s *sources) embed() error {
+	return fs.WalkDir(policies.Embedded, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -37,16 +72,35 @@ func embedded() (map[string]*ast.Module, error) {
 		if err != nil {
 			return err
 		}
-		modules[name], err = ast.ParseModuleWithOpts(name, string(text), ast.ParserOptions{Capabilities: capabilities()})
+		s.policies[embeddedPrefix+name], err = ast.ParseModule(embeddedPrefix+name, string(text))
 		return err
 	})
 }
 
+// add parses one of the team's files and checks what it may define.
+func (s *sources) add(f *file, taken map[string]bool) error {
+	module, err := ast.ParseModule(f.name, string(f.text))
+	if err != nil {
+		return err
+	}
+	if _, found := s.policies[f.name]; found {
+		return fmt.Errorf("%s: this name is an embedded policy's: rename the file", f.name)
+	}
+	if err := checkPackage(module, f.isTest(), taken); err != nil {
+		return err
+	}
+	if f.isTest() {
+		s.tests[f.name] = module
+	} else {
+		s.policies[f.name], s.own[f.name] = module, true
+	}
+	return nil
+}
+
 // schema is the published schema of the input in the compiler's form.
 var schema = sync.OnceValues(func() (*ast.SchemaSet, error) {
-	decoder := json.NewDecoder(bytes.NewReader(policies.InputSchema))
 	var document any
-	if err := decoder.Decode(&document); err != nil {
+	if err := json.NewDecoder(bytes.NewReader(policies.InputSchema)).Decode(&document); err != nil {
 		return nil, fmt.Errorf("reading the input schema: %w", err)
 	}
 	set := ast.NewSchemaSet()
@@ -54,15 +108,53 @@ var schema = sync.OnceValues(func() (*ast.SchemaSet, error) {
 	return set, nil
 })
 
-// compile checks and compiles modules with everything that section 5 of the design takes away and asks for.
-func compile(modules map[string]*ast.Module) (*ast.Compiler, error) {
+// newCompiler gives a compiler with everything that section 5 of the design takes away and asks for.
+func (s *sources) newCompiler(ctx context.Context) (*ast.Compiler, error) {
 	schemas, err := schema()
 	if err != nil {
 		return nil, err
 	}
-	compiler := ast.NewCompiler().WithCapabilities(capabilities()).WithSchemas(schemas).WithStrict(true)
+	return ast.NewCompiler().
+		WithCapabilities(capabilities()).
+		WithSchemas(schemas).
+		WithStrict(true).
+		WithPathConflictsCheck(storage.NonEmpty(ctx, s.store, s.data)), nil
+}
+
+// compile checks and compiles the given modules.
+func (s *sources) compile(ctx context.Context, modules map[string]*ast.Module) (*ast.Compiler, error) {
+	compiler, err := s.newCompiler(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if compiler.Compile(modules); compiler.Failed() {
-		return nil, fmt.Errorf("compiling the policies: %w", compiler.Errors)
+		return nil, fmt.Errorf("loading policies: %w", readableError(compiler.Errors))
 	}
 	return compiler, nil
+}
+
+// readableError puts what OPA and the parsers say on one line, each problem with its file and line.
+func readableError(err error) error {
+	var problems ast.Errors
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		lines := make([]string, 0, 4)
+		for _, err := range joined.Unwrap() {
+			lines = append(lines, readableError(err).Error())
+		}
+		return errors.New(strings.Join(lines, "; "))
+	}
+	if !errors.As(err, &problems) {
+		return err
+	}
+	lines := make([]string, len(problems))
+	for i, problem := range problems {
+		lines[i] = problem.Message
+		if problem.Location != nil {
+			lines[i] = fmt.Sprintf("%s:%d: %s", problem.Location.File, problem.Location.Row, problem.Message)
+		}
+		if detail, ok := problem.Details.(*ast.RefErrInvalidDetail); ok {
+			lines[i] += fmt.Sprintf(" (%s; known here are %v)", detail.Ref, detail.OneOf)
+		}
+	}
+	return errors.New(strings.Join(lines, "; "))
 }

@@ -1,6 +1,4 @@
-# METADATA
-# title: The decision
-# description: Makes one decision of all the refusals in data.tollgate.authz.deny.
+# One decision is made of all the refusals in data.tollgate.authz.deny.
 package tollgate
 
 import data.tollgate.authz
@@ -10,7 +8,6 @@ import data.tollgate.authz
 # description: |
 #   Refusals of any other form than {code, message, details} are reported in place of a decision. The gateway takes
 #   that for no answer, and says INTERNAL_ERROR.
-# entrypoint: true
 # custom:
 #   codes: [FORBIDDEN, NOT_FOUND, VALIDATION_ERROR]
 decision := {"malformed": _malformed} if {

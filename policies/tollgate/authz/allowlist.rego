@@ -1,6 +1,4 @@
-# METADATA
-# title: Allowlist
-# description: A key with an allowlist works from its networks only. An empty one restricts nothing.
+# A key with an allowlist works from its networks only. An empty one restricts nothing.
 package tollgate.authz
 
 # METADATA

@@ -1,6 +1,4 @@
-# METADATA
-# title: Plans
-# description: A workspace whose plan is denied may not use the API at all.
+# A workspace whose plan is denied may not use the API at all.
 package tollgate.authz
 
 # METADATA

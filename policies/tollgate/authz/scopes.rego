@@ -1,6 +1,4 @@
-# METADATA
-# title: Scopes
-# description: The key must hold every scope that the route needs.
+# The key must hold every scope that the route needs.
 package tollgate.authz
 
 # METADATA
@@ -19,13 +17,17 @@ deny contains {
 }
 
 _scopes_granted if {
-	every needed in input.route.scopes { _holds(input.key.scopes, needed) }
+	every needed in input.route.scopes { _holds(_key_scopes, needed) }
 }
 
 _missing_scopes := [needed |
 	some needed in input.route.scopes
-	not _holds(object.get(input, ["key", "scopes"], []), needed)
+	not _holds(_key_scopes, needed)
 ]
+
+default _key_scopes := []
+
+_key_scopes := input.key.scopes
 
 _holds(scopes, needed) if {
 	some scope in scopes

@@ -1,0 +1,176 @@
+package policy
+
+import (
+	"archive/tar"
+	"cmp"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Bounds of what is loaded. They are far above any policies, and keep a wrong path from filling the memory.
+const (
+	maxBytes = 64 << 20 // of all files together
+	maxFiles = 10_000
+	maxDepth = 16 // folders within folders; a folder that links to itself ends here
+)
+
+// file is one file of policies or data.
+type file struct {
+	// name is how messages call it: the path as configured and what follows.
+	name string
+	// root is where its data belongs: the folders it lies in, below the configured one.
+	root []string
+	text []byte
+}
+
+// isPolicy tells Rego from data.
+func (f *file) isPolicy() bool { return strings.HasSuffix(f.name, ".rego") }
+
+// isTest tells the team's tests, which are run when policies are loaded and are no part of them.
+func (f *file) isTest() bool { return strings.HasSuffix(f.name, "_test.rego") }
+
+// readable tells what is loaded from folders and bundles. The rest (a README, a script) is left alone, and so is every
+// name that begins with a dot: .git, a bundle's .manifest, the hidden folders in which Kubernetes keeps versions.
+func readable(name string) bool {
+	switch filepath.Ext(name) {
+	case ".rego", ".json", ".yaml", ".yml":
+		return !strings.HasPrefix(filepath.Base(name), ".")
+	}
+	return false
+}
+
+// reader collects files, within the bounds.
+type reader struct {
+	files []file
+	bytes int64
+}
+
+// read collects the files of folders, single files and bundles, sorted by name. A path that holds none is an error: it
+// is a wrong path, or a folder that is not there yet, and must not pass for "no policies".
+func read(paths []string) ([]file, error) {
+	var r reader
+	for _, given := range paths {
+		before := len(r.files)
+		given = filepath.Clean(given)
+		info, err := os.Stat(given)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("reading policies: %w", err)
+		case info.IsDir():
+			err = r.folder(given, nil)
+		case strings.HasSuffix(given, ".tar.gz") || strings.HasSuffix(given, ".tgz"):
+			err = r.bundle(given)
+		case readable(given):
+			err = r.file(given, nil)
+		default:
+			err = fmt.Errorf("%s is none of a folder, .rego, .json, .yaml, .yml and .tar.gz", given)
+		}
+		if err == nil && len(r.files) == before {
+			err = fmt.Errorf("%s holds no policies: write a .rego file there, or take the path away", given)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading policies: %w", err)
+		}
+	}
+	slices.SortFunc(r.files, func(a, b file) int { return cmp.Compare(a.name, b.name) })
+	return slices.CompactFunc(r.files, func(a, b file) bool { return a.name == b.name }), nil
+}
+
+// folder reads all files below a folder. Symbolic links are followed: Kubernetes mounts files as links.
+func (r *reader) folder(folder string, root []string) error {
+	if len(root) > maxDepth {
+		return fmt.Errorf("%s lies more than %d folders deep: does a link lead back?", folder, maxDepth)
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), ".") {
+			continue
+		}
+		name := filepath.Join(folder, entry.Name())
+		info, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		switch {
+		case info.IsDir():
+			err = r.folder(name, append(slices.Clip(root), entry.Name()))
+		case info.Mode().IsRegular() && readable(name):
+			err = r.file(name, root)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reader) file(name string, root []string) error {
+	opened, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	return r.add(name, root, opened)
+}
+
+// bundle reads a bundle of OPA: a compressed tar of a folder. Its manifest and signatures are not looked at; whoever can
+// write the file can write the policies.
+func (r *reader) bundle(name string) error {
+	opened, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	unzipped, err := gzip.NewReader(opened)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	defer unzipped.Close()
+	archive := tar.NewReader(io.LimitReader(unzipped, 2*maxBytes))
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		inside := strings.TrimPrefix(path.Clean("/"+header.Name), "/")
+		if header.Typeflag != tar.TypeReg || !readable(inside) || strings.Contains("/"+inside, "/.") {
+			continue
+		}
+		if path.Base(inside) == "patch.json" {
+			return fmt.Errorf("%s: a delta bundle is only a part: give a whole one", name)
+		}
+		var root []string
+		if folder := path.Dir(inside); folder != "." {
+			root = strings.Split(folder, "/")
+		}
+		if err := r.add(name+":"+inside, root, archive); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *reader) add(name string, root []string, content io.Reader) error {
+	text, err := io.ReadAll(io.LimitReader(content, maxBytes-r.bytes+1))
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	r.bytes += int64(len(text))
+	if r.bytes > maxBytes || len(r.files) >= maxFiles {
+		return fmt.Errorf("%s: policies and data are more than %d MiB or %d files", name, maxBytes>>20, maxFiles)
+	}
+	r.files = append(r.files, file{name: name, root: slices.Clone(root), text: text})
+	return nil
+}
