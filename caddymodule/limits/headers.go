@@ -97,32 +97,21 @@ func (s *State) appendName(b []byte, status *Status) []byte {
 	return append(b, '"')
 }
 
+// units are those of a duration's name, in seconds.
+var units = [...]struct {
+	seconds int64
+	name    byte
+}{{24 * 60 * 60, 'd'}, {60 * 60, 'h'}, {60, 'm'}, {1, 's'}}
+
 // appendDuration writes whole seconds as record.FormatDuration does, without allocating.
 func appendDuration(b []byte, s int64) []byte {
-	const minute, hour, day = 60, 60 * 60, 24 * 60 * 60
-	if s >= day {
-		b = append(strconv.AppendInt(b, s/day, 10), 'd')
-		if s %= day; s == 0 {
-			return b
+	for _, unit := range units {
+		if n := s / unit.seconds; n > 0 {
+			b = append(strconv.AppendInt(b, n, 10), unit.name)
+			s %= unit.seconds
 		}
 	}
-	if s >= hour {
-		b = append(strconv.AppendInt(b, s/hour, 10), 'h')
-		if s %= hour; s == 0 {
-			return b
-		}
-		// Go writes a zero between two units: 1h0m30s.
-		b = append(strconv.AppendInt(b, s/minute, 10), 'm')
-		if s %= minute; s == 0 {
-			return b
-		}
-	} else if s >= minute {
-		b = append(strconv.AppendInt(b, s/minute, 10), 'm')
-		if s %= minute; s == 0 {
-			return b
-		}
-	}
-	return append(strconv.AppendInt(b, s, 10), 's')
+	return b
 }
 
 // StripHeaders removes the limit headers, whatever their spelling, so that an answer carries nobody's but ours.

@@ -2,6 +2,8 @@ package redis_test
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -98,6 +100,25 @@ func remaining(s limits.State) []int64 {
 	return list
 }
 
+// long asks for the forms of tests that take minutes.
+func long() bool { return os.Getenv("TOLLGATE_TEST_LONG") == "1" }
+
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	if order := os.Getenv(workerOrder); order != "" {
+		if err := work(order, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	authority := newAuthority()
+	// The system's authorities are read once in a process: those of the tests have to be theirs from the start.
+	if err := os.Setenv("SSL_CERT_FILE", authority.file); err != nil {
+		panic(err)
+	}
+	testAuthority = authority
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(authority.dir)
+		os.Exit(code)
+	}))
 }
