@@ -28,7 +28,8 @@ type Config struct {
 type Rule struct {
 	// Code is what a message that matches means.
 	Code Code
-	// Pattern is a regular expression (RE2). Its named group `field`, if it has one, names the field at fault.
+	// Pattern is a regular expression (RE2). Its named group `field`, if it has one, names the field at
+	// fault; of several, the first that matched.
 	Pattern string
 }
 
@@ -43,7 +44,7 @@ type Mapper struct {
 type rule struct {
 	code    Code
 	pattern *regexp.Regexp
-	field   int // index of the group `field`; 0: none
+	fields  []int // indices of the groups named `field`
 }
 
 // NewMapper checks the configuration and compiles it. All mistakes are found here, none at request time.
@@ -76,12 +77,17 @@ func (r Rule) compile() (rule, error) {
 	if err != nil {
 		return rule{}, fmt.Errorf("compiling classify pattern %q: %w", r.Pattern, err)
 	}
-	for _, name := range pattern.SubexpNames() {
-		if name != "" && name != "field" {
+	compiled := rule{code: r.Code, pattern: pattern}
+	for i, name := range pattern.SubexpNames() {
+		switch name {
+		case "":
+		case "field":
+			compiled.fields = append(compiled.fields, i)
+		default:
 			return rule{}, fmt.Errorf("compiling classify pattern %q: unknown group %q: the only named group is field", r.Pattern, name)
 		}
 	}
-	return rule{code: r.Code, pattern: pattern, field: max(pattern.SubexpIndex("field"), 0)}, nil
+	return compiled, nil
 }
 
 func codeNames() string {
@@ -103,10 +109,12 @@ func (m *Mapper) classify(message string) (code Code, field string, found bool) 
 		if at == nil {
 			continue
 		}
-		if from := at[2*r.field]; r.field > 0 && from >= 0 {
-			field = message[from:at[2*r.field+1]]
+		for _, group := range r.fields {
+			if from, to := at[2*group], at[2*group+1]; from >= 0 {
+				return r.code, message[from:to], true
+			}
 		}
-		return r.code, field, true
+		return r.code, "", true
 	}
 	return "", "", false
 }

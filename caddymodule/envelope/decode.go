@@ -86,13 +86,17 @@ func brotliWindow(b byte) int {
 	return 8 + int(b>>4&7)
 }
 
-// decodeZstd decodes whole frames: the output itself is the window, so that a frame cannot ask for more room than limit.
+// maxZstdWindow is the largest window that HTTP's zstd may use (RFC 9659, section 3), in bytes.
+const maxZstdWindow = 8 << 20
+
+// decodeZstd decodes whole frames into a buffer as large as may be: it is its own window, no frame can ask for more room.
 func decodeZstd(body []byte, limit int) ([]byte, bool) {
-	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(uint64(limit)))
+	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return nil, false
 	}
 	defer r.Close()
-	decoded, err := r.DecodeAll(body, nil)
-	return decoded, err == nil && len(decoded) <= limit
+	decoded, err := r.DecodeAll(body, make([]byte, 0, limit))
+	return decoded, err == nil
 }

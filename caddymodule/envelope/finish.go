@@ -46,22 +46,20 @@ func (w *Writer) Finish(err error, panicked any) {
 	}
 }
 
-// finishSent ends an answer whose header went out.
+// finishSent ends an answer whose header went out. An error there may leave half a body behind, and only a cut tells the
+// client so; a body that HTTP does not allow (204, HEAD) leaves nothing.
 func (w *Writer) finishSent(err error, panicked any) {
-	if panicked != nil {
+	switch {
+	case panicked != nil:
 		w.report.Cause = panicError(panicked)
 		panic(panicked)
-	}
-	if err != nil {
+	case err != nil:
 		w.report.Cause = err
+		if w.state == passing && !errors.Is(err, http.ErrBodyNotAllowed) {
+			panic(http.ErrAbortHandler)
+		}
 	}
-	if w.state != passing {
-		return
-	}
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	if w.opt.Hook != nil {
+	if w.state == passing && w.opt.Hook != nil {
 		w.opt.Hook.BeforeTrailer(w.under.Header())
 	}
 }

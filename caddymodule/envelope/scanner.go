@@ -1,7 +1,5 @@
 package envelope
 
-import "bytes"
-
 // verdict is what a look at a success says.
 type verdict uint8
 
@@ -188,57 +186,63 @@ func hexValue(c byte) rune {
 	return 1 << 16
 }
 
-// skipNested goes to the end of an array or object. Only brackets and quotes matter.
+// marks are the bytes that matter inside a nested value.
+var marks = [256]uint8{'"': 1, '{': 2, '[': 2, '}': 3, ']': 3}
+
+// skipNested goes to the end of an array or object. Only brackets and quotes matter; a body that says success last is read
+// to its end here, so that this loop is what the look costs: the depth stays in a register.
 func (s *scanner) skipNested(p []byte, i int) int {
-	for i < len(p) {
-		if s.quoted {
-			var closed bool
-			i, closed = s.skipString(p, i)
-			s.quoted = !closed
-			continue
+	if s.quoted {
+		var closed bool
+		if i, closed = s.skipString(p, i); !closed {
+			return i
 		}
-		c := p[i]
+		s.quoted = false
+	}
+	depth := s.depth
+	for i < len(p) {
+		mark := marks[p[i]]
 		i++
-		switch c {
-		case '"':
-			s.quoted = true
-		case '{', '[':
-			s.depth++
-		case '}', ']':
-			if s.depth--; s.depth == 0 {
+		switch mark {
+		case 0:
+		case 1:
+			next, closed := s.skipString(p, i)
+			if !closed {
+				s.quoted, s.depth = true, depth
+				return next
+			}
+			i = next
+		case 2:
+			depth++
+		default:
+			if depth--; depth == 0 {
 				s.phase = atComma
 				return i
 			}
 		}
 	}
+	s.depth = depth
 	return i
 }
 
 // skipString goes behind the end of a string, and reports whether p holds it.
 func (s *scanner) skipString(p []byte, i int) (next int, closed bool) {
-	for {
-		if s.escape {
-			s.escape = false
+	if s.escape && i < len(p) {
+		s.escape = false
+		i++
+	}
+	for i < len(p) {
+		c := p[i]
+		i++
+		if c == '"' {
+			return i, true
+		}
+		if c == '\\' {
+			if i == len(p) {
+				s.escape = true
+			}
 			i++
 		}
-		if i >= len(p) {
-			return i, false
-		}
-		end := bytes.IndexByte(p[i:], '"')
-		if closed = end >= 0; closed {
-			end += i
-		} else {
-			end = len(p)
-		}
-		for j := end - 1; j >= i && p[j] == '\\'; j-- {
-			s.escape = !s.escape
-		}
-		switch {
-		case !closed:
-			return end, false
-		case !s.escape:
-			return end + 1, true
-		}
-		i = end
 	}
+	return len(p), false
 }

@@ -70,11 +70,11 @@ func errorEntries(f *finding, o object) {
 }
 
 func plainMessage(f *finding, o object) {
-	if message := messageOf(o); message != "" {
-		f.say(message)
-	} else if list, ok := o["message"].([]any); ok { // NestJS
+	if list, ok := o["message"].([]any); ok { // NestJS
 		f.tree(list, "")
+		return
 	}
+	f.say(messageOf(o))
 }
 
 // fieldMap takes an object for names of fields only if nothing else was found and all of it is lists of texts.
@@ -186,8 +186,10 @@ func cleanValue(v any, depth int) any {
 	}
 	switch v := v.(type) {
 	case string:
-		s, _ := show(v)
-		return s
+		if s, ok := show(v); ok {
+			return s
+		}
+		return CodeInvalid.Message()
 	case []any:
 		list := make([]any, 0, min(len(v), maxDetails))
 		for _, element := range v[:min(len(v), maxDetails)] {
