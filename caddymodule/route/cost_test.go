@@ -31,7 +31,7 @@ func nodes(n *node, seen map[*node]bool) int {
 // entered counts the nodes that a search enters.
 func entered(table *Table, path string) int {
 	s := search{method: "GET", path: path}
-	s.below(&table.root, strings.TrimSuffix(path[1:], "/"))
+	s.below(&table.root, path[1:])
 	return s.entered
 }
 

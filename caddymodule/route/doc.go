@@ -36,6 +36,9 @@
 // surplus or missing. Letter case is taken as widely as any backend may: Unicode's upper and lower case in all
 // languages, compatibility forms (full-width letters, ligatures), without accents.
 //
+// Nor do "/a" and "/a/" fall to a less precise route than "/a/*", where they have no route of their own: to most backends they are
+// the folder of what the wildcard guards.
+//
 // What else a backend equates, say "/leads/export.json" (Rails, old Spring), this package cannot know: switch it off
 // there, or list such paths as routes of their own.
 //

@@ -25,7 +25,7 @@ func fold(s string) string {
 		return strings.ToLower(s)
 	}
 	s = strings.ToLower(strings.ToUpper(norm.NFKD.String(s)))
-	return strings.ReplaceAll(strings.Map(unmarked, norm.NFKD.String(s)), "ß", "ss")
+	return strings.ReplaceAll(strings.Map(unmarked, s), "ß", "ss")
 }
 
 func unmarked(r rune) rune {

@@ -60,6 +60,14 @@ func expected(routes []*Route, method, path string) *Route {
 			candidates = append(candidates, candidate{r, precision, exact})
 		}
 	}
+	for _, r := range routes { // the folder of a wildcard is as a route in another spelling, where it has none itself
+		if folder, ok := strings.CutSuffix(r.Pattern, "*"); ok {
+			precision, loose, _ := compare(folder, path)
+			if loose && !slices.ContainsFunc(candidates, func(c candidate) bool { return c.precision == precision }) {
+				candidates = append(candidates, candidate{r, precision, false})
+			}
+		}
+	}
 	slices.SortStableFunc(candidates, func(a, b candidate) int { return strings.Compare(a.precision, b.precision) })
 	for i := 0; i < len(candidates); {
 		respelled := false

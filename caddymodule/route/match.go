@@ -9,11 +9,11 @@ import "strings"
 // that no caller takes the request for one that needs no scope, but m.Route and m.Params tell which route it was.
 func (t *Table) Match(method, path string, m *Match) (found bool, err error) {
 	m.Route, m.Scopes, m.Params = nil, nil, m.Params[:0]
-	if path == "" || path[0] != '/' {
+	if path == "" {
 		return false, nil
 	}
 	s := search{method: method, path: path, params: m.Params}
-	e, _ := s.below(&t.root, strings.TrimSuffix(path[1:], "/"))
+	e, _ := s.below(&t.root, path[1:])
 	if e == nil {
 		return false, nil
 	}
@@ -35,12 +35,13 @@ type search struct {
 	entered      int // nodes; the tests hold it against the size of the tree
 }
 
-// below looks for the rest of a path, without a final slash, below a node, in the order of precision. It reports decided
-// once a place settles the request, for a route or, e being nil, as unknown.
+// below looks for the rest of a path below a node, in the order of precision; a final slash makes no difference here. It
+// reports decided once a place settles the request, for a route or, e being nil, as unknown.
 func (s *search) below(n *node, rest string) (e *entry, decided bool) {
 	s.entered++
 	if rest == "" {
-		return s.at(n.ends)
+		e, decided = s.at(n.ends)
+		return e, decided || len(n.ends) == 0 && len(n.tails) > 0 // "/a" and "/a/" below "/a/*"
 	}
 	segment, after, _ := strings.Cut(rest, "/")
 	if child := n.child(segment); child != nil {

@@ -224,6 +224,15 @@ func TestMatchNeverGivesASpellingToAWeakerRoute(t *testing.T) {
 			[]string{"GET /admin/*", "GET /:tenant/users"},
 			map[string]string{"GET /ADMIN/users": "unknown", "GET /Admin/x": "unknown", "GET /admin/users": "/admin/* *=users"},
 		},
+		"the folder of a wildcard": {
+			[]string{"GET /files/private/*", "GET /files/*", "GET /a/*", "GET /a", "POST /:x", "GET /b/*", "GET /b/", "GET /:x"},
+			map[string]string{
+				"GET /files/private/x": "/files/private/* *=x", "GET /files/private": "unknown", "GET /files/private/": "unknown",
+				"GET /files/PRIVATE": "unknown", "GET /files/public": "/files/* *=public", "GET /files/public/": "/files/* *=public/",
+				"GET /files": "unknown", "GET /files/": "unknown", "POST /files": "unknown",
+				"GET /a": "/a", "GET /a/": "unknown", "POST /a": "/:x x=a", "GET /b/": "/b/", "GET /b": "unknown", "GET /c": "/:x x=c",
+			},
+		},
 		"letter case before a parameter": {
 			[]string{"GET /a/b/:x", "GET /a/:y/:z"},
 			map[string]string{"GET /a/B/1": "unknown", "GET /a/c/1": "/a/:y/:z y=c z=1"},
@@ -268,6 +277,18 @@ func TestMatchNeverGivesASpellingToAWeakerRoute(t *testing.T) {
 		},
 	} {
 		t.Run(name, test.run)
+	}
+}
+
+func TestLiteralsAreDecodedOnce(t *testing.T) {
+	for _, test := range []struct {
+		raw, literal string
+		same         bool
+	}{
+		{"a", "a", true}, {"a%20b", "a b", true}, {"%21", "!", true}, {"%2521", "%21", true}, {"%c3%a9", "é", true},
+		{"%21", "%21", false}, {"a", "A", false}, {"", "a", false}, {"a%20", "a", false}, {"%2521", "!", false},
+	} {
+		require.Equal(t, test.same, decodesTo(test.raw, test.literal), "%s %s", test.raw, test.literal)
 	}
 }
 

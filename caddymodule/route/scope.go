@@ -82,11 +82,8 @@ func (m *Match) value(name string) string {
 }
 
 // isScopeSegment reports whether a parameter's value may stand in a scope: [A-Za-z0-9_-]+, so that it neither adds
-// segments nor becomes a wildcard, and no longer than any scope.
+// segments nor becomes a wildcard.
 func isScopeSegment(value string) bool {
-	if len(value) > record.MaxScopeLength {
-		return false
-	}
 	for i := range len(value) {
 		switch c := value[i]; {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-':

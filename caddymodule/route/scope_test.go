@@ -85,6 +85,11 @@ func TestScopesRefuseValuesThatAreNoSegment(t *testing.T) {
 	}
 }
 
+func TestNoValueIsNoScopeSegment(t *testing.T) {
+	require.False(t, isScopeSegment(""))
+	require.False(t, isScopeSegment((&Match{Params: []Param{{"x", "1"}}}).value("y")))
+}
+
 // One Match serves many requests, and the scopes of a Route are shared by all of them.
 func TestMatchMayBeUsedAgain(t *testing.T) {
 	table, err := New([]*Route{

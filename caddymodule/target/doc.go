@@ -3,7 +3,7 @@
 // What the route table matches, what policies see and what goes upstream must be the same path, for every reader of it.
 // Readers differ in what they repair: one merges slashes, one resolves dot segments, one decodes an encoded slash, one
 // cuts parameters at a semicolon. Each such repair behind us is a way around a route's scopes. So a target that anybody
-// might repair is refused, never repaired: what Parse accepts has one spelling, and its bytes go upstream unchanged.
+// might repair is refused, never repaired: what Parse accepts needs no repair, and its bytes go upstream unchanged.
 //
 //	t, err := target.Parse(r.RequestURI, r.URL.EscapedPath())   // 400 on err
 //	...                                                       // find the route by t.Path

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// Target is a request target that has one spelling only.
+// Target is a request target that nobody needs to repair.
 type Target struct {
 	// Path is the raw path, in the very bytes that came and that go upstream. It is empty for the asterisk-form and for
 	// an empty path, which are unknown routes.
