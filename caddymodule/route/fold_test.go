@@ -33,6 +33,9 @@ func TestFoldIsAsWideAsAnyBackendsLetterCase(t *testing.T) {
 	all, withGreek := respellings(), respellings(language.Greek)
 	checked := 0
 	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if unicode.In(r, unicode.Han, unicode.Hangul) {
+			continue // thousands with other forms, none with letter case
+		}
 		if !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsSymbol(r) && !unicode.IsMark(r) {
 			continue
 		}

@@ -169,7 +169,7 @@ func TestMatchIsWhatTheDefinitionSays(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(from ...string) string { return from[random.IntN(len(from))] }
 	found := 0
-	for range 600 {
+	for range 400 {
 		var routes []*Route
 		table, err := New(nil)
 		require.NoError(t, err)
