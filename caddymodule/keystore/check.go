@@ -1,0 +1,90 @@
+package keystore
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// Bounds of what one record may hold. Scopes go upstream in one header.
+const (
+	MaxScopes   = 100
+	MaxNetworks = 1000
+	MaxMetadata = 64 << 10 // bytes, as JSON
+)
+
+// CheckWorkspace says what is wrong with a workspace; the error is a *Problem with the field.
+func CheckWorkspace(w *record.Workspace) error {
+	if err := record.CheckID(w.ID); err != nil {
+		return invalid("id", err)
+	}
+	if err := record.CheckID(w.Plan); err != nil {
+		return invalid("plan", err)
+	}
+	if err := checkLimits(w.Limits); err != nil {
+		return invalid("limits", err)
+	}
+	metadata, err := json.Marshal(w.Metadata)
+	if err != nil {
+		return invalid("metadata", fmt.Errorf("metadata is no JSON: %w", err))
+	}
+	if len(metadata) > MaxMetadata {
+		return invalid("metadata", fmt.Errorf("metadata has %d bytes as JSON: at most %d are allowed", len(metadata), MaxMetadata))
+	}
+	return nil
+}
+
+func checkLimits(limits []record.Window) error {
+	texts := make([]string, len(limits))
+	for i, window := range limits {
+		texts[i] = window.String()
+	}
+	_, err := record.ParseWindows(texts)
+	return err
+}
+
+// CheckKey says what is wrong with a key; the error is a *Problem with the field.
+func CheckKey(k *record.Key) error {
+	if err := record.CheckID(k.ID); err != nil {
+		return invalid("id", err)
+	}
+	if k.Name != "" {
+		if err := record.CheckName(k.Name); err != nil {
+			return invalid("name", err)
+		}
+	}
+	if len(k.Scopes) > MaxScopes {
+		return invalid("scopes", fmt.Errorf("%d scopes are too many: at most %d are allowed, agent.* covers many", len(k.Scopes), MaxScopes))
+	}
+	for _, scope := range k.Scopes {
+		if _, err := record.ParseScope(string(scope)); err != nil {
+			return invalid("scopes", err)
+		}
+	}
+	if len(k.AllowedIPs) > MaxNetworks {
+		return invalid("allowed_ips", fmt.Errorf("%d addresses are too many: at most %d are allowed", len(k.AllowedIPs), MaxNetworks))
+	}
+	for _, network := range k.AllowedIPs {
+		if _, err := record.ParseNetwork(network.String()); err != nil {
+			return invalid("allowed_ips", err)
+		}
+	}
+	if year := k.ExpiresAt.Year(); year > 9999 {
+		return invalid("expires_at", fmt.Errorf("the year %d is out of range", year))
+	}
+	return nil
+}
+
+// CheckExpiry refuses an expiry that is given but past: nobody makes a dead key on purpose.
+func CheckExpiry(expires, now time.Time) error {
+	if expires.IsZero() || expires.After(now) {
+		return nil
+	}
+	return invalid("expires_at", fmt.Errorf("expiry %s is in the past: to end a key now, disable or revoke it", expires.UTC().Format(time.RFC3339)))
+}
+
+func invalid(field string, err error) error {
+	return &Problem{Kind: ErrInvalid, Field: field, Text: err.Error()}
+}

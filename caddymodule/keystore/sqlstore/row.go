@@ -1,0 +1,131 @@
+package sqlstore
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// Columns in the order of the rows' fields.
+const (
+	workspaceColumns = `w.id, w.plan, w.limits, w.metadata`
+	keyColumns       = `k.id, k.workspace_id, k.name, k.scopes, k.allowed_ips, k.created_at, k.expires_at, k.disabled, k.revoked_at`
+)
+
+// workspaceRow is a row of tollgate_workspaces.
+type workspaceRow struct {
+	id, plan, limits, metadata string
+}
+
+func (r *workspaceRow) fields() []any { return []any{&r.id, &r.plan, &r.limits, &r.metadata} }
+
+func (r *workspaceRow) record() (*record.Workspace, error) {
+	w := &record.Workspace{ID: r.id, Plan: r.plan}
+	if err := decode(r.limits, &w.Limits); err != nil {
+		return nil, unreadable("workspace", r.id, err)
+	}
+	if err := decode(r.metadata, &w.Metadata); err != nil {
+		return nil, unreadable("workspace", r.id, err)
+	}
+	if len(w.Limits) == 0 {
+		w.Limits = nil // nil stands for none, as in every store: equal records are then deeply equal
+	}
+	if len(w.Metadata) == 0 {
+		w.Metadata = nil
+	}
+	return w, nil
+}
+
+func rowOfWorkspace(w *record.Workspace) (*workspaceRow, error) {
+	limits, err := encode(w.Limits, "[]")
+	if err != nil {
+		return nil, err
+	}
+	metadata, err := encode(w.Metadata, "{}")
+	return &workspaceRow{id: w.ID, plan: w.Plan, limits: limits, metadata: metadata}, err
+}
+
+// keyRow is a row of tollgate_keys.
+type keyRow struct {
+	id, workspace, name, scopes, networks string
+	created, expires, disabled, revoked   int64
+}
+
+func (r *keyRow) fields() []any {
+	return []any{&r.id, &r.workspace, &r.name, &r.scopes, &r.networks, &r.created, &r.expires, &r.disabled, &r.revoked}
+}
+
+func (r *keyRow) values() []any {
+	return []any{r.id, r.workspace, r.name, r.scopes, r.networks, r.created, r.expires, r.disabled, r.revoked}
+}
+
+func (r *keyRow) record() (*record.Key, error) {
+	k := &record.Key{ID: r.id, Name: r.name, CreatedAt: instant(r.created), ExpiresAt: instant(r.expires),
+		Disabled: r.disabled != 0, RevokedAt: instant(r.revoked)}
+	var scopes, networks []string
+	err := decode(r.scopes, &scopes)
+	if err == nil && len(scopes) > 0 {
+		k.Scopes, err = record.ParseScopes(scopes)
+	}
+	if err == nil {
+		err = decode(r.networks, &networks)
+	}
+	if err == nil && len(networks) > 0 {
+		k.AllowedIPs, err = record.ParseNetworks(networks)
+	}
+	if err != nil {
+		return nil, unreadable("key", r.id, err)
+	}
+	return k, nil
+}
+
+func rowOfKey(k *record.Key, workspace string) (*keyRow, error) {
+	scopes, err := encode(k.Scopes, "[]")
+	if err != nil {
+		return nil, err
+	}
+	networks, err := encode(k.AllowedIPs, "[]")
+	row := &keyRow{id: k.ID, workspace: workspace, name: k.Name, scopes: scopes, networks: networks,
+		created: micros(k.CreatedAt), expires: micros(k.ExpiresAt), revoked: micros(k.RevokedAt)}
+	if k.Disabled {
+		row.disabled = 1
+	}
+	return row, err
+}
+
+func unreadable(what, id string, err error) error {
+	return fmt.Errorf("%w: %s %s: %w", keystore.ErrUnreadable, what, id, err)
+}
+
+func encode(value any, empty string) (string, error) {
+	text, err := json.Marshal(value)
+	if err != nil || string(text) == "null" {
+		return empty, err
+	}
+	return string(text), nil
+}
+
+// decode reads JSON, numbers as json.Number: they stay as they were written.
+func decode(text string, to any) error {
+	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
+	decoder.UseNumber()
+	return decoder.Decode(to)
+}
+
+func instant(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}

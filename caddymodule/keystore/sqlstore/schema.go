@@ -1,0 +1,127 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+)
+
+// schema are the steps from an empty database to the present form, one for each version. A step that was released is
+// never changed. Times are Unix microseconds, 0 for none; lists and metadata are JSON texts; BYTES is the dialect's
+// type for sums.
+//
+// tollgate_history is the log of changes as well: its revisions are without gaps and in the order of the commits,
+// because every change begins by taking them from the one row of tollgate_meta.
+var schema = []string{`
+CREATE TABLE tollgate_meta (
+	one      INTEGER PRIMARY KEY CHECK (one = 1),
+	version  BIGINT NOT NULL,
+	revision BIGINT NOT NULL
+);
+CREATE TABLE tollgate_workspaces (
+	id       TEXT PRIMARY KEY,
+	plan     TEXT NOT NULL,
+	limits   TEXT NOT NULL,
+	metadata TEXT NOT NULL
+);
+CREATE TABLE tollgate_keys (
+	id           TEXT PRIMARY KEY,
+	workspace_id TEXT NOT NULL REFERENCES tollgate_workspaces (id),
+	name         TEXT NOT NULL,
+	scopes       TEXT NOT NULL,
+	allowed_ips  TEXT NOT NULL,
+	created_at   BIGINT NOT NULL,
+	expires_at   BIGINT NOT NULL,
+	disabled     BIGINT NOT NULL,
+	revoked_at   BIGINT NOT NULL
+);
+CREATE INDEX tollgate_keys_workspace ON tollgate_keys (workspace_id, id);
+CREATE TABLE tollgate_secrets (
+	sum          BYTES PRIMARY KEY,
+	key_id       TEXT NOT NULL REFERENCES tollgate_keys (id),
+	created_at   BIGINT NOT NULL,
+	expires_at   BIGINT NOT NULL,
+	last_used_at BIGINT NOT NULL
+);
+CREATE INDEX tollgate_secrets_key ON tollgate_secrets (key_id);
+CREATE TABLE tollgate_history (
+	revision     BIGINT PRIMARY KEY,
+	stamp        TEXT NOT NULL,
+	at           BIGINT NOT NULL,
+	actor        TEXT NOT NULL,
+	action       TEXT NOT NULL,
+	workspace_id TEXT NOT NULL,
+	key_id       TEXT NOT NULL,
+	details      TEXT NOT NULL
+);
+CREATE INDEX tollgate_history_key ON tollgate_history (key_id, revision);
+CREATE INDEX tollgate_history_workspace ON tollgate_history (workspace_id, revision);
+INSERT INTO tollgate_meta (one, version, revision) VALUES (1, 1, 0);
+`}
+
+// Migrate brings the database into the present form, in one transaction that excludes others. Without create, one
+// that holds no key store is left alone: a *keystore.Problem of the kind ErrMissing, as is one of a newer version.
+func (d *Dialect) Migrate(ctx context.Context, db *sql.DB, place string, create bool) error {
+	version, err := d.version(ctx, db)
+	if err != nil {
+		return err
+	}
+	switch {
+	case version == len(schema):
+		return nil
+	case version > len(schema):
+		return &keystore.Problem{Kind: keystore.ErrMissing, Text: fmt.Sprintf(
+			"key store %s has schema version %d, this program knows %d: use the newer program", place, version, len(schema))}
+	case version == 0 && !create:
+		return &keystore.Problem{Kind: keystore.ErrMissing, Text: fmt.Sprintf(
+			"%s holds no key store: create it with: workspace create", place)}
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if d.LockSchema != "" {
+		if _, err := tx.ExecContext(ctx, d.LockSchema); err != nil {
+			return err
+		}
+	}
+	if version, err = d.version(ctx, tx); err != nil { // another process may have been faster
+		return err
+	}
+	for ; version < len(schema); version++ {
+		if err := d.step(ctx, tx, version); err != nil {
+			return fmt.Errorf("bringing key store %s to schema version %d: %w", place, version+1, err)
+		}
+	}
+	return tx.Commit()
+}
+
+// step goes from a version to the next.
+func (d *Dialect) step(ctx context.Context, tx *sql.Tx, version int) error {
+	for statement := range strings.SplitSeq(strings.ReplaceAll(schema[version], "BYTES", d.Bytes), ";\n") {
+		if strings.TrimSpace(statement) == "" {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE tollgate_meta SET version = $1", version+1); err != nil {
+		return err
+	}
+	return d.log(ctx, tx, keystore.Act{Action: "schema"}, []event{{details: map[string]any{"version": version + 1}}})
+}
+
+// version is the schema version of a database; 0 for one without our tables.
+func (d *Dialect) version(ctx context.Context, q querier) (version int, err error) {
+	var found bool
+	if err := q.QueryRowContext(ctx, d.HasSchema).Scan(&found); err != nil || !found {
+		return 0, err
+	}
+	err = q.QueryRowContext(ctx, "SELECT version FROM tollgate_meta").Scan(&version)
+	return version, err
+}

@@ -1,0 +1,199 @@
+// Package sqlstore is the SQL that the SQLite and the PostgreSQL key store share. It speaks to either through
+// database/sql; what differs is in Dialect.
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// Dialect is what differs between databases.
+type Dialect struct {
+	// Bytes is the type of a column of bytes.
+	Bytes string
+	// HasSchema is a query that gives whether the table tollgate_meta exists.
+	HasSchema string
+	// LockSchema, if any, is executed in the transaction that creates or migrates the schema.
+	LockSchema string
+	// Notify, if any, is executed in every transaction that changes something.
+	Notify string
+	// Unique reports whether an error says that a row exists already.
+	Unique func(error) bool
+}
+
+// Store does to a database what keystore.Admin promises, and answers look-ups and polls.
+type Store struct {
+	// Dialect of the database.
+	Dialect *Dialect
+	// Open gives the database, brought into the present form. It is called for every operation.
+	Open func(context.Context) (*sql.DB, error)
+	// Explain makes an error of the database one that an operator understands.
+	Explain func(error) error
+}
+
+// querier is a database, a connection or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Lookup asks whose secret has this sum, with one query.
+func (s *Store) Lookup(ctx context.Context, sum record.Sum) (*record.Identity, error) {
+	db, err := s.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var secretExpires int64
+	var key keyRow
+	var workspace workspaceRow
+	err = db.QueryRowContext(ctx, `SELECT s.expires_at, `+keyColumns+`, `+workspaceColumns+`
+		FROM tollgate_secrets s JOIN tollgate_keys k ON k.id = s.key_id JOIN tollgate_workspaces w ON w.id = k.workspace_id
+		WHERE s.sum = $1`, sum[:]).Scan(append(append([]any{&secretExpires}, key.fields()...), workspace.fields()...)...)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, keystore.ErrUnknown
+	case err != nil:
+		return nil, s.Explain(err)
+	}
+	identity := &record.Identity{SecretExpiresAt: instant(secretExpires)}
+	if identity.Key, err = key.record(); err != nil {
+		return nil, err
+	}
+	identity.Workspace, err = workspace.record()
+	return identity, err
+}
+
+// maxChanges is how many changes are told one by one; more at once are a gap.
+const maxChanges = 1000
+
+// Poll reads the log of changes behind a position.
+func (s *Store) Poll(ctx context.Context, q querier, since keystore.Position) (keystore.Changes, error) {
+	changes := keystore.Changes{At: time.Now(), Position: since}
+	rows, err := q.QueryContext(ctx, `SELECT revision, stamp, workspace_id FROM tollgate_history
+		WHERE revision >= $1 ORDER BY revision LIMIT $2`, since.Revision, maxChanges+1)
+	if err != nil {
+		return changes, err
+	}
+	defer rows.Close()
+	continues := false
+	for rows.Next() {
+		var position keystore.Position
+		var workspace string
+		if err := rows.Scan(&position.Revision, &position.Stamp, &workspace); err != nil {
+			return changes, err
+		}
+		if position == since {
+			continues = true // the log still holds what we saw last: what follows is all that changed
+			continue
+		}
+		changes.Position = position
+		changes.Workspaces = append(changes.Workspaces, workspace)
+	}
+	if err := rows.Err(); err != nil {
+		return changes, err
+	}
+	if continues && len(changes.Workspaces) < maxChanges {
+		return changes, nil
+	}
+	changes.Gap, changes.Workspaces = true, nil
+	err = q.QueryRowContext(ctx, `SELECT revision, stamp FROM tollgate_history ORDER BY revision DESC LIMIT 1`).
+		Scan(&changes.Position.Revision, &changes.Position.Stamp)
+	return changes, err
+}
+
+// WriteUses keeps when secrets were last used; an older use never replaces a newer one. The uses are sorted: two
+// gateways that lock the same rows in different orders would wait for each other.
+func (s *Store) WriteUses(ctx context.Context, uses []keystore.Use) error {
+	uses = slices.SortedFunc(slices.Values(uses), func(a, b keystore.Use) int { return bytes.Compare(a.Sum[:], b.Sum[:]) })
+	return s.transaction(ctx, func(tx *sql.Tx) error {
+		statement, err := tx.PrepareContext(ctx, `UPDATE tollgate_secrets SET last_used_at = $1 WHERE sum = $2 AND last_used_at < $1`)
+		if err != nil {
+			return err
+		}
+		defer statement.Close()
+		for _, use := range uses {
+			if _, err := statement.ExecContext(ctx, use.At.UnixMicro(), use.Sum[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) transaction(ctx context.Context, do func(*sql.Tx) error) error {
+	db, err := s.Open(ctx)
+	if err != nil {
+		return err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return s.Explain(err)
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after the commit
+	if err := do(tx); err != nil {
+		return s.Explain(err)
+	}
+	return s.Explain(tx.Commit())
+}
+
+// event is a row of the history to be.
+type event struct {
+	workspace, key string
+	details        map[string]any
+}
+
+// change is a transaction that does something and logs it. Taking the revisions first makes writers queue up here,
+// so that each sees all that was committed before.
+func (s *Store) change(ctx context.Context, act keystore.Act, do func(*sql.Tx) ([]event, error)) error {
+	return s.transaction(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE tollgate_meta SET revision = revision"); err != nil {
+			return err
+		}
+		done, err := do(tx)
+		if err != nil || len(done) == 0 {
+			return err
+		}
+		return s.Dialect.log(ctx, tx, act, done)
+	})
+}
+
+// log writes events with the next revisions.
+func (d *Dialect) log(ctx context.Context, tx *sql.Tx, act keystore.Act, events []event) error {
+	var last int64
+	err := tx.QueryRowContext(ctx, "UPDATE tollgate_meta SET revision = revision + $1 RETURNING revision", len(events)).Scan(&last)
+	if err != nil {
+		return err
+	}
+	statement, err := tx.PrepareContext(ctx, `INSERT INTO tollgate_history
+		(revision, stamp, at, actor, action, workspace_id, key_id, details) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
+	if err != nil {
+		return err
+	}
+	defer statement.Close()
+	at := time.Now().UnixMicro()
+	for i, e := range events {
+		details, err := json.Marshal(e.details)
+		if err != nil {
+			return err
+		}
+		revision := last - int64(len(events)-1-i)
+		_, err = statement.ExecContext(ctx, revision, rand.Text(), at, act.By, act.Action, e.workspace, e.key, string(details))
+		if err != nil {
+			return err
+		}
+	}
+	if d.Notify == "" {
+		return nil
+	}
+	_, err = tx.ExecContext(ctx, d.Notify)
+	return err
+}

@@ -1,0 +1,120 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// CreateWorkspace adds a workspace.
+func (s *Store) CreateWorkspace(ctx context.Context, act keystore.Act, workspace *record.Workspace) error {
+	if err := keystore.CheckWorkspace(workspace); err != nil {
+		return err
+	}
+	row, err := rowOfWorkspace(workspace)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, act, func(tx *sql.Tx) ([]event, error) {
+		_, err := tx.ExecContext(ctx, "INSERT INTO tollgate_workspaces (id, plan, limits, metadata) VALUES ($1, $2, $3, $4)",
+			row.id, row.plan, row.limits, row.metadata)
+		if err != nil && s.Dialect.Unique(err) {
+			return nil, &keystore.Problem{Kind: keystore.ErrExists, Field: "id", Text: fmt.Sprintf(
+				"workspace %s exists already: change it with: workspace set", workspace.ID)}
+		}
+		return []event{{workspace: workspace.ID, details: workspaceDetails(nil, workspace)}}, err
+	})
+}
+
+// UpdateWorkspace changes a workspace.
+func (s *Store) UpdateWorkspace(ctx context.Context, act keystore.Act, id string, change func(*record.Workspace) error) (updated *record.Workspace, err error) {
+	err = s.change(ctx, act, func(tx *sql.Tx) ([]event, error) {
+		before, err := workspaceByID(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		changed := *before
+		changed.Metadata = maps.Clone(before.Metadata)
+		if err := change(&changed); err != nil {
+			return nil, err
+		}
+		changed.ID = id
+		updated = &changed
+		if err := keystore.CheckWorkspace(updated); err != nil {
+			return nil, err
+		}
+		details := workspaceDetails(before, updated)
+		if len(details) == 0 {
+			return nil, nil
+		}
+		row, err := rowOfWorkspace(updated)
+		if err != nil {
+			return nil, err
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE tollgate_workspaces SET plan = $1, limits = $2, metadata = $3 WHERE id = $4",
+			row.plan, row.limits, row.metadata, id)
+		return []event{{workspace: id, details: details}}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return updated, nil
+}
+
+// Workspace gives one workspace.
+func (s *Store) Workspace(ctx context.Context, id string) (*record.Workspace, error) {
+	db, err := s.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return workspaceByID(ctx, db, id)
+}
+
+func workspaceByID(ctx context.Context, q querier, id string) (*record.Workspace, error) {
+	var row workspaceRow
+	err := q.QueryRowContext(ctx, "SELECT "+workspaceColumns+" FROM tollgate_workspaces w WHERE w.id = $1", id).Scan(row.fields()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, &keystore.Problem{Kind: keystore.ErrNotFound, Field: "workspace", Text: fmt.Sprintf("workspace %q does not exist", id)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return row.record()
+}
+
+// Workspaces gives up to limit workspaces by id.
+func (s *Store) Workspaces(ctx context.Context, after string, limit int) ([]*record.Workspace, error) {
+	db, err := s.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := db.QueryContext(ctx, "SELECT "+workspaceColumns+" FROM tollgate_workspaces w WHERE w.id > $1 ORDER BY w.id LIMIT $2", after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func() (*record.Workspace, error) {
+		var row workspaceRow
+		if err := rows.Scan(row.fields()...); err != nil {
+			return nil, err
+		}
+		return row.record()
+	})
+}
+
+// collect reads all rows and closes them.
+func collect[T any](rows *sql.Rows, read func() (T, error)) (all []T, err error) {
+	defer rows.Close()
+	for rows.Next() {
+		one, err := read()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}
