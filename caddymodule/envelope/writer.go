@@ -141,6 +141,9 @@ func (w *Writer) mayBeSoft(h http.Header) bool {
 func (w *Writer) pass(status int) {
 	w.state = passing
 	w.report.Status = status
+	if status == http.StatusNoContent {
+		delete(w.under.Header(), "Content-Length") // RFC 9110, section 8.6; HTTP/2 clients take it for a missing body
+	}
 	w.sendHeader(status)
 }
 
