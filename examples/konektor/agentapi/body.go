@@ -108,8 +108,8 @@ func parse[T any](body object, fields []field[T], wrong problems) (changes []fun
 	return changes
 }
 
-// require names the fields that are missing.
-func require(body object, wrong problems, names ...string) {
+// nameMissing names the fields that are missing.
+func nameMissing(body object, wrong problems, names ...string) {
 	for _, name := range names {
 		if _, given := body[name]; !given {
 			wrong[name] = "Required"

@@ -22,7 +22,7 @@ const (
 	cursorMAC     = 16
 )
 
-var cursorEncoding = base64.RawURLEncoding.Strict()
+var cursorEncoding = base64.RawURLEncoding
 
 func (v *vault) encodeCursor(p position, workspace, query string) (string, error) {
 	id, err := uuid.Parse(p.id)
@@ -38,7 +38,8 @@ func (v *vault) encodeCursor(p position, workspace, query string) (string, error
 // decodeCursor says false for anything that encodeCursor did not make for this workspace and query.
 func (v *vault) decodeCursor(cursor, workspace, query string) (position, bool) {
 	raw, err := cursorEncoding.DecodeString(cursor)
-	if err != nil || len(raw) != cursorPayload+cursorMAC {
+	// The decoder passes over line breaks; one list position has one cursor.
+	if err != nil || len(raw) != cursorPayload+cursorMAC || cursorEncoding.EncodeToString(raw) != cursor {
 		return position{}, false
 	}
 	payload := raw[:cursorPayload]

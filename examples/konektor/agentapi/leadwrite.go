@@ -45,7 +45,7 @@ func (a *API) createLead(r *http.Request, who identity) (*answer, error) {
 	}
 	wrong := problems{}
 	changes := parse(body, leadFields, wrong)
-	require(body, wrong, "firstName")
+	nameMissing(body, wrong, "firstName")
 	if err := wrong.failure(invalidLead); err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (a *API) upsertLead(r *http.Request, who identity) (*answer, error) {
 			id := done.Lead.ID
 			return a.update(ctx, tx, who.workspace, done.Lead, append(changes, func(l *lead) { l.ID = id }))
 		}
-		require(body, wrong, "firstName")
+		nameMissing(body, wrong, "firstName")
 		if err := wrong.failure(invalidLead); err != nil {
 			return err
 		}

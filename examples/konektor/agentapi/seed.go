@@ -73,7 +73,7 @@ func maybe[T any](d *seeder, percent int, value T) *T {
 func (d *seeder) settings(ctx context.Context) error {
 	_, err := d.tx.ExecContext(ctx, `INSERT INTO workspaces (id, display_name, timezone, currency, language, date_format, tracking_code, plan)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, d.workspace, displayName(d.workspace), d.chosen.Timezone, d.chosen.Currency,
-		d.chosen.Language, d.chosen.DateFormat, d.store.trackingCode(d.workspace), d.chosen.plan)
+		d.chosen.Language, d.chosen.DateFormat, trackingCode(d.workspace), d.chosen.plan)
 	return err
 }
 

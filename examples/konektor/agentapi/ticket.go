@@ -33,7 +33,7 @@ func (a *API) createTicket(r *http.Request, who identity) (*answer, error) {
 	}
 	wrong := problems{}
 	changes := parse(body, ticketFields, wrong)
-	require(body, wrong, "subject", "message")
+	nameMissing(body, wrong, "subject", "message")
 	if err := wrong.failure("Invalid support ticket"); err != nil {
 		return nil, err
 	}
