@@ -2,7 +2,11 @@ package services
 
 import (
 	"context"
+	"fmt"
+	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
@@ -34,8 +38,31 @@ func Redis(t testing.TB, args ...string) *RedisServer {
 // address); the arguments must name the port.
 func RedisWith(t testing.TB, options goredis.Options, args ...string) *RedisServer {
 	t.Helper()
-	r := &RedisServer{t: t, binary: Binary(t, "redis-server"), options: options}
-	r.args = append([]string{"--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir(), "--loglevel", "warning"}, args...)
+	common := []string{"--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir(), "--loglevel", "warning"}
+	return start(t, options, append(common, args...))
+}
+
+// Sentinel starts a Sentinel that watches a master under a name, and moves to one of its replicas when the master is
+// away for 300 ms.
+func Sentinel(t testing.TB, name string, master *RedisServer) *RedisServer {
+	t.Helper()
+	host, port, err := net.SplitHostPort(master.Address())
+	if err != nil {
+		t.Fatalf("reading the master's address: %v", err)
+	}
+	own := FreePort(t)
+	file := filepath.Join(t.TempDir(), "sentinel.conf")
+	config := fmt.Sprintf("bind 127.0.0.1\nport %d\nsentinel monitor %[2]s %s %s 1\nsentinel down-after-milliseconds %[2]s 300\nsentinel failover-timeout %[2]s 3000\n",
+		own, name, host, port)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatalf("writing the Sentinel's configuration: %v", err)
+	}
+	return start(t, goredis.Options{Addr: Address(own)}, []string{file, "--sentinel"})
+}
+
+func start(t testing.TB, options goredis.Options, args []string) *RedisServer {
+	t.Helper()
+	r := &RedisServer{t: t, binary: Binary(t, "redis-server"), args: args, options: options}
 	r.Start()
 	t.Cleanup(r.Kill)
 	return r

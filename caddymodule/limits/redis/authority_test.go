@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -57,4 +58,13 @@ func must(err error) {
 	if err != nil {
 		panic(err)
 	}
+}
+
+// client trusts the authority.
+func (a *authority) client() *tls.Config {
+	pool := x509.NewCertPool()
+	file, err := os.ReadFile(a.file)
+	must(err)
+	pool.AppendCertsFromPEM(file)
+	return &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"}
 }

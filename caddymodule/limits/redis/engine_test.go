@@ -139,6 +139,7 @@ func TestReadsSpendNothing(t *testing.T) {
 }
 
 func TestTheNextWindowBegins(t *testing.T) {
+	t.Parallel()
 	_, g, _ := newGateways(t, 1, patient)
 	w := windows(t, "2/1s", "100/1h")
 	took := int64(0)

@@ -14,6 +14,7 @@ import (
 // TestARetryAtResetIsGrantedByTheOtherGateway exhausts a hundred workspaces on one gateway, has the other one learn
 // that, and sends one request to the other one at the very second that Reset says.
 func TestARetryAtResetIsGrantedByTheOtherGateway(t *testing.T) {
+	t.Parallel()
 	_, g, _ := newGateways(t, 2, patient)
 	w := windows(t, "1/2s", "1000/1h")
 	rounds := 2
@@ -49,6 +50,7 @@ func TestARetryAtResetIsGrantedByTheOtherGateway(t *testing.T) {
 
 // TestARetryAfterRetryAfterIsGranted waits as long as Retry-After says, also where the refusal was remembered.
 func TestARetryAfterRetryAfterIsGranted(t *testing.T) {
+	t.Parallel()
 	_, g, _ := newGateways(t, 2, patient)
 	w := windows(t, "3/1s", "1000/1h")
 	var all sync.WaitGroup

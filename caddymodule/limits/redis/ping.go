@@ -1,0 +1,30 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// ErrMisconfigured is in Ping's error where Redis answered, and the answer is that it will not count for this gateway.
+var ErrMisconfigured = errors.New("redis refuses this gateway")
+
+// misconfigured are the beginnings, after "ERR ", of errors that waiting does not mend: the user or its rights, the
+// database, the kind of server.
+var misconfigured = []string{"WRONGPASS", "NOAUTH", "NOPERM", "AUTH", "invalid password", "DB index", "MOVED", "CROSSSLOT", "This instance has cluster support disabled"}
+
+// Ping looks at a window of nobody's, as any request would. The error wraps ErrMisconfigured where the configuration is
+// at fault; any other says that Redis is away now, which is no reason not to start. It never holds the password.
+func (e *Engine) Ping(_ context.Context) error {
+	_, err := e.look("", []record.Window{{Limit: 1, Duration: record.MinWindow}})
+	for _, beginning := range misconfigured {
+		if goredis.HasErrorPrefix(err, beginning) {
+			return fmt.Errorf("%w: %w", ErrMisconfigured, err)
+		}
+	}
+	return err
+}
