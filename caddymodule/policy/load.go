@@ -148,9 +148,9 @@ func readableError(err error) error {
 	}
 	lines := make([]string, len(problems))
 	for i, problem := range problems {
-		lines[i] = problem.Message
+		lines[i] = strings.Join(strings.Fields(problem.Message), " ")
 		if problem.Location != nil {
-			lines[i] = fmt.Sprintf("%s:%d: %s", problem.Location.File, problem.Location.Row, problem.Message)
+			lines[i] = fmt.Sprintf("%s:%d: %s", problem.Location.File, problem.Location.Row, lines[i])
 		}
 		if detail, ok := problem.Details.(*ast.RefErrInvalidDetail); ok {
 			lines[i] += fmt.Sprintf(" (%s; known here are %v)", detail.Ref, detail.OneOf)
