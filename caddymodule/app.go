@@ -21,7 +21,7 @@ func init() { caddy.RegisterModule(new(App)) }
 // App holds what all sites of a configuration share: keys, counters, plans, policies and throttles. A configuration
 // without it gets one with the defaults.
 type App struct {
-	// KeysRaw is the key store: a guest module of the namespace tollgate.keys.
+	// KeysRaw is the key store: a guest module of the namespace tollgate.keys. Default: sqlite, in Caddy's data folder.
 	KeysRaw json.RawMessage `json:"keys,omitempty" caddy:"namespace=tollgate.keys inline_key=store"`
 	// StaleKeys is how long known keys live while the store is away. 0: not at all. Default: 5m.
 	StaleKeys *caddy.Duration `json:"stale_keys,omitempty"`
@@ -43,6 +43,7 @@ type App struct {
 	// Secrets is the folder of values for inject: <folder>/<workspace id>/<name>.
 	Secrets string `json:"secrets,omitempty"`
 
+	store     KeyStore
 	keys      lease[*keyCache]
 	counters  CounterEngine
 	policies  *policy.Engine
@@ -103,6 +104,9 @@ func (a *App) defaults() {
 		stale := defaultStaleKeys
 		a.StaleKeys = &stale
 	}
+	if a.KeysRaw == nil {
+		a.KeysRaw = json.RawMessage(`{"store":"sqlite"}`)
+	}
 	if a.CountersRaw == nil {
 		a.CountersRaw = json.RawMessage(`{"engine":"memory"}`)
 	}
@@ -144,7 +148,9 @@ func (a *App) staleKeys() time.Duration { return time.Duration(*a.StaleKeys) }
 
 // Start launches what runs in the background.
 func (a *App) Start() error {
-	a.keys.Value.start(a)
+	if err := a.startKeys(); err != nil {
+		return err
+	}
 	return a.counters.Start()
 }
 

@@ -20,7 +20,7 @@ type Inject struct {
 
 // unavailable are words of the grammar that are refused as such, until they work.
 var unavailable = map[string]bool{
-	"tollgate.keys.sqlite": true, "tollgate.keys.postgres": true, "tollgate.counters.redis": true,
+	"tollgate.keys.postgres": true, "tollgate.counters.redis": true,
 	"policies": true, "secrets": true, "inject": true,
 }
 

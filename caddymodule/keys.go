@@ -14,9 +14,15 @@ import (
 type KeyStore interface {
 	// Place identifies the store: two configurations that name the same place share it. It holds no credentials.
 	Place() string
-	// Open gives the store. It must not wait for anybody: the first look-up may.
-	Open(report func(error)) (keystore.Store, error)
+	// Open gives the store. It must not wait for anybody: the first look-up may. Create lets its first use make it where
+	// there is none: the gateway and "workspace create" may, other commands may not. A store that is a keystore.Admin as
+	// well is one for commands.
+	Open(report func(error), create bool) (keystore.Store, error)
 }
+
+// storeMaker is a KeyStore with something to make before the store can be created: never while a configuration is only
+// being checked.
+type storeMaker interface{ MakeRoom() error }
 
 // keyCache is the pooled cache in front of a store.
 type keyCache struct {
@@ -31,7 +37,7 @@ func (k *keyCache) Destruct() error { return k.Close() }
 func openKeys(store KeyStore) (lease[*keyCache], error) {
 	return acquire("keys/"+store.Place(), func() (*keyCache, error) {
 		log := new(pooledLogger)
-		opened, err := store.Open(func(err error) { log.report("keys", err) })
+		opened, err := store.Open(func(err error) { log.report("keys", err) }, true)
 		if err != nil {
 			return nil, err
 		}
@@ -56,8 +62,20 @@ func (a *App) provisionKeys(ctx caddy.Context) error {
 	if !ok {
 		return fmt.Errorf("loading the key store: module %T is none", module)
 	}
+	a.store = store
 	a.keys, err = openKeys(store)
 	return err
+}
+
+// startKeys begins to follow the key store.
+func (a *App) startKeys() error {
+	if maker, ok := a.store.(storeMaker); ok {
+		if err := maker.MakeRoom(); err != nil {
+			return err
+		}
+	}
+	a.keys.Value.start(a)
+	return nil
 }
 
 // report writes what a pooled value has to say into the log of the present configuration: once when something begins to

@@ -44,7 +44,7 @@ func (k *KeysFile) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // Validate reads the file: whatever is wrong with it is a configuration error, on a reload as well.
 func (k *KeysFile) Validate() error {
-	store, err := k.Open(nil)
+	store, err := k.Open(nil, false)
 	if err != nil {
 		return err
 	}
@@ -54,8 +54,8 @@ func (k *KeysFile) Validate() error {
 // Place is the path.
 func (k *KeysFile) Place() string { return "file " + k.Path }
 
-// Open reads the file.
-func (k *KeysFile) Open(report func(error)) (keystore.Store, error) {
+// Open reads the file, which only people create.
+func (k *KeysFile) Open(report func(error), _ bool) (keystore.Store, error) {
 	store, err := file.Open(k.Path, report)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", k.Source, err)

@@ -1,0 +1,105 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlite"
+)
+
+func init() { caddy.RegisterModule(new(KeysSQLite)) }
+
+// KeysSQLite keeps workspaces and keys in a SQLite database: the default. The gateway creates it when it starts, the
+// command "workspace create" does so too, and nothing else.
+type KeysSQLite struct {
+	// Path is the database. Default: tollgate.db in Caddy's data folder.
+	Path string `json:"path,omitempty"`
+
+	path string // resolved
+}
+
+// CaddyModule returns the module's id.
+func (*KeysSQLite) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "tollgate.keys.sqlite", New: func() caddy.Module { return new(KeysSQLite) }}
+}
+
+// UnmarshalCaddyfile reads the store's part of the global option. Syntax:
+//
+//	keys sqlite [<path>]
+func (k *KeysSQLite) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // sqlite
+	if d.NextArg() {
+		if d.Val() == "" {
+			return errors.New("the path is empty: write the path of a database, such as: keys sqlite tollgate.db")
+		}
+		k.Path = absolute(d, d.Val())
+	}
+	if d.NextArg() {
+		return errors.New("write the path of one database, such as: keys sqlite tollgate.db")
+	}
+	if d.NextBlock(0) {
+		return fmt.Errorf("unknown option '%s': sqlite has none", d.Val())
+	}
+	return nil
+}
+
+// Provision resolves the path. It opens and creates nothing.
+func (k *KeysSQLite) Provision(caddy.Context) (err error) {
+	if k.Path == "" {
+		k.path = filepath.Join(caddy.AppDataDir(), "tollgate.db")
+		return nil
+	}
+	k.path, err = caddy.NewReplacer().ReplaceOrErr(k.Path, true, true)
+	if err != nil {
+		return fmt.Errorf("reading the path of the key store: %w", err)
+	}
+	return nil
+}
+
+// Validate refuses a path at which no database can ever be.
+func (k *KeysSQLite) Validate() error {
+	if k.Path == "" {
+		return nil
+	}
+	if info, err := os.Stat(k.path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("key store %s is no regular file", k.path)
+	}
+	if info, err := os.Stat(filepath.Dir(k.path)); err != nil || !info.IsDir() {
+		return fmt.Errorf("key store %s: there is no such folder: make it, or name another path", k.path)
+	}
+	return nil
+}
+
+// Place is the path.
+func (k *KeysSQLite) Place() string { return "sqlite " + k.path }
+
+// Open names the database; its first use opens it.
+func (k *KeysSQLite) Open(_ func(error), create bool) (keystore.Store, error) {
+	return sqlite.New(k.path, sqlite.Options{Create: create}), nil
+}
+
+// MakeRoom makes Caddy's data folder, where that is to hold the database. It is a storeMaker.
+func (k *KeysSQLite) MakeRoom() error {
+	if k.Path != "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(k.path), 0o700); err != nil {
+		return fmt.Errorf("making the folder of the key store: %w", err)
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ KeyStore              = (*KeysSQLite)(nil)
+	_ storeMaker            = (*KeysSQLite)(nil)
+	_ caddy.Provisioner     = (*KeysSQLite)(nil)
+	_ caddy.Validator       = (*KeysSQLite)(nil)
+	_ caddyfile.Unmarshaler = (*KeysSQLite)(nil)
+)
