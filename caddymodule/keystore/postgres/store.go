@@ -1,0 +1,228 @@
+// Package postgres keeps workspaces and keys in PostgreSQL, for more than one gateway. A change wakes every gateway by
+// NOTIFY; behind that each reads the log of changes five times a second.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlstore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+const (
+	// pollEvery is how often the log of changes is read when nobody notifies.
+	pollEvery = 200 * time.Millisecond
+	// connections bounds those of one gateway; one more is the feed's own.
+	connections = 16
+	// connectTimeout bounds a connection attempt where the address says nothing else.
+	connectTimeout = 5 * time.Second
+)
+
+var dialect = &sqlstore.Dialect{
+	Bytes:      "BYTEA",
+	HasSchema:  "SELECT to_regclass('tollgate_meta') IS NOT NULL",
+	LockSchema: "SELECT pg_advisory_xact_lock(7813401772105)", // any number that is ours alone
+	Notify:     "NOTIFY tollgate",
+	Unique: func(err error) bool {
+		var failure *pgconn.PgError
+		return errors.As(err, &failure) && failure.Code == "23505"
+	},
+}
+
+// Store is a PostgreSQL database.
+type Store struct {
+	sqlstore.Store
+	config *pgx.ConnConfig
+	db     *sql.DB
+	ready  chan bool // holds whether the schema is known to be in the present form
+	feed   *sql.Conn // listens
+}
+
+// New names the database by its address (a URL, or key=value words). It opens nothing: the first use does, and
+// creates or migrates the schema. An address that cannot be read is not repeated in the error: it may hold a password.
+func New(address string) (*Store, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil || address == "" {
+		return nil, errors.New("the PostgreSQL address cannot be read (it is not shown here, as it may hold a password): " +
+			"write postgres://user:password@host:5432/database")
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "tollgate"
+	}
+	s := &Store{config: config, db: stdlib.OpenDB(*config), ready: make(chan bool, 1)}
+	s.db.SetMaxOpenConns(connections + 1)
+	s.db.SetMaxIdleConns(connections + 1)
+	s.db.SetConnMaxIdleTime(5 * time.Minute)
+	s.Store = sqlstore.Store{Dialect: dialect, Open: s.database, Explain: s.explain}
+	s.ready <- false
+	return s, nil
+}
+
+// String is the database's address without the password.
+func (s *Store) String() string {
+	u := url.URL{Scheme: "postgres", User: url.User(s.config.User), Path: "/" + s.config.Database,
+		Host: net.JoinHostPort(s.config.Host, strconv.Itoa(int(s.config.Port)))}
+	if strings.HasPrefix(s.config.Host, "/") { // a folder of sockets
+		u.Host, u.RawQuery = "", "host="+s.config.Host
+	}
+	return u.String()
+}
+
+// database is the database with its schema in the present form.
+func (s *Store) database(ctx context.Context) (*sql.DB, error) {
+	var ready bool
+	select {
+	case ready = <-s.ready:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { s.ready <- ready }()
+	if ready {
+		return s.db, nil
+	}
+	if err := dialect.Migrate(ctx, s.db, s.String(), true); err != nil {
+		return nil, s.explain(err)
+	}
+	ready = true
+	return s.db, nil
+}
+
+// Lookup asks once more where the first connection turned out to be broken.
+func (s *Store) Lookup(ctx context.Context, sum record.Sum) (*record.Identity, error) {
+	identity, err := s.Store.Lookup(ctx, sum)
+	if broken(err) && ctx.Err() == nil {
+		return s.Store.Lookup(ctx, sum)
+	}
+	return identity, err
+}
+
+// Changes waits for a notification, 200 ms at most, and reads the log of changes. A connection that turns out to be
+// broken is replaced at once.
+func (s *Store) Changes(ctx context.Context, since keystore.Position) (keystore.Changes, error) {
+	changes, err := s.follow(ctx, since)
+	if err != nil && ctx.Err() == nil {
+		changes, err = s.follow(ctx, since)
+	}
+	return changes, s.explain(err)
+}
+
+func (s *Store) follow(ctx context.Context, since keystore.Position) (changes keystore.Changes, err error) {
+	defer func() {
+		if err != nil {
+			s.hangUp()
+		}
+	}()
+	if s.feed == nil {
+		if err := s.listen(ctx); err != nil {
+			return changes, err
+		}
+	} else if since != (keystore.Position{}) {
+		if err := s.wait(ctx); err != nil {
+			return changes, err
+		}
+	}
+	return s.Poll(ctx, s.feed, since)
+}
+
+func (s *Store) listen(ctx context.Context) error {
+	db, err := s.database(ctx)
+	if err != nil {
+		return err
+	}
+	if s.feed, err = db.Conn(ctx); err != nil {
+		return err
+	}
+	_, err = s.feed.ExecContext(ctx, "LISTEN tollgate")
+	return err
+}
+
+// wait ends with a notification, after pollEvery, or with the error of a broken connection.
+func (s *Store) wait(ctx context.Context) error {
+	return s.feed.Raw(func(connection any) error {
+		short, cancel := context.WithTimeout(ctx, pollEvery)
+		defer cancel()
+		_, err := connection.(*stdlib.Conn).Conn().WaitForNotification(short)
+		if err != nil && short.Err() != nil {
+			return ctx.Err() // nothing happened
+		}
+		return err
+	})
+}
+
+// hangUp gives up the feed's connection; nobody else shall get one that listens.
+func (s *Store) hangUp() {
+	if s.feed == nil {
+		return
+	}
+	_ = s.feed.Raw(func(any) error { return driver.ErrBadConn })
+	_ = s.feed.Close()
+	s.feed = nil
+}
+
+// Close closes all connections. Nobody may follow the store any more.
+func (s *Store) Close() error {
+	s.hangUp()
+	return s.db.Close()
+}
+
+// broken reports whether an error is about the connection, not about what was asked.
+func broken(err error) bool {
+	if err == nil || errors.Is(err, keystore.ErrUnknown) || errors.Is(err, keystore.ErrUnreadable) {
+		return false
+	}
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		return strings.HasPrefix(answer.Code, "57P") || strings.HasPrefix(answer.Code, "08") // shutdown, connection
+	}
+	return true
+}
+
+// explain names the database in its errors.
+func (s *Store) explain(err error) error {
+	var answer *pgconn.PgError
+	var connecting *pgconn.ConnectError
+	var explained *failure
+	if !errors.As(err, &explained) && (errors.As(err, &answer) || errors.As(err, &connecting)) {
+		return &failure{err: err, place: s.String(), password: s.config.Password}
+	}
+	return err
+}
+
+// failure is an error of the database, in one line and without the password, wherever the driver may put it.
+type failure struct {
+	err             error
+	place, password string
+}
+
+func (f *failure) Unwrap() error { return f.err }
+
+func (f *failure) Error() string {
+	text := strings.Join(strings.Fields(f.err.Error()), " ")
+	if f.password != "" {
+		text = strings.ReplaceAll(text, f.password, "***")
+	}
+	return fmt.Sprintf("key store %s: %s", f.place, text)
+}
+
+var (
+	_ keystore.Store     = (*Store)(nil)
+	_ keystore.Admin     = (*Store)(nil)
+	_ keystore.UseWriter = (*Store)(nil)
+)

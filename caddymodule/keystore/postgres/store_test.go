@@ -1,0 +1,41 @@
+package postgres_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/postgres"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/storetest"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/services"
+)
+
+// opened is a store on the database, closed with the test.
+func opened(t testing.TB, address string) *postgres.Store {
+	t.Helper()
+	s, err := postgres.New(address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestConformance(t *testing.T) {
+	server := services.Postgres(t)
+	t.Run("store", func(t *testing.T) {
+		storetest.Store(t, func(t *testing.T) storetest.Opened {
+			address := server.Database()
+			command := opened(t, address)
+			storetest.Fill(t, command, storetest.Example())
+			return storetest.Opened{Store: opened(t, address), Within: time.Second, Disable: func() {
+				_, err := command.UpdateKey(t.Context(), storetest.Act, "key_full", func(k *record.Key) error { k.Disabled = true; return nil })
+				require.NoError(t, err)
+				require.NoError(t, command.Close())
+			}}
+		})
+	})
+	t.Run("admin", func(t *testing.T) {
+		storetest.Admin(t, func(t *testing.T) storetest.Writable { return opened(t, server.Database()) })
+	})
+}
