@@ -1,0 +1,114 @@
+package redis
+
+import (
+	"crypto/tls"
+	"strings"
+	"testing"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+)
+
+func TestParseBackend(t *testing.T) {
+	for _, c := range []struct {
+		name, url string
+		want      goredis.UniversalOptions
+	}{
+		{"a host", "redis://localhost", goredis.UniversalOptions{Addrs: []string{"localhost:6379"}}},
+		{"a port and a database", "redis://localhost:6380/3", goredis.UniversalOptions{Addrs: []string{"localhost:6380"}, DB: 3}},
+		{"an IPv6 address", "redis://[::1]:6380/", goredis.UniversalOptions{Addrs: []string{"[::1]:6380"}}},
+		{"a password", "redis://:p%40ss@localhost", goredis.UniversalOptions{Addrs: []string{"localhost:6379"}, Password: "p@ss"}},
+		{"an ACL user", "redis://gateway:pass@localhost", goredis.UniversalOptions{Addrs: []string{"localhost:6379"}, Username: "gateway", Password: "pass"}},
+		{"a pool size", "redis://localhost?pool_size=7", goredis.UniversalOptions{Addrs: []string{"localhost:6379"}, PoolSize: 7}},
+		{"TLS", "rediss://redis.example", goredis.UniversalOptions{Addrs: []string{"redis.example:6379"},
+			TLSConfig: &tls.Config{ServerName: "redis.example", MinVersion: tls.VersionTLS12}}},
+		{"TLS without verification", "rediss://redis.example?skip_verify=true", goredis.UniversalOptions{Addrs: []string{"redis.example:6379"},
+			TLSConfig: &tls.Config{ServerName: "redis.example", MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}}},
+		{"a cluster", "redis://u:p@a:1?cluster=true&addr=b:2&addr=c:3", goredis.UniversalOptions{
+			Addrs: []string{"a:1", "b:2", "c:3"}, IsClusterMode: true, Username: "u", Password: "p"}},
+		{"a cluster by one seed", "redis://a:1?cluster=true", goredis.UniversalOptions{Addrs: []string{"a:1"}, IsClusterMode: true}},
+		{"no cluster", "redis://a:1?cluster=false", goredis.UniversalOptions{Addrs: []string{"a:1"}}},
+		{"Sentinels, with users of their own", "redis://su:sp@a:26379/2?master_name=m&addr=b:26379&username=u&password=p", goredis.UniversalOptions{
+			Addrs: []string{"a:26379", "b:26379"}, MasterName: "m", DB: 2, SentinelUsername: "su", SentinelPassword: "sp", Username: "u", Password: "p"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, err := ParseBackend(c.url, "")
+			require.NoError(t, err)
+			require.Equal(t, c.want, b.options)
+			require.Equal(t, DefaultPrefix, b.Prefix())
+			require.NotContains(t, b.Identity(), "localhost")
+			client := b.client()
+			require.NoError(t, client.Close())
+		})
+	}
+}
+
+func TestParseBackendRefuses(t *testing.T) {
+	for _, c := range []struct{ name, url, wrong string }{
+		{"nothing", "", "must begin with redis:// or rediss://"},
+		{"another scheme", "http://localhost:6379", "must begin with redis:// or rediss://"},
+		{"no scheme", "localhost:6379", "is not valid"},
+		{"no host", "redis:///0", "names no host"},
+		{"a port that is none", "redis://localhost:hunter2", "is not valid"},
+		{"a password with a hash", "redis://u:hunter2#x@localhost", "is not valid"},
+		{"a password with a slash", "redis://u:hunter2/x@localhost", "is not valid"},
+		{"a password that looks like a port", "redis://u:1/hunter2@localhost", "is no database number"},
+		{"a password with a question mark", "redis://u:1?hunter2=x@localhost", "a parameter of the Redis URL is not known"},
+		{"a bad escape", "redis://u:%zzhunter2@localhost", "is not valid"},
+		{"a bad escape in a parameter", "redis://localhost?addr=%zzhunter2", "parameters of the Redis URL are not valid"},
+		{"a database that is none", "redis://localhost/hunter2", "is no database number"},
+		{"a negative database", "redis://localhost/-1", "is no database number"},
+		{"a parameter of go-redis that is not the operator's", "redis://localhost?read_timeout=5s", "is not known"},
+		{"a parameter twice", "redis://localhost?pool_size=1&pool_size=2", "given twice"},
+		{"several addresses of what", "redis://a:1?addr=b:2", "need cluster=true or master_name"},
+		{"an address without port", "redis://a:1?cluster=true&addr=b", "not host:port"},
+		{"cluster and Sentinel", "redis://a:1?cluster=true&master_name=m", "exclude each other"},
+		{"a cluster with a database", "redis://a:1/2?cluster=1", "has the database 0 only"},
+		{"a cluster, maybe", "redis://a:1?cluster=maybe", "neither true nor false"},
+		{"an empty master", "redis://a:1?master_name=", "is empty"},
+		{"a password as parameter", "redis://a:1?password=hunter2", "parameters of a Sentinel URL"},
+		{"no pool", "redis://a:1?pool_size=0", "no number from 1"},
+		{"no TLS to verify", "redis://a:1?skip_verify=true", "with rediss:// only"},
+		{"verify, maybe", "rediss://a:1?skip_verify=maybe", "neither true nor false"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := ParseBackend(c.url, "")
+			require.ErrorContains(t, err, c.wrong)
+			require.NotContains(t, err.Error(), "hunter2")
+		})
+	}
+	for _, prefix := range []string{"a b", "{x}", "ä", strings.Repeat("x", 65)} {
+		_, err := ParseBackend("redis://localhost", prefix)
+		require.ErrorContains(t, err, "is not valid: write 1 to 64")
+	}
+}
+
+func TestIdentityTellsBackendsApart(t *testing.T) {
+	seen := map[string]string{}
+	for _, c := range [][2]string{{"redis://localhost", ""}, {"redis://localhost/1", ""}, {"redis://u:p@localhost", ""}, {"redis://u:q@localhost", ""}, {"redis://localhost", "other"}} {
+		b, err := ParseBackend(c[0], c[1])
+		require.NoError(t, err)
+		require.NotContains(t, seen, b.Identity())
+		seen[b.Identity()] = c[0]
+		again, err := ParseBackend(c[0], c[1])
+		require.NoError(t, err)
+		require.Equal(t, b.Identity(), again.Identity())
+	}
+}
+
+// FuzzParseBackend: no panic, and never the password in an error.
+func FuzzParseBackend(f *testing.F) {
+	for _, seed := range []string{"redis://u:%s@localhost:6379/0", "rediss://:%s@[::1]?cluster=true&addr=a:1", "redis://h?master_name=m&password=%s", "%s", "redis://u:%s", "redis://u:1?%s@h"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, pattern string) {
+		const secret = "Zq9-hunter2-Zq9"
+		b, err := ParseBackend(strings.ReplaceAll(pattern, "%s", secret), "")
+		if err != nil {
+			require.NotContains(t, err.Error(), secret)
+			return
+		}
+		require.NotEmpty(t, b.options.Addrs)
+		require.NotContains(t, b.Identity(), secret)
+	})
+}
