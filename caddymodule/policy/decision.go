@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -52,8 +53,8 @@ func decode(value ast.Value) (Decision, error) {
 	if !ok {
 		return Decision{}, fmt.Errorf("%w: it is %s, not an object", ErrMalformed, ast.ValueName(value))
 	}
-	if malformed := object.Get(ast.InternedTerm("malformed")); malformed != nil {
-		return Decision{}, fmt.Errorf("%w: no refusal of the form {code, message, details}: %s", ErrMalformed, clip(malformed.String()))
+	if malformed, found := get[ast.Set](object, "malformed"); found {
+		return Decision{}, fmt.Errorf("%w: no refusal of the form {code, message, details}: %s", ErrMalformed, shapes(malformed))
 	}
 	allow, ok := get[ast.Boolean](object, "allow")
 	switch {
@@ -69,33 +70,53 @@ func decode(value ast.Value) (Decision, error) {
 	return decodeRefusal(object)
 }
 
-func decodeRefusal(object ast.Object) (d Decision, err error) {
+func decodeRefusal(object ast.Object) (Decision, error) {
+	bad := func(why string) (Decision, error) { return Decision{}, fmt.Errorf("%w: %s", ErrMalformed, why) }
 	code, hasCode := get[ast.String](object, "code")
 	message, hasMessage := get[ast.String](object, "message")
-	if !hasCode || !hasMessage {
-		return d, fmt.Errorf("%w: code or message is missing or no string", ErrMalformed)
-	}
-	d.Code, d.Message = string(code), string(message)
-	if d.Code != Forbidden && d.Code != NotFound && d.Code != ValidationError {
-		return d, fmt.Errorf("%w: code %q is none of FORBIDDEN, NOT_FOUND and VALIDATION_ERROR", ErrMalformed, clip(d.Code))
-	}
 	details := object.Get(ast.InternedTerm("details"))
-	if details == nil {
-		return d, fmt.Errorf("%w: details are missing", ErrMalformed)
+	switch {
+	case !hasCode || !hasMessage:
+		return bad("code or message is missing or no string")
+	case code != Forbidden && code != NotFound && code != ValidationError:
+		return bad("code " + clip(code.String()) + " is none of FORBIDDEN, NOT_FOUND and VALIDATION_ERROR")
+	case details == nil:
+		return bad("details are missing")
 	}
+	d := Decision{Code: string(code), Message: string(message)}
 	plain, err := plainJSON(details.Value)
 	if err != nil {
-		return d, fmt.Errorf("%w: details: %w", ErrMalformed, err)
+		return bad("details: " + err.Error())
 	}
-	if plain != nil {
-		if d.Details, hasCode = plain.(map[string]any); !hasCode {
-			return d, fmt.Errorf("%w: details are %s, not an object or null", ErrMalformed, ast.ValueName(details.Value))
-		}
+	var isObject bool
+	if d.Details, isObject = plain.(map[string]any); !isObject && plain != nil {
+		return bad("details are " + ast.ValueName(details.Value) + ", not an object or null")
 	}
 	if d.Code == Forbidden {
 		d.MissingScopes = challengeScopes(d.Details["missing_scopes"])
 	}
 	return d, nil
+}
+
+// shapes tells how refusals look without telling what they say: that may be a caller's text, and this goes into logs.
+func shapes(refusals ast.Set) string {
+	var told []string
+	refusals.Foreach(func(refusal *ast.Term) {
+		shape := ast.ValueName(refusal.Value)
+		if object, ok := refusal.Value.(ast.Object); ok {
+			var fields []string
+			object.Foreach(func(name, value *ast.Term) {
+				kind := ast.ValueName(value.Value)
+				if name.Equal(ast.InternedTerm("code")) {
+					kind = value.String()
+				}
+				fields = append(fields, name.String()+": "+kind)
+			})
+			shape = "{" + strings.Join(fields, ", ") + "}"
+		}
+		told = append(told, shape)
+	})
+	return clip(strings.Join(told, ", "))
 }
 
 // get is the field of that name, if it is there and of that type.

@@ -2,7 +2,9 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -152,9 +154,19 @@ func (s *sources) eval(ctx context.Context, query rego.PreparedEvalQuery, input 
 	case !inTime:
 		return false, ErrLate
 	case err != nil:
-		return false, fmt.Errorf("evaluating the policies: %w", readableError(err))
+		return false, fmt.Errorf("evaluating the policies: %w", evaluationError(err))
 	}
 	return len(results) > 0, nil
+}
+
+// evaluationError leaves out of OPA's message the values it quotes: they are the caller's, and this goes into logs.
+func evaluationError(err error) error {
+	var failed *topdown.Error
+	if !errors.As(err, &failed) {
+		return err
+	}
+	said, _, _ := strings.Cut(failed.Message, ":")
+	return fmt.Errorf("%s: %s: %s", place(failed.Location), failed.Code, said)
 }
 
 var noMetrics = metrics.NoOp()
