@@ -42,7 +42,7 @@ func (q *query) listing() listing {
 		Source:     q.choice("source", leadSources, ""),
 		AdPlatform: q.choice("adPlatform", adPlatforms, ""),
 		AssignedTo: strings.ToLower(q.text("assignedTo", uuidForm)),
-		Search:     strings.TrimSpace(q.text("search", length(1, 200), searchForm)),
+		Search:     strings.TrimSpace(q.text("search", notBlank, length(1, 200), searchForm)),
 		SortBy:     q.choice("sortBy", []string{"createdAt", "updatedAt"}, "createdAt"),
 		SortOrder:  q.choice("sortOrder", []string{"asc", "desc"}, "desc"),
 	}

@@ -35,7 +35,7 @@ func TestEveryFilterExcludes(t *testing.T) {
 	for _, filter := range []string{"status=hot", "priority=high", "source=ads", "adPlatform=meta", "assignedTo=" + agent,
 		"assignedTo=7F3F0B5E-2C1D-4E8A-9B6C-0D1E2F3A4B5C", "createdTo=2026-11-20", "createdTo=2026-11-20T12:00:00Z",
 		"createdFrom=2026-11-20&createdTo=2026-11-20", "search=o'brien", "search=in%20brien", "search=CRM-1", "search=crm-1",
-		"search=IN@example.com", "search=5550100001", "search=%2B555%20010%200001", "status=hot&priority=high&search=in"} {
+		"search=IN@example.com", "search=%20in%20", "search=5550100001", "search=%2B555%20010%200001", "status=hot&priority=high&search=in"} {
 		t.Run(filter, func(t *testing.T) {
 			got := h.get("/leads?" + filter)
 			require.Equal(t, http.StatusOK, got.status, got.text)
@@ -167,6 +167,14 @@ func TestATamperedCursorIsRefused(t *testing.T) {
 	}
 }
 
+func TestDigitsFindPhonesAndCodes(t *testing.T) {
+	h := empty(t)
+	h.create(fields{"firstName": "Phone", "phone": "+49 30 123456"})
+	h.create(fields{"firstName": "Code", "uniqueCode": "CRM-4930123456"})
+	h.create(fields{"firstName": "Other", "phone": "+49 30 1234567", "uniqueCode": "CRM-49"})
+	require.Equal(t, []string{"Code", "Phone"}, sorted(h.get("/leads?search=4930123456").names()))
+}
+
 func TestSearchTakesNoQueryLanguage(t *testing.T) {
 	h := empty(t)
 	h.create(fields{"firstName": "Ana", "lastName": "D'Angelo", "uniqueCode": "50%_off"})
@@ -194,5 +202,6 @@ func TestEveryFilterRefusesByItsName(t *testing.T) {
 		all.Set(name, value)
 	}
 	h.refused(h.get("/leads?"+all.Encode()), slices.Collect(maps.Keys(bad))...)
+	h.refused(h.get("/leads?search=%20%20"), "search") // else it would be taken for no search
 	h.refused(h.get("/leads?createdFrom=2026-02-01&createdTo=2026-01-31"), "createdFrom", "createdTo")
 }

@@ -46,8 +46,8 @@ func (asked *listing) filter(workspace string, v *vault) filter {
 	switch searchKind(asked.Search) {
 	case searchEmail:
 		f.and("email_index = ?", v.blindIndex(workspace, "email", emailKey(asked.Search)))
-	case searchPhone:
-		f.and("(phone_index = ? OR unique_code = ?)", v.blindIndex(workspace, "phone", phoneKey(asked.Search)), asked.Search)
+	case searchPhone: // digits may be a part of a unique code as well
+		f.and("(phone_index = ? OR instr(unique_code, ?) > 0)", v.blindIndex(workspace, "phone", phoneKey(asked.Search)), asked.Search)
 	}
 	return f
 }
@@ -55,6 +55,10 @@ func (asked *listing) filter(workspace string, v *vault) filter {
 // order is the ORDER BY of a listing, and the comparison with a position that comes after it.
 func (asked *listing) order() (column, orderBy, later string) {
 	column = sortColumns[asked.SortBy]
+	if searchKind(asked.Search) == searchEmail {
+		// The plus keeps SQLite from reading the whole workspace in order instead of the few leads that are meant.
+		column = "+" + column
+	}
 	if asked.SortOrder == "asc" {
 		return column, column + ", id", "(" + column + ", id) > (?, ?)"
 	}
@@ -77,7 +81,7 @@ func (s *store) listLeads(ctx context.Context, workspace string, asked listing, 
 			last := found[len(found)-1]
 			page.next = &position{asked.page, last.value, last.id}
 		}
-		page.leads, err = s.leadsAt(ctx, tx, workspace, asked, found)
+		page.leads, err = s.leadsAt(ctx, tx, workspace, found)
 		return err
 	})
 	return page, err
@@ -107,8 +111,8 @@ func (s *store) findPage(ctx context.Context, tx *sql.Tx, workspace string, aske
 	return found, err
 }
 
-// leadsAt reads the leads at the positions, in the order of the listing.
-func (s *store) leadsAt(ctx context.Context, tx *sql.Tx, workspace string, asked listing, at []position) ([]*lead, error) {
+// leadsAt reads the leads at the positions, in their order.
+func (s *store) leadsAt(ctx context.Context, tx *sql.Tx, workspace string, at []position) ([]*lead, error) {
 	ids := make([]string, len(at))
 	for i := range at {
 		ids[i] = at[i].id
@@ -117,10 +121,11 @@ func (s *store) leadsAt(ctx context.Context, tx *sql.Tx, workspace string, asked
 	if err != nil {
 		return nil, err
 	}
-	_, orderBy, _ := asked.order()
 	leads := make([]*lead, 0, len(at))
-	err = each(ctx, tx, "SELECT "+leadColumns+" FROM leads WHERE workspace = ? AND id IN (SELECT value FROM json_each(?)) ORDER BY "+orderBy,
-		[]any{workspace, string(list)}, func(rows *sql.Rows) error {
+	// CROSS JOIN is SQLite's way to say what the outer loop is: the positions, not the whole workspace.
+	err = each(ctx, tx, "SELECT "+leadColumns+` FROM (SELECT key AS number, value AS wanted FROM json_each(?))
+		CROSS JOIN leads ON workspace = ? AND id = wanted ORDER BY number`,
+		[]any{string(list), workspace}, func(rows *sql.Rows) error {
 			l, err := s.scanLead(workspace, rows)
 			leads = append(leads, l)
 			return err

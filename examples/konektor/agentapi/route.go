@@ -78,6 +78,7 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, route Route) {
 			return
 		}
 	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	answer, err := route.handle(a, r, who)
 	if err != nil {

@@ -80,6 +80,9 @@ func length(low, high int) check {
 	}
 }
 
+// notBlank refuses white space, for texts that mean nothing without a word.
+func notBlank(s string) string { return length(1, len(s))(strings.TrimSpace(s)) }
+
 func oneOf(values []string) check {
 	return func(s string) string {
 		if slices.Contains(values, s) {

@@ -39,8 +39,8 @@ CREATE TABLE leads (
 ) STRICT;
 CREATE UNIQUE INDEX leads_unique_code ON leads (workspace, unique_code) WHERE unique_code IS NOT NULL;
 CREATE UNIQUE INDEX leads_external_ref ON leads (workspace, external_ref) WHERE external_ref IS NOT NULL;
-CREATE INDEX leads_email ON leads (workspace, email_index) WHERE email_index IS NOT NULL;
-CREATE INDEX leads_phone ON leads (workspace, phone_index) WHERE phone_index IS NOT NULL;
+CREATE INDEX leads_email ON leads (workspace, email_index, created_at, id) WHERE email_index IS NOT NULL;
+CREATE INDEX leads_phone ON leads (workspace, phone_index, created_at, id) WHERE phone_index IS NOT NULL;
 CREATE INDEX leads_created ON leads (workspace, created_at, id);
 CREATE INDEX leads_updated ON leads (workspace, updated_at, id);
 

@@ -33,14 +33,15 @@ type seeder struct {
 	agents    []string
 }
 
-// seed fills a workspace that has no settings yet, all or nothing.
+// seed fills a workspace that has neither settings nor leads yet, all or nothing.
 func (s *store) seed(ctx context.Context, workspace string, now time.Time) error {
 	if !idForm.MatchString(workspace) {
 		return fmt.Errorf("an id is letters, digits and . _ -, at most 64")
 	}
 	return s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		var n int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM workspaces WHERE id = ?", workspace).Scan(&n); err != nil || n > 0 {
+		var used bool
+		if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM workspaces WHERE id = ?1)
+			OR EXISTS (SELECT 1 FROM leads WHERE workspace = ?1)`, workspace).Scan(&used); err != nil || used {
 			return err
 		}
 		sum := sha256.Sum256([]byte(workspace))
@@ -80,6 +81,9 @@ func (d *seeder) settings(ctx context.Context) error {
 // displayName makes "Acme North" of "ws_acme_north".
 func displayName(workspace string) string {
 	words := strings.FieldsFunc(strings.TrimPrefix(workspace, "ws_"), func(r rune) bool { return strings.ContainsRune("._-", r) })
+	if len(words) == 0 {
+		return workspace
+	}
 	for i, word := range words {
 		words[i] = string(unicode.ToUpper(rune(word[0]))) + word[1:]
 	}

@@ -173,6 +173,15 @@ func TestSeedsAreTheSameEachTime(t *testing.T) {
 	require.NotEqual(t, h.ask(seeded[0], "GET", "/leads/CRM-1024", nil).text, h.ask(seeded[1], "GET", "/leads/CRM-1024", nil).text)
 }
 
+func TestAWorkspaceWithLeadsIsNotSeeded(t *testing.T) {
+	folder, key := t.TempDir(), agentapi.GenerateKey()
+	h := open(t, agentapi.Options{Folder: folder, Key: key})
+	h.create(fields{"firstName": "Ana", "uniqueCode": "CRM-1024"})
+	require.NoError(t, h.api.Close())
+	again := open(t, agentapi.Options{Folder: folder, Key: key, Seed: []string{"ws_a"}})
+	require.Equal(t, []string{"Ana"}, again.get("/leads").names())
+}
+
 func TestASeededWorkspaceIsAlive(t *testing.T) {
 	h := open(t, agentapi.Options{Seed: []string{"ws_acme"}})
 	today := h.ask("ws_acme", "GET", "/analytics/summary?timeframe=today", nil).object()
