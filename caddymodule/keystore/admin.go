@@ -10,7 +10,8 @@ import (
 )
 
 // Admin is what commands and dashboards do to a store that can be written. Every change is one transaction, checked
-// by the rules of package record, and leaves a row in the history. Secrets come in by their SHA-256 only.
+// by the rules of package record, and leaves a row in the history. Secrets come in by their SHA-256 only. A function
+// that is handed over to change something may be called more than once.
 //
 // Errors that the caller can mend are a *Problem; any other means that the store is away.
 type Admin interface {

@@ -94,12 +94,11 @@ func (c *Cache) Store() Store { return c.store }
 
 // Known gives the identity of a secret that is known good here, without I/O; nil where the store has to be asked.
 func (c *Cache) Known(sum record.Sum) *record.Identity {
-	wall := time.Now()
-	now := int64(wall.Sub(c.origin))
 	e := c.known.get(sum)
-	if e == nil || !e.identity.Usable(wall) {
+	if e == nil || !usable(e.identity) {
 		return nil
 	}
+	now := c.now()
 	if !c.trusted(e.read, now) && !(c.breaker.open(now) && c.bridged(e, now)) {
 		return nil
 	}
@@ -114,7 +113,7 @@ func (c *Cache) Lookup(ctx context.Context, sum record.Sum) (*record.Identity, e
 	if err != nil {
 		return nil, err
 	}
-	if !identity.Usable(time.Now()) {
+	if !usable(identity) {
 		return nil, ErrUnknown
 	}
 	if e := c.known.get(sum); e != nil {
@@ -203,6 +202,8 @@ func (c *Cache) query(ctx context.Context, sum record.Sum, epoch uint64) (*recor
 		identity = nil
 		c.known.drop(sum)
 		c.unknown.put(sum, read, epoch)
+	case errors.Is(err, ErrUnreadable):
+		return nil, fmt.Errorf("asking the key store: %w", err) // the store answered: it is not away
 	default:
 		err = fmt.Errorf("asking the key store: %w", err)
 		if c.breaker.fail(c.now(), err) {
@@ -239,6 +240,15 @@ func (c *Cache) trusted(read, now int64) bool {
 func (c *Cache) bridged(e *entry, now int64) bool {
 	stale := c.options.Load().Stale
 	return stale > 0 && now-max(e.read, c.confirmed.Load()) <= int64(stale)
+}
+
+// usable judges an identity now. The wall clock, a third of a warm look-up, is read only for what expires.
+func usable(identity *record.Identity) bool {
+	var now time.Time
+	if !identity.Key.ExpiresAt.IsZero() || !identity.SecretExpiresAt.IsZero() {
+		now = time.Now()
+	}
+	return identity.Usable(now)
 }
 
 func (c *Cache) now() int64 { return int64(time.Since(c.origin)) }

@@ -80,7 +80,7 @@ func (f *fakeStore) Lookup(ctx context.Context, sum record.Sum) (*record.Identit
 }
 
 func (f *fakeStore) Changes(ctx context.Context, since keystore.Position) (keystore.Changes, error) {
-	for range 20 {
+	for range 2 {
 		f.mu.Lock()
 		if f.away != nil || f.silent {
 			f.mu.Unlock()
@@ -97,7 +97,7 @@ func (f *fakeStore) Changes(ctx context.Context, since keystore.Position) (keyst
 		select {
 		case <-ctx.Done():
 			return keystore.Changes{}, ctx.Err()
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 	return keystore.Changes{Position: since, At: time.Now()}, nil

@@ -8,6 +8,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strconv"
@@ -20,7 +21,6 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlstore"
-	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
 const (
@@ -34,13 +34,14 @@ const (
 
 var dialect = &sqlstore.Dialect{
 	Bytes:      "BYTEA",
-	HasSchema:  "SELECT to_regclass('tollgate_meta') IS NOT NULL",
+	HasSchema:  "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE tablename = 'tollgate_meta' AND schemaname = ANY (current_schemas(false)))",
 	LockSchema: "SELECT pg_advisory_xact_lock(7813401772105)", // any number that is ours alone
 	Notify:     "NOTIFY tollgate",
 	Unique: func(err error) bool {
 		var failure *pgconn.PgError
 		return errors.As(err, &failure) && failure.Code == "23505"
 	},
+	Broken: broken,
 }
 
 // Store is a PostgreSQL database.
@@ -102,15 +103,6 @@ func (s *Store) database(ctx context.Context) (*sql.DB, error) {
 	}
 	ready = true
 	return s.db, nil
-}
-
-// Lookup asks once more where the first connection turned out to be broken.
-func (s *Store) Lookup(ctx context.Context, sum record.Sum) (*record.Identity, error) {
-	identity, err := s.Store.Lookup(ctx, sum)
-	if broken(err) && ctx.Err() == nil {
-		return s.Store.Lookup(ctx, sum)
-	}
-	return identity, err
 }
 
 // Changes waits for a notification, 200 ms at most, and reads the log of changes. A connection that turns out to be
@@ -184,14 +176,12 @@ func (s *Store) Close() error {
 
 // broken reports whether an error is about the connection, not about what was asked.
 func broken(err error) bool {
-	if err == nil || errors.Is(err, keystore.ErrUnknown) || errors.Is(err, keystore.ErrUnreadable) {
-		return false
-	}
 	var answer *pgconn.PgError
 	if errors.As(err, &answer) {
 		return strings.HasPrefix(answer.Code, "57P") || strings.HasPrefix(answer.Code, "08") // shutdown, connection
 	}
-	return true
+	var network net.Error
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, driver.ErrBadConn) || errors.As(err, &network) && !network.Timeout()
 }
 
 // explain names the database in its errors.

@@ -21,8 +21,24 @@ func opened(t testing.TB, address string) *postgres.Store {
 	return s
 }
 
-func TestConformance(t *testing.T) {
+// TestPostgreSQL starts the server once for all: that takes longer than the rest.
+func TestPostgreSQL(t *testing.T) {
 	server := services.Postgres(t)
+	for name, test := range map[string]func(*testing.T, *services.PostgresServer){
+		"conformance":                                  conformance,
+		"a revocation reaches both gateways":           aRevocationReachesBothGateways,
+		"PostgreSQL stopped and started again":         postgreSQLStoppedAndStartedAgain,
+		"PostgreSQL away at the start":                 postgreSQLAwayAtTheStart,
+		"schema is created once by whoever is first":   schemaIsCreatedOnceByWhoeverIsFirst,
+		"errors name the place and never the password": errorsNameThePlaceAndNeverThePassword,
+		"a newer schema is refused":                    aNewerSchemaIsRefused,
+		"no goroutine stays":                           noGoroutineStays,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, server) })
+	}
+}
+
+func conformance(t *testing.T, server *services.PostgresServer) {
 	t.Run("store", func(t *testing.T) {
 		storetest.Store(t, func(t *testing.T) storetest.Opened {
 			address := server.Database()

@@ -28,6 +28,8 @@ type Dialect struct {
 	Notify string
 	// Unique reports whether an error says that a row exists already.
 	Unique func(error) bool
+	// Broken, if any, reports whether an error is about the connection: what it broke off is tried once more.
+	Broken func(error) bool
 }
 
 // Store does to a database what keystore.Admin promises, and answers look-ups and polls.
@@ -47,7 +49,15 @@ type querier interface {
 }
 
 // Lookup asks whose secret has this sum, with one query.
-func (s *Store) Lookup(ctx context.Context, sum record.Sum) (*record.Identity, error) {
+func (s *Store) Lookup(ctx context.Context, sum record.Sum) (identity *record.Identity, err error) {
+	err = s.again(ctx, func() (bool, error) {
+		identity, err = s.lookup(ctx, sum)
+		return true, err
+	})
+	return identity, err
+}
+
+func (s *Store) lookup(ctx context.Context, sum record.Sum) (*record.Identity, error) {
 	db, err := s.Open(ctx)
 	if err != nil {
 		return nil, err
@@ -129,20 +139,32 @@ func (s *Store) WriteUses(ctx context.Context, uses []keystore.Use) error {
 	})
 }
 
+// transaction does something, all of it or nothing.
 func (s *Store) transaction(ctx context.Context, do func(*sql.Tx) error) error {
-	db, err := s.Open(ctx)
-	if err != nil {
-		return err
+	return s.Explain(s.again(ctx, func() (retry bool, err error) {
+		db, err := s.Open(ctx)
+		if err != nil {
+			return true, err
+		}
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return true, err
+		}
+		defer func() { _ = tx.Rollback() }() // does nothing after the commit
+		if err := do(tx); err != nil {
+			return true, err
+		}
+		return false, tx.Commit() // what may have been committed is not done twice
+	}))
+}
+
+// again tries once more what a broken connection broke off: the pool may have held one to a server that is gone.
+func (s *Store) again(ctx context.Context, try func() (retry bool, err error)) error {
+	retry, err := try()
+	if err != nil && retry && s.Dialect.Broken != nil && s.Dialect.Broken(err) && ctx.Err() == nil {
+		_, err = try()
 	}
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return s.Explain(err)
-	}
-	defer func() { _ = tx.Rollback() }() // does nothing after the commit
-	if err := do(tx); err != nil {
-		return s.Explain(err)
-	}
-	return s.Explain(tx.Commit())
+	return err
 }
 
 // event is a row of the history to be.
