@@ -14,6 +14,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/secrets"
 )
 
 func init() { caddy.RegisterModule(new(App)) }
@@ -47,6 +48,8 @@ type App struct {
 	keys      lease[*keyCache]
 	counters  CounterEngine
 	policies  *policy.Engine
+	secrets   *secrets.Folder // nil: none configured
+	watchers  watchers
 	planTable record.Plans
 	throttles lease[*throttles]
 	auth      gate.Throttle[netip.Addr]
@@ -88,6 +91,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	if err := a.provisionCounters(ctx); err != nil {
+		return err
+	}
+	if err := a.provisionSecrets(); err != nil {
 		return err
 	}
 	return a.provisionPolicies(ctx)
@@ -139,11 +145,6 @@ func (a *App) provisionCounters(ctx caddy.Context) error {
 	return nil
 }
 
-func (a *App) provisionPolicies(ctx caddy.Context) (err error) {
-	a.policies, err = policy.New(ctx, policy.Options{Paths: a.Policies, Timeout: time.Duration(a.PolicyTimeout)})
-	return err
-}
-
 func (a *App) staleKeys() time.Duration { return time.Duration(*a.StaleKeys) }
 
 // Start launches what runs in the background.
@@ -151,11 +152,18 @@ func (a *App) Start() error {
 	if err := a.startKeys(); err != nil {
 		return err
 	}
-	return a.counters.Start()
+	if err := a.counters.Start(); err != nil {
+		return err
+	}
+	a.watchFiles()
+	return nil
 }
 
-// Stop has nothing to end yet: what runs in the background may be shared with the configuration that follows.
-func (a *App) Stop() error { return nil }
+// Stop ends the watching of files. What else runs in the background may be shared with the configuration that follows.
+func (a *App) Stop() error {
+	a.watchers.stop()
+	return nil
+}
 
 // Cleanup gives back what Provision took.
 func (a *App) Cleanup() error { return errors.Join(a.keys.release(), a.throttles.release()) }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/jsonbody"
 )
 
 // bodyTimeout is how long a body that policies read may take to arrive (design, section 5).
@@ -27,7 +28,7 @@ func (c *call) JSON(_ context.Context, limit int64) (value any, present bool, re
 	if !isJSON(c.request.Header) {
 		return nil, false, malformedBody(errors.New("send it as application/json, without a content encoding"))
 	}
-	value, err := parseBodyTmp(data)
+	value, err := jsonbody.Parse(data)
 	if err != nil {
 		return nil, false, malformedBody(err)
 	}

@@ -18,9 +18,9 @@ import (
 // parseApp reads the global option. Syntax:
 //
 //	tollgate {
-//		keys             <store> [<args...>]    # file <path>
+//		keys             file <path> | sqlite [<path>] | postgres <address>
 //		stale_keys       <duration>             # 0: not at all
-//		counters         <engine> [{ ... }]     # memory
+//		counters         memory | redis <url> [{ ... }]
 //		plan             <name> <limit>/<duration>...
 //		denied           <name>...
 //		policies         <path>...
@@ -98,9 +98,6 @@ func parseGuest(d *caddyfile.Dispenser, namespace, inlineKey, kind string) ([]by
 	}
 	name := d.Val()
 	if _, err := caddy.GetModule(namespace + name); err != nil {
-		if unavailable[namespace+name] {
-			return nil, fmt.Errorf("the %s '%s' is not available yet", kind, name)
-		}
 		return nil, fmt.Errorf("unknown %s '%s': write one of %s", kind, name, strings.Join(guests(namespace), ", "))
 	}
 	module, err := caddyfile.UnmarshalModule(d, namespace+name)
@@ -164,9 +161,6 @@ func (a *App) addPlan(plan Plan) error {
 }
 
 func (a *App) parsePolicies(d *caddyfile.Dispenser) error {
-	if unavailable["policies"] {
-		return errors.New("a policies folder is not available yet")
-	}
 	paths := d.RemainingArgs()
 	if len(paths) == 0 {
 		return d.ArgErr()
@@ -202,9 +196,6 @@ func (a *App) parseKeyPrefix(d *caddyfile.Dispenser) error {
 }
 
 func (a *App) parseSecrets(d *caddyfile.Dispenser) error {
-	if unavailable["secrets"] {
-		return errors.New("a secrets folder is not available yet")
-	}
 	if !d.Args(&a.Secrets) || d.NextArg() {
 		return d.ArgErr()
 	}
@@ -227,7 +218,7 @@ func durationArg(d *caddyfile.Dispenser) (caddy.Duration, error) {
 
 // absolute resolves a path against the folder of the Caddyfile it stands in. Placeholders are left for run time.
 func absolute(d *caddyfile.Dispenser, path string) string {
-	if filepath.IsAbs(path) || strings.HasPrefix(path, "{") {
+	if filepath.IsAbs(path) || isPlaceholder(path) {
 		return path
 	}
 	resolved, err := filepath.Abs(filepath.Join(filepath.Dir(d.File()), path))
@@ -236,6 +227,9 @@ func absolute(d *caddyfile.Dispenser, path string) string {
 	}
 	return resolved
 }
+
+// isPlaceholder reports whether a value is to be found at run time, such as {env.REDIS_URL}.
+func isPlaceholder(value string) bool { return strings.HasPrefix(value, "{") }
 
 // source says where the dispenser stands, for errors that can only be found later.
 func source(d *caddyfile.Dispenser) string { return fmt.Sprintf("%s:%d", d.File(), d.Line()) }

@@ -66,9 +66,6 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.Errf("tollgate: '%s' is given twice: keep one of them", word)
 		}
 		seen[word] = true
-		if unavailable[word] {
-			return d.Errf("tollgate: '%s' is not available yet", word)
-		}
 		if err := option.parse(h, d); err != nil {
 			return located(d, word, err)
 		}
@@ -178,9 +175,6 @@ func (h *Handler) parseErrors(d *caddyfile.Dispenser) error {
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		word := d.Val()
-		if unavailable[word] {
-			return d.Errf("tollgate: '%s' is not available yet", word)
-		}
 		if err := h.Errors.parseOption(d, word); err != nil {
 			return located(d, "errors: "+word, err)
 		}

@@ -30,6 +30,7 @@ type memoryState struct{ engine *limits.Memory }
 // Destruct ends the engine's sweeper.
 func (s *memoryState) Destruct() error {
 	s.engine.Stop()
+	limitMeters.forget(s.engine)
 	return nil
 }
 
@@ -66,6 +67,7 @@ func (m *MemoryCounters) Provision(caddy.Context) (err error) {
 // Start launches the sweeper, unless it runs.
 func (m *MemoryCounters) Start() error {
 	m.Memory.Start()
+	limitMeters.follow(m.Memory)
 	return nil
 }
 

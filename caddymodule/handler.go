@@ -39,6 +39,8 @@ type Handler struct {
 	names    *identityNames // nil: off
 	mapper   *envelope.Mapper
 	logger   *zap.Logger
+	// decisions is the decision log, which is off unless it is set to level DEBUG.
+	decisions *zap.Logger
 }
 
 // CaddyModule returns the module's id.
@@ -53,7 +55,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("joining the tollgate app: %w", err)
 	}
-	h.app = app.(*App)
+	return h.join(app.(*App))
+}
+
+// join builds the site's gate out of its own routes and what the app shares.
+func (h *Handler) join(app *App) error {
+	h.app = app
 	routes := h.table()
 	table, err := route.New(routes)
 	if err != nil {

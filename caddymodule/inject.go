@@ -1,8 +1,10 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -16,18 +18,36 @@ type Inject struct {
 	Header string `json:"header"`
 	// Value may hold placeholders; {tollgate.secret.<name>} is the workspace's value from the secrets folder.
 	Value string `json:"value"`
+
+	secrets []string // the names of secrets in Value
 }
 
-// unavailable are words of the grammar that are refused as such, until they work.
-var unavailable = map[string]bool{
-	"tollgate.keys.postgres": true, "tollgate.counters.redis": true,
-	"policies": true, "secrets": true, "inject": true,
-}
+// secretNames finds the secrets that a value needs.
+var secretNames = regexp.MustCompile(`\{tollgate\.secret\.([^{}]+)\}`)
 
+// checkInject refuses header names that are none or not for a configuration to set, and finds the secrets.
 func (h *Handler) checkInject() error {
+	for i := range h.Inject {
+		header := &h.Inject[i]
+		if !httpguts.ValidHeaderFieldName(header.Header) || strings.EqualFold(header.Header, "Connection") || strings.EqualFold(header.Header, "Host") {
+			return fmt.Errorf("inject: '%s' is no header that can be set", header.Header)
+		}
+		if header.Value == "" || !httpguts.ValidHeaderFieldValue(header.Value) {
+			return fmt.Errorf("inject: the value of %s is empty, or no header can carry it", header.Header)
+		}
+		header.secrets = nil
+		for _, match := range secretNames.FindAllStringSubmatch(header.Value, -1) {
+			header.secrets = append(header.secrets, match[1])
+		}
+	}
+	return nil
+}
+
+// checkSecrets refuses a value that needs a secret where no folder is configured.
+func (h *Handler) checkSecrets() error {
 	for _, header := range h.Inject {
-		if !httpguts.ValidHeaderFieldName(header.Header) {
-			return fmt.Errorf("inject: '%s' is no header name", header.Header)
+		if len(header.secrets) > 0 && h.app.secrets == nil {
+			return fmt.Errorf("inject %s: it needs the secret '%s': name the folder with the global option 'secrets'", header.Header, header.secrets[0])
 		}
 	}
 	return nil
@@ -35,22 +55,53 @@ func (h *Handler) checkInject() error {
 
 // injectsAuthorization reports whether the backend sees the gateway's credential: a 401 of its own is then not the caller's.
 func (h *Handler) injectsAuthorization() bool {
-	for _, header := range h.Inject {
-		if strings.EqualFold(header.Header, "Authorization") {
+	for i := range h.Inject {
+		if strings.EqualFold(h.Inject[i].Header, "Authorization") {
 			return true
 		}
 	}
 	return false
 }
 
-// inject sets the configured headers.
+var errEmptyHeader = errors.New("the value is empty")
+
+// inject sets the configured headers. A secret that is needed and missing refuses the request; on public routes, where
+// nobody's secret could be meant, headers that need one are left out.
 func (c *call) inject() *envelope.Refusal {
-	for _, header := range c.handler.Inject {
-		value, err := c.repl.ReplaceOrErr(header.Value, true, true)
+	for i := range c.handler.Inject {
+		header := &c.handler.Inject[i]
+		if len(header.secrets) > 0 && c.verdict.Identity == nil {
+			continue
+		}
+		value, err := c.injected(header)
 		if err != nil {
 			return &envelope.Refusal{Kind: envelope.SecretMissing, Cause: fmt.Errorf("injecting %s: %w", header.Header, err)}
 		}
 		c.request.Header[http.CanonicalHeaderKey(header.Header)] = []string{value}
 	}
 	return nil
+}
+
+func (c *call) injected(header *Inject) (string, error) {
+	for _, name := range header.secrets {
+		if _, found := c.secret(name); !found {
+			return "", fmt.Errorf("workspace %s has no secret '%s'", c.verdict.Identity.Workspace.ID, name)
+		}
+	}
+	value, err := c.repl.ReplaceOrErr(header.Value, false, true)
+	if err == nil && value == "" {
+		err = errEmptyHeader
+	}
+	if err == nil && !httpguts.ValidHeaderFieldValue(value) {
+		err = errors.New("the value holds characters that no header can carry")
+	}
+	return value, err
+}
+
+// secret is a value of the caller's workspace.
+func (c *call) secret(name string) (string, bool) {
+	if c.handler.app.secrets == nil || c.verdict.Identity == nil {
+		return "", false
+	}
+	return c.handler.app.secrets.Value(c.verdict.Identity.Workspace.ID, name)
 }

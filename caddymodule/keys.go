@@ -12,8 +12,11 @@ import (
 // KeyStore is what a guest module in the namespace tollgate.keys gives: where a store lies, and how to open it. One
 // cache a place stands in front of it, which survives reloads.
 type KeyStore interface {
-	// Place identifies the store: two configurations that name the same place share it. It holds no credentials.
+	// Place says where the store lies, for people. It holds no credentials.
 	Place() string
+	// Identity tells one store from another, credentials included, which it does not show: configurations with the same
+	// one share a cache and its connections.
+	Identity() string
 	// Open gives the store. It must not wait for anybody: the first look-up may. Create lets its first use make it where
 	// there is none: the gateway and "workspace create" may, other commands may not. A store that is a keystore.Admin as
 	// well is one for commands.
@@ -35,7 +38,7 @@ func (k *keyCache) Destruct() error { return k.Close() }
 
 // openKeys takes hold of the cache in front of the store.
 func openKeys(store KeyStore) (lease[*keyCache], error) {
-	return acquire("keys/"+store.Place(), func() (*keyCache, error) {
+	return acquire("keys/"+store.Identity(), func() (*keyCache, error) {
 		log := new(pooledLogger)
 		opened, err := store.Open(func(err error) { log.report("keys", err) }, true)
 		if err != nil {
@@ -53,18 +56,25 @@ func (k *keyCache) start(a *App) {
 }
 
 // provisionKeys resolves the key store and opens it.
-func (a *App) provisionKeys(ctx caddy.Context) error {
+func (a *App) provisionKeys(ctx caddy.Context) (err error) {
+	if a.store, err = a.loadKeyStore(ctx); err != nil {
+		return err
+	}
+	a.keys, err = openKeys(a.store)
+	return err
+}
+
+// loadKeyStore resolves the guest module.
+func (a *App) loadKeyStore(ctx caddy.Context) (KeyStore, error) {
 	module, err := ctx.LoadModule(a, "KeysRaw")
 	if err != nil {
-		return fmt.Errorf("loading the key store: %w", err)
+		return nil, fmt.Errorf("loading the key store: %w", err)
 	}
 	store, ok := module.(KeyStore)
 	if !ok {
-		return fmt.Errorf("loading the key store: module %T is none", module)
+		return nil, fmt.Errorf("loading the key store: module %T is none", module)
 	}
-	a.store = store
-	a.keys, err = openKeys(store)
-	return err
+	return store, nil
 }
 
 // startKeys begins to follow the key store.

@@ -54,6 +54,9 @@ func (k *KeysFile) Validate() error {
 // Place is the path.
 func (k *KeysFile) Place() string { return "file " + k.Path }
 
+// Identity is the path.
+func (k *KeysFile) Identity() string { return k.Place() }
+
 // Open reads the file, which only people create.
 func (k *KeysFile) Open(report func(error), _ bool) (keystore.Store, error) {
 	store, err := file.Open(k.Path, report)

@@ -79,6 +79,9 @@ func (k *KeysSQLite) Validate() error {
 // Place is the path.
 func (k *KeysSQLite) Place() string { return "sqlite " + k.path }
 
+// Identity is the path.
+func (k *KeysSQLite) Identity() string { return k.Place() }
+
 // Open names the database; its first use opens it.
 func (k *KeysSQLite) Open(_ func(error), create bool) (keystore.Store, error) {
 	return sqlite.New(k.path, sqlite.Options{Create: create}), nil

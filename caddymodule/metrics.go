@@ -16,6 +16,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	refusals *prometheus.CounterVec
 	steps    *prometheus.HistogramVec
+	policies prometheus.Gauge
 	byStep   [gate.Steps]prometheus.Observer
 }
 
@@ -38,6 +39,9 @@ func newMetrics() *metrics {
 			Buckets: []float64{1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1},
 		}, []string{"step"}),
 	}
+	m.policies = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "tollgate", Name: "policies_failing", Help: "1 while the policies on disk cannot be loaded and the last good ones go on.",
+	})
 	for step := range gate.Steps {
 		m.byStep[step] = m.steps.WithLabelValues(step.String())
 	}
@@ -46,7 +50,7 @@ func newMetrics() *metrics {
 
 // register puts the collectors on a configuration's registry. Two handlers of one configuration share it.
 func (m *metrics) register(registry *prometheus.Registry) error {
-	for _, collector := range []prometheus.Collector{m.requests, m.refusals, m.steps} {
+	for _, collector := range append(limitMeters.collectors(), m.requests, m.refusals, m.steps, m.policies) {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
 			return fmt.Errorf("registering metrics: %w", err)
@@ -69,6 +73,9 @@ func (m *metrics) count(v *gate.Verdict, code, source, reason string) {
 	m.requests.WithLabelValues(route, plan, code, source).Inc()
 	if reason != "" {
 		m.refusals.WithLabelValues(reason).Inc()
+	}
+	if v.Counted {
+		limitMeters.bySource[v.Charged].Inc()
 	}
 	for step, took := range v.Took {
 		if took > 0 {

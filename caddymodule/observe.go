@@ -6,6 +6,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 )
 
 // end frees the request and tells logs and metrics what became of it. It runs in a panic as well.
@@ -21,6 +22,22 @@ func (c *call) end() {
 		extra.Set(zap.Inline(c))
 	}
 	c.log(&report)
+	c.logDecision()
+}
+
+// logDecision writes the decision log: who asked for what and what policy said, never a secret, a query or a body.
+func (c *call) logDecision() {
+	if c.verdict.Step < gate.StepPolicy {
+		return
+	}
+	check := c.handler.decisions.Check(zapcore.DebugLevel, "decision")
+	if check == nil {
+		return
+	}
+	d := &c.verdict.Decision
+	check.Write(zap.String("request_id", c.id), zap.String("workspace", c.verdict.Identity.Workspace.ID),
+		zap.String("key_id", c.verdict.Identity.Key.ID), zap.String("method", c.facts.Method), zap.String("route", c.routePattern()),
+		zap.Bool("allow", d.Allow), zap.String("code", d.Code), zap.Uint64("generation", d.Generation), zap.Bool("remembered", d.Remembered))
 }
 
 // MarshalLogObject adds to the access log who called, what was decided and what the caller was told.

@@ -40,6 +40,10 @@ func (c *call) placeholder(name string) (any, bool) {
 	case "key.name":
 		return identity.Key.Name, true
 	}
+	if secret, found := strings.CutPrefix(name, "secret."); found {
+		value, _ := c.secret(secret)
+		return value, true
+	}
 	if field, found := strings.CutPrefix(name, "workspace.metadata."); found {
 		return metadataText(identity.Workspace.Metadata, field), true
 	}

@@ -1,0 +1,209 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits/redis"
+)
+
+func init() { caddy.RegisterModule(new(RedisCounters)) }
+
+// RedisCounters counts in a Redis that any number of gateways share. Counts, connections and the circuit breaker survive
+// a reload of the configuration; a Redis that is down is no reason not to start.
+type RedisCounters struct {
+	// URL is redis://, rediss:// (TLS), or one of the Cluster and Sentinel forms. It may be a placeholder such as
+	// {env.REDIS_URL}, so that no password lies in the configuration.
+	URL string `json:"url"`
+	// OnOutage is what happens while Redis is away: local, allow or refuse. Default: local.
+	OnOutage string `json:"on_outage,omitempty"`
+	// Timeout bounds a round trip. Default: 50ms.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+	// Prefix begins the names of all keys in Redis. Default: tollgate.
+	Prefix string `json:"prefix,omitempty"`
+	// ExpectedGateways is among how many gateways "local" divides what is left of a limit. Default: 1.
+	ExpectedGateways int64 `json:"expected_gateways,omitempty"`
+	// Source is the file and line it was written at, for errors.
+	Source string `json:"source,omitempty"`
+
+	gate.Counters `json:"-"`
+	hold          lease[*redisState]
+	logger        *zap.Logger
+}
+
+// redisState is the pooled engine with its observer.
+type redisState struct {
+	engine *redis.Engine
+	log    *pooledLogger
+}
+
+// Destruct ends the engine's sweeper and its connections.
+func (s *redisState) Destruct() error {
+	s.engine.Stop()
+	limitMeters.forget(s.engine)
+	return s.engine.Close()
+}
+
+// Called is part of redis.Observer.
+func (s *redisState) Called(requests int64, took time.Duration, err error) {
+	limitMeters.called(requests, took, err)
+}
+
+// Away is part of redis.Observer: one line when Redis goes, one when it is back.
+func (s *redisState) Away(away bool, err error) {
+	logger := s.log.Load()
+	switch {
+	case logger == nil:
+	case away:
+		logger.Error("redis is away: on_outage decides", zap.Error(err))
+	default:
+		logger.Info("redis is back")
+	}
+}
+
+// CaddyModule returns the module's id.
+func (*RedisCounters) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "tollgate.counters.redis", New: func() caddy.Module { return new(RedisCounters) }}
+}
+
+// UnmarshalCaddyfile reads the engine's part of the global option. Syntax:
+//
+//	counters redis <url> {
+//		on_outage         local | allow | refuse
+//		timeout           <duration>
+//		prefix            <prefix>
+//		expected_gateways <number>
+//	}
+func (c *RedisCounters) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // redis
+	c.Source = source(d)
+	if !d.Args(&c.URL) || d.NextArg() {
+		return errors.New("write one URL, such as: counters redis redis://localhost:6379/0")
+	}
+	if !isPlaceholder(c.URL) {
+		if _, err := redis.ParseBackend(c.URL, c.prefix()); err != nil {
+			return err
+		}
+	}
+	seen := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		if seen[word] {
+			return d.Errf("'%s' is given twice: keep one of them", word)
+		}
+		seen[word] = true
+		if err := c.parseOption(d, word); err != nil {
+			return located(d, "counters: "+word, err)
+		}
+	}
+	return nil
+}
+
+func (c *RedisCounters) parseOption(d *caddyfile.Dispenser, word string) (err error) {
+	var value string
+	switch word {
+	case "on_outage", "prefix", "expected_gateways":
+		if !d.Args(&value) || d.NextArg() {
+			return d.ArgErr()
+		}
+	}
+	switch word {
+	case "on_outage":
+		c.OnOutage = value
+	case "timeout":
+		c.Timeout, err = durationArg(d)
+		if err == nil && c.Timeout == 0 {
+			return errors.New("the time must be from 1ms to 10s")
+		}
+	case "prefix":
+		c.Prefix = value
+		_, err = redis.ParseBackend("redis://localhost", value)
+	case "expected_gateways":
+		c.ExpectedGateways, err = strconv.ParseInt(value, 10, 64)
+		if err != nil || c.ExpectedGateways < 1 {
+			return fmt.Errorf("'%s' is no whole number of at least 1", value)
+		}
+	default:
+		return fmt.Errorf("unknown option '%s': write on_outage, timeout, prefix or expected_gateways", word)
+	}
+	if err != nil {
+		return err
+	}
+	return c.settings().Check()
+}
+
+func (c *RedisCounters) settings() redis.Settings {
+	return redis.Settings{OnOutage: redis.Outage(c.OnOutage), Timeout: time.Duration(c.Timeout), Gateways: c.ExpectedGateways}
+}
+
+func (c *RedisCounters) prefix() string {
+	if c.Prefix == "" {
+		return "tollgate"
+	}
+	return c.Prefix
+}
+
+// Provision takes hold of the engine for this Redis. It connects to nothing.
+func (c *RedisCounters) Provision(ctx caddy.Context) error {
+	c.logger = ctx.Logger()
+	if err := c.settings().Check(); err != nil {
+		return fmt.Errorf("%s: counters: %w", c.Source, err)
+	}
+	url, err := resolved(c.logger, c.URL)
+	if err != nil {
+		return fmt.Errorf("%s: counters: reading the URL of redis: %w", c.Source, err)
+	}
+	backend, err := redis.ParseBackend(url, c.prefix())
+	if err != nil {
+		return fmt.Errorf("%s: counters: %w", c.Source, err)
+	}
+	c.hold, err = acquire("counters/"+backend.Identity(), func() (*redisState, error) {
+		state := &redisState{log: new(pooledLogger)}
+		state.engine, err = redis.New(backend, c.settings(), redis.Options{Observer: state})
+		return state, err
+	})
+	if err != nil {
+		return err
+	}
+	c.Counters = c.hold.Value.engine
+	return nil
+}
+
+// Start puts the settings of this configuration in force and asks Redis once, to say at once in the log what is wrong
+// with it: an outage now is an outage like any other.
+func (c *RedisCounters) Start() error {
+	state := c.hold.Value
+	state.log.Store(c.logger)
+	if err := state.engine.Set(c.settings()); err != nil {
+		return err
+	}
+	state.engine.Start()
+	limitMeters.follow(state.engine)
+	switch err := state.engine.Ping(context.Background()); {
+	case errors.Is(err, redis.ErrMisconfigured):
+		return fmt.Errorf("%s: counters: %w", c.Source, err)
+	case err != nil:
+		c.logger.Warn("redis does not answer yet: on_outage decides until it does", zap.Error(err))
+	}
+	return nil
+}
+
+// Cleanup gives the engine back.
+func (c *RedisCounters) Cleanup() error { return c.hold.release() }
+
+// Interface guards
+var (
+	_ CounterEngine         = (*RedisCounters)(nil)
+	_ redis.Observer        = (*redisState)(nil)
+	_ caddy.Provisioner     = (*RedisCounters)(nil)
+	_ caddy.CleanerUpper    = (*RedisCounters)(nil)
+	_ caddyfile.Unmarshaler = (*RedisCounters)(nil)
+)
