@@ -95,7 +95,8 @@ func TestMemoryWindows(t *testing.T) {
 			workspace string
 			windows   []record.Window
 			cost      int64
-		}{{"", windows(t, "5/1m"), 1}, {"ws", nil, 1}, {"ws", make([]record.Window, 9), 1}, {"ws", windows(t, "5/1m"), 0}, {"ws", windows(t, "5/1m"), -5}} {
+		}{{"", windows(t, "5/1m"), 1}, {"ws", nil, 1}, {"ws", make([]record.Window, 9), 1}, {"ws", windows(t, "5/1m"), 0}, {"ws", windows(t, "5/1m"), -5},
+			{"ws", []record.Window{{Limit: 5}}, 1}, {"ws", []record.Window{{Limit: 5, Duration: time.Millisecond}}, 1}, {"ws", []record.Window{{Limit: 5, Duration: 1 << 62}}, 1}} {
 			result, err := m.Take(context.Background(), c.workspace, c.windows, c.cost)
 			require.Error(t, err)
 			require.False(t, result.Granted)

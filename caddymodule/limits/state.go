@@ -132,12 +132,17 @@ type Result struct {
 }
 
 // errCall is a call that no configuration can lead to. An engine refuses it instead of counting something else.
-var errCall = errors.New("counting needs a workspace, 1 to 8 windows and a cost of at least 1")
+var errCall = errors.New("counting needs a workspace, 1 to 8 windows of 1s to 366d and a cost of at least 1")
 
-// Check says why an engine must not count: no workspace, no or too many windows, a cost below 1.
+// Check says why an engine must not count: no workspace, no or too many windows, a duration out of range, a cost below 1.
 func Check(workspace string, windows []record.Window, cost int64) error {
 	if workspace == "" || len(windows) == 0 || len(windows) > record.MaxWindows || cost < 1 {
 		return errCall
+	}
+	for i := range windows {
+		if d := windows[i].Duration; d < record.MinWindow || d > record.MaxWindow {
+			return errCall
+		}
 	}
 	return nil
 }

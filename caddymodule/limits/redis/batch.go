@@ -13,6 +13,9 @@ import (
 // before its own.
 const batchSlack = 40 * time.Millisecond
 
+// look is the cost of requests that only want to know how the windows stand.
+const look = 0
+
 // batch is one round trip for concurrent requests of one workspace, the same windows and the same cost. They are granted
 // in the order in which they joined: the script takes the cost as often as it fits, and says how often that was.
 type batch struct {
@@ -63,7 +66,11 @@ func (e *Engine) run(b *batch, s *stripes.Stripe[*account], a *account, workspac
 	timeout := e.settings.Load().Timeout
 	left := min(timeout, timeout+batchSlack-time.Duration(e.now()-b.began))
 	ctx, cancel := context.WithTimeout(context.Background(), left)
-	b.reply, b.err = e.call(ctx, workspace, b.windows, seen, b.cost, b.n)
+	if b.cost == look {
+		b.reply, b.err = e.call(ctx, workspace, b.windows, seen, 1, 0)
+	} else {
+		b.reply, b.err = e.call(ctx, workspace, b.windows, seen, b.cost, b.n)
+	}
 	cancel()
 
 	s.Lock()
@@ -75,21 +82,21 @@ func (e *Engine) run(b *batch, s *stripes.Stripe[*account], a *account, workspac
 	e.judge(b.n, b.err)
 }
 
-// verdict is that of the request at a position in the batch, from 1.
+// verdict is that of the request at a position in the batch, from 1; position 0 is the state after all of them.
 func (b *batch) verdict(position int64) (result limits.Result) {
 	r := b.reply
 	result.Source = limits.FromRedis
 	result.State = limits.NewState(second(r.unixMilli()))
-	result.Granted = position <= r.granted()
-	later := max(0, r.granted()-position) * b.cost // granted to those behind this one
-	if !result.Granted {
-		later = 0
+	result.Granted = 0 < position && position <= r.granted()
+	later := int64(0) // granted to those behind this one
+	if result.Granted {
+		later = (r.granted() - position) * b.cost
 	}
 	for i, w := range b.windows {
 		count, reset := r.window(i)
 		result.State.Add(w, count-later, reset)
 	}
-	if !result.Granted {
+	if position > r.granted() {
 		result.RetryAfter = max(1, result.State.Refuse(b.cost))
 	}
 	return result

@@ -58,6 +58,26 @@ func TestConcurrentRequestsShareRoundTrips(t *testing.T) {
 	}
 }
 
+func TestConcurrentLooksShareRoundTrips(t *testing.T) {
+	_, g, o := newGateways(t, 1, patient)
+	w := windows(t, "100/1h", "200/1d")
+	take(t, g[0], "ws", w, 5)
+	var all sync.WaitGroup
+	for range 64 {
+		all.Go(func() {
+			for range 50 {
+				state, err := g[0].Peek(context.Background(), "ws", w)
+				if err != nil || state.Statuses()[0].Remaining != 95 {
+					t.Errorf("looked at %v: %v", remaining(state), err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	require.Less(t, o[0].calls.Load(), int64(64*50/5))
+	require.Equal(t, []int64{94, 194}, remaining(take(t, g[0], "ws", w, 1).State))
+}
+
 func TestOverTheLimitCostsRedisNothing(t *testing.T) {
 	_, g, o := newGateways(t, 1, patient)
 	w := windows(t, "100/1h")

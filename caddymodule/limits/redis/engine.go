@@ -107,36 +107,57 @@ func (e *Engine) Take(_ context.Context, workspace string, windows []record.Wind
 	if err := limits.Check(workspace, windows, cost); err != nil {
 		return result, err
 	}
-	now := e.now()
 	s := e.accounts.Stripe(workspace)
 	s.Lock()
-	a := s.Get(workspace)
-	if e.remembers(&result, a, windows, cost, now) {
+	if e.remembers(&result, s.Get(workspace), windows, cost) {
 		s.Unlock()
 		return result, nil
 	}
-	if !e.breaker.allows(now) {
-		defer s.Unlock()
-		return e.without(s, workspace, windows, cost)
-	}
-	if a, err = e.follow(s, workspace); err != nil {
-		s.Unlock()
-		return limits.Result{}, err
-	}
-	b, position := a.join(windows, cost, now)
-	s.Unlock()
-
-	if position == 1 {
-		e.run(b, s, a, workspace)
-	} else {
-		<-b.done
-	}
-	if b.err == nil {
+	b, position, err := e.ask(s, workspace, windows, cost)
+	if err == nil {
 		return b.verdict(position), nil
 	}
 	s.Lock()
 	defer s.Unlock()
 	return e.without(s, workspace, windows, cost)
+}
+
+// Peek is how the windows of the workspace stand in Redis; it spends nothing. While Redis is away it is Last. The error
+// is that of limits.Check.
+func (e *Engine) Peek(_ context.Context, workspace string, windows []record.Window) (limits.State, error) {
+	if err := limits.Check(workspace, windows, 1); err != nil {
+		return limits.State{}, err
+	}
+	s := e.accounts.Stripe(workspace)
+	s.Lock()
+	b, _, err := e.ask(s, workspace, windows, look)
+	if err != nil {
+		return e.Last(workspace, windows), nil
+	}
+	return b.verdict(0).State, nil
+}
+
+// ask has a request answered by Redis, in the batch of all that ask the same at the time. The stripe is locked when it
+// is called, and unlocked when it returns. Any error means that Redis cannot be asked.
+func (e *Engine) ask(s *stripes.Stripe[*account], workspace string, windows []record.Window, cost int64) (b *batch, position int64, err error) {
+	now := e.now()
+	if !e.breaker.allows(now) {
+		s.Unlock()
+		return nil, 0, ErrAway
+	}
+	a, err := e.follow(s, workspace)
+	if err != nil {
+		s.Unlock()
+		return nil, 0, err
+	}
+	b, position = a.join(windows, cost, now)
+	s.Unlock()
+	if position == 1 {
+		e.run(b, s, a, workspace)
+	} else {
+		<-b.done
+	}
+	return b, position, b.err
 }
 
 // follow is the account of a workspace, a new one if there was none. The error is limits.ErrFull.
@@ -151,9 +172,11 @@ func (e *Engine) follow(s *stripes.Stripe[*account], workspace string) (*account
 
 // remembers fills in a refusal that is known without Redis: counts never fall within a window, and a cost above the
 // limit never fits.
-func (e *Engine) remembers(result *limits.Result, a *account, windows []record.Window, cost, now int64) bool {
+func (e *Engine) remembers(result *limits.Result, a *account, windows []record.Window, cost int64) bool {
+	now := e.now()
 	result.State = limits.NewState(second(e.unixMilli(now)))
 	a.shared(&result.State, windows, now)
+	result.State.Local = e.Away()
 	result.RetryAfter = result.State.Refuse(cost)
 	result.Source = limits.FromRemembered
 	return result.RetryAfter > 0
@@ -201,40 +224,6 @@ func (e *Engine) Last(workspace string, windows []record.Window) (state limits.S
 		s.Get(workspace).shared(&state, windows, now)
 	}
 	return state
-}
-
-// Peek is how the windows of the workspace stand in Redis; it spends nothing. While Redis is away it is Last. The error
-// is that of limits.Check.
-func (e *Engine) Peek(_ context.Context, workspace string, windows []record.Window) (limits.State, error) {
-	if err := limits.Check(workspace, windows, 1); err != nil {
-		return limits.State{}, err
-	}
-	if !e.breaker.allows(e.now()) {
-		return e.Last(workspace, windows), nil
-	}
-	r, err := e.look(workspace, windows)
-	if err != nil {
-		return e.Last(workspace, windows), nil
-	}
-	state := limits.NewState(second(r.unixMilli()))
-	for i, w := range windows {
-		count, reset := r.window(i)
-		state.Add(w, count, reset)
-	}
-	return state, nil
-}
-
-// look asks Redis for the counts of a workspace.
-func (e *Engine) look(workspace string, windows []record.Window) (*reply, error) {
-	s := e.accounts.Stripe(workspace)
-	s.Lock()
-	seen := s.Get(workspace).seen(windows, e.now())
-	s.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), e.settings.Load().Timeout)
-	defer cancel()
-	r, err := e.call(ctx, workspace, windows, seen, 1, 0)
-	e.judge(1, err)
-	return r, err
 }
 
 // judge tells the breaker how a call for so many requests ended, and the observer if that opened or closed it.

@@ -199,6 +199,24 @@ func TestOnOutage(t *testing.T) {
 	})
 }
 
+func TestWhatIsOverItsLimitStaysSoWhileRedisIsAway(t *testing.T) {
+	for _, outage := range []redis.Outage{redis.OutageLocal, redis.OutageAllow, redis.OutageRefuse} {
+		t.Run(string(outage), func(t *testing.T) {
+			server, g, _ := newGateways(t, 1, redis.Settings{Timeout: time.Second, OnOutage: outage})
+			w := windows(t, "10/1h")
+			take(t, g[0], "ws", w, 10)
+			server.Kill()
+			for range 10 {
+				_, _ = g[0].Take(context.Background(), "another", w, 1)
+			}
+			result := take(t, g[0], "ws", w, 1)
+			require.False(t, result.Granted)
+			require.Equal(t, limits.FromRemembered, result.Source)
+			require.True(t, result.State.Local, "and the headers say that Redis is away")
+		})
+	}
+}
+
 func TestShareWhileAway(t *testing.T) {
 	w := windows(t, "100/1h", "90/1d")
 	t.Run("is what was left when last seen, divided by the gateways", func(t *testing.T) {

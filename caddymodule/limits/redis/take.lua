@@ -21,7 +21,7 @@ for i, key in ipairs(KEYS) do
   local left = redis.call('PTTL', key)
   counts[i], ends[i] = 0, 0
   if left > 0 then
-    counts[i] = tonumber(redis.call('GET', key))
+    counts[i] = tonumber(redis.call('GET', key)) or 0
     ends[i] = math.floor((now + left + early + 500) / 1000)
   end
   -- A Redis that lost its data is trusted no lower than what the gateway saw in the same window.
