@@ -60,6 +60,16 @@ func (s *store) leadByReference(ctx context.Context, tx *sql.Tx, workspace, refe
 	return l, err
 }
 
+// putLeadStatement is not INSERT OR REPLACE, which would remove another lead with the same code.
+const putLeadStatement = `INSERT INTO leads (` + leadColumns + `, workspace, email_index, phone_index)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	ON CONFLICT (workspace, id) DO UPDATE SET unique_code = excluded.unique_code, external_ref = excluded.external_ref,
+		person = excluded.person, status = excluded.status, priority = excluded.priority, source = excluded.source,
+		ad_platform = excluded.ad_platform, campaign = excluded.campaign, score = excluded.score, notes = excluded.notes,
+		assigned_to = excluded.assigned_to, estimated_value = excluded.estimated_value, actual_value = excluded.actual_value,
+		created_at = excluded.created_at, updated_at = excluded.updated_at,
+		email_index = excluded.email_index, phone_index = excluded.phone_index`
+
 // putLead writes the lead, new or changed, and what its change of status means for conversions.
 func (s *store) putLead(ctx context.Context, tx *sql.Tx, workspace, oldStatus string, l *lead) error {
 	if err := s.checkUnique(ctx, tx, workspace, l); err != nil {
@@ -73,12 +83,7 @@ func (s *store) putLead(ctx context.Context, tx *sql.Tx, workspace, oldStatus st
 	if l.Notes != nil {
 		notes = s.vault.seal([]byte(*l.Notes), place(workspace, l.ID, "notes"))
 	}
-	// Not INSERT OR REPLACE, which would remove another lead with the same code.
-	if _, err := tx.ExecContext(ctx, "DELETE FROM leads WHERE workspace = ? AND id = ?", workspace, l.ID); err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO leads (`+leadColumns+`, workspace, email_index, phone_index)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err = tx.ExecContext(ctx, putLeadStatement,
 		l.ID, l.UniqueCode, l.ExternalRef, s.vault.seal(person, place(workspace, l.ID, "person")), l.Status, l.Priority, l.Source,
 		l.AdPlatform, l.Campaign, l.Score, notes, l.AssignedTo, l.EstimatedValue, l.ActualValue, l.CreatedAt, l.UpdatedAt,
 		workspace, s.vault.blindIndex(workspace, "email", emailKey(valueOf(l.Email))),
@@ -91,23 +96,19 @@ func (s *store) putLead(ctx context.Context, tx *sql.Tx, workspace, oldStatus st
 
 // checkUnique refuses a code or reference that another lead has.
 func (s *store) checkUnique(ctx context.Context, tx *sql.Tx, workspace string, l *lead) error {
+	var code, reference bool
+	if err := tx.QueryRowContext(ctx, `SELECT
+		EXISTS (SELECT 1 FROM leads WHERE workspace = ?1 AND unique_code = ?3 AND id <> ?2),
+		EXISTS (SELECT 1 FROM leads WHERE workspace = ?1 AND external_ref = ?4 AND id <> ?2)`,
+		workspace, l.ID, l.UniqueCode, l.ExternalRef).Scan(&code, &reference); err != nil {
+		return err
+	}
 	taken := problems{}
-	for _, unique := range []struct {
-		field, column string
-		value         *string
-	}{{"uniqueCode", "unique_code", l.UniqueCode}, {"externalRef", "external_ref", l.ExternalRef}} {
-		if unique.value == nil {
-			continue
-		}
-		var n int
-		err := tx.QueryRowContext(ctx, "SELECT count(*) FROM leads WHERE workspace = ? AND "+unique.column+" = ? AND id <> ?",
-			workspace, *unique.value, l.ID).Scan(&n)
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			taken[unique.field] = "Another lead has it"
-		}
+	if code {
+		taken["uniqueCode"] = "Another lead has it"
+	}
+	if reference {
+		taken["externalRef"] = "Another lead has it"
 	}
 	if len(taken) > 0 {
 		return &failure{status: 409, code: codeValidation, message: "Another lead has the same code or reference", details: taken}

@@ -23,7 +23,7 @@ func zones(t *testing.T, h *harness) map[string]string {
 }
 
 // seeded are workspaces whose settings differ.
-var seeded = []string{"ws_acme", "ws_globex", "ws_initech", "ws_umbrella", "ws_hooli"}
+var seeded = []string{"ws_acme", "ws_globex"}
 
 func TestTimeframesBeginAtMidnightOfTheWorkspace(t *testing.T) {
 	h := open(t, agentapi.Options{Seed: seeded})

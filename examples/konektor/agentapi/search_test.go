@@ -3,6 +3,8 @@ package agentapi
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http/httptest"
 	"testing"
@@ -18,19 +20,13 @@ func TestASearchByNameIsBoundedAndSaysSo(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, api.Close()) }()
 	email := "oldest@example.com"
-	err = api.store.write(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
-		for i := range searchBound + 1 {
-			l := &lead{ID: uuid.NewString(), person: person{FirstName: fmt.Sprint("Lead", i)}, Status: statusNew, CreatedAt: millis(i)}
-			if i == 0 {
-				l.FirstName, l.Email = "Oldest", &email
-			}
-			if err := api.store.putLead(ctx, tx, "ws_a", "", l); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	require.NoError(t, err)
+	require.NoError(t, api.store.write(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+		return crowd(ctx, tx, api.store, "ws_a", searchBound)
+	}))
+	oldest := &lead{ID: uuid.NewString(), person: person{FirstName: "Oldest", Email: &email}, Status: statusNew}
+	require.NoError(t, api.store.write(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+		return api.store.putLead(ctx, tx, "ws_a", "", oldest)
+	}))
 	search := func(query string) string {
 		r := httptest.NewRequest("GET", Base+"/leads?limit=1&"+query, nil)
 		r.Header.Set("X-Tollgate-Workspace", "ws_a")
@@ -44,4 +40,21 @@ func TestASearchByNameIsBoundedAndSaysSo(t *testing.T) {
 	require.Contains(t, search("search=oldest&sortOrder=asc"), `"total":1,"totalPages":1,"nextCursor":null,"searchLimited":true`)
 	require.NotContains(t, search("search=lead10000&createdFrom=1970-01-01T00:00:00.001Z"), "searchLimited")
 	require.Contains(t, search("search=oldest@example.com"), `"total":1,"totalPages":1,"nextCursor":null}`)
+}
+
+// crowd writes leads called Lead1 to Lead<n>, created in this order, in one statement.
+func crowd(ctx context.Context, tx *sql.Tx, s *store, workspace string, n int) error {
+	var rows [][]any
+	for i := range n {
+		id := uuid.NewString()
+		sealed := s.vault.seal(fmt.Appendf(nil, `{"firstName":"Lead%d"}`, i+1), place(workspace, id, "person"))
+		rows = append(rows, []any{id, hex.EncodeToString(sealed), i + 1})
+	}
+	list, err := json.Marshal(rows)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO leads (workspace, id, person, created_at, updated_at, status, priority, source, score)
+		SELECT ?, value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 2, 'new', 'medium', 'other', 0 FROM json_each(?)`, workspace, string(list))
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -147,19 +148,24 @@ func (d *seeder) campaignDays(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	today := *timeframeStart("today", d.now.In(location))
+	now := d.now.In(location)
+	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, location)
+	var days [][]any
 	for _, c := range seedCampaigns {
 		for day := range seedDays {
 			spend := round(c.spend*(0.6+0.8*d.random.Float64()), 2)
 			clicks := int(spend / 1.4)
-			_, err := d.tx.ExecContext(ctx, `INSERT INTO campaign_days (workspace, platform, campaign, day, spend, impressions, clicks)
-				VALUES (?, ?, ?, ?, ?, ?, ?)`, d.workspace, c.platform, c.name, today-millis(day)*millis(24*time.Hour/time.Millisecond), spend, clicks*37, clicks)
-			if err != nil {
-				return err
-			}
+			start := millisOf(today.AddDate(0, 0, -day))
+			days = append(days, []any{c.platform, c.name, int64(start), spend, clicks * 37, clicks})
 		}
 	}
-	return nil
+	rows, err := json.Marshal(days)
+	if err != nil {
+		return err
+	}
+	_, err = d.tx.ExecContext(ctx, `INSERT INTO campaign_days (workspace, platform, campaign, day, spend, impressions, clicks)
+		SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?)`, d.workspace, string(rows))
+	return err
 }
 
 // syncConversions lets most of the queued conversions have been reported, and some have failed.
