@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -18,9 +17,6 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/services"
 )
-
-// long tells whether the longer forms of the tests shall run.
-func long() bool { return os.Getenv("TOLLGATE_TEST_LONG") == "1" }
 
 // gateway is a started cache on the database, as a gateway has it.
 func gateway(t testing.TB, address string, stale time.Duration) *keystore.Cache {
@@ -108,7 +104,7 @@ func aRevocationReachesBothGateways(t *testing.T, server *services.PostgresServe
 		t.Run(test.name, func(t *testing.T) {
 			var worst time.Duration
 			rounds := 4
-			if long() {
+			if storetest.Long() {
 				rounds = 20
 			}
 			for i := range rounds {

@@ -25,14 +25,16 @@ func opened(t testing.TB, address string) *postgres.Store {
 func TestPostgreSQL(t *testing.T) {
 	server := services.Postgres(t)
 	for name, test := range map[string]func(*testing.T, *services.PostgresServer){
-		"conformance":                                  conformance,
-		"a revocation reaches both gateways":           aRevocationReachesBothGateways,
-		"PostgreSQL stopped and started again":         postgreSQLStoppedAndStartedAgain,
-		"PostgreSQL away at the start":                 postgreSQLAwayAtTheStart,
-		"schema is created once by whoever is first":   schemaIsCreatedOnceByWhoeverIsFirst,
-		"errors name the place and never the password": errorsNameThePlaceAndNeverThePassword,
-		"a newer schema is refused":                    aNewerSchemaIsRefused,
-		"no goroutine stays":                           noGoroutineStays,
+		"conformance":                                       conformance,
+		"a revocation reaches both gateways":                aRevocationReachesBothGateways,
+		"PostgreSQL stopped and started again":              postgreSQLStoppedAndStartedAgain,
+		"PostgreSQL away at the start":                      postgreSQLAwayAtTheStart,
+		"schema is created once by whoever is first":        schemaIsCreatedOnceByWhoeverIsFirst,
+		"errors name the place and never the password":      errorsNameThePlaceAndNeverThePassword,
+		"a newer schema is refused":                         aNewerSchemaIsRefused,
+		"killed at any moment nothing acknowledged is lost": killedAtAnyMomentNothingAcknowledgedIsLost,
+		"a million keys":                                    aMillionKeys,
+		"no goroutine stays":                                noGoroutineStays,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, server) })
 	}

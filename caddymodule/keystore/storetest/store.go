@@ -93,9 +93,10 @@ func Store(t *testing.T, open func(t *testing.T) Opened) {
 		cache := keystore.NewCache(o.Store, keystore.Options{})
 		cache.Start()
 		sum := record.SumOf(Full)
-		_, err := cache.Lookup(t.Context(), sum)
-		require.NoError(t, err)
-		require.NotNil(t, cache.Known(sum))
+		require.Eventually(t, func() bool {
+			_, err := cache.Lookup(t.Context(), sum)
+			return err == nil && cache.Known(sum) != nil
+		}, 5*o.Within, time.Millisecond)
 		o.Disable()
 		changed := time.Now()
 		require.Eventually(t, func() bool {
