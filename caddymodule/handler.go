@@ -51,6 +51,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision builds the route table and joins the app, whose counters and keys all sites share.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
+	h.decisions = h.logger.Named("decisions")
 	app, err := ctx.App("tollgate")
 	if err != nil {
 		return fmt.Errorf("joining the tollgate app: %w", err)
@@ -70,6 +71,9 @@ func (h *Handler) join(app *App) error {
 		return err
 	}
 	if err := h.provisionHeaders(); err != nil {
+		return err
+	}
+	if err := h.checkSecrets(); err != nil {
 		return err
 	}
 	if h.mapper, err = h.Errors.mapper(); err != nil {

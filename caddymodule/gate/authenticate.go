@@ -22,6 +22,9 @@ const (
 // answer: that is 503, so that an outage never looks like a revocation.
 func (g *Gate) authenticate(ctx context.Context, r *Request, v *Verdict) *envelope.Refusal {
 	if r.As != nil {
+		if !r.As.Usable(g.Now()) {
+			return g.unauthorized(r, v, true)
+		}
 		return g.identify(r.As, v)
 	}
 	token, given := apikey.FromAuthorization(r.Header["Authorization"], g.BareKeys)

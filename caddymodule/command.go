@@ -1,0 +1,146 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"strings"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "tollgate",
+		Usage: "<command>",
+		Short: "Manages the API gateway's workspaces and keys, explains its decisions, tests its policies",
+		CobraFunc: func(cmd *cobra.Command) {
+			var subs []*cobra.Command
+			for _, c := range Subcommands() {
+				sub := &cobra.Command{Use: c.Name + " " + c.Usage, Short: c.Short, Long: c.Long}
+				c.CobraFunc(sub)
+				subs = append(subs, sub)
+			}
+			group(cmd, subs...)
+		},
+	})
+}
+
+// Subcommands are the commands below "tollgate". A program of its own registers them without the extra word.
+func Subcommands() []caddycmd.Command {
+	return []caddycmd.Command{workspaceCommands(), keyCommands(), explainCommand(), policyCommands()}
+}
+
+// group gives a command its sub-commands. By itself it does nothing but say which they are.
+func group(cmd *cobra.Command, subs ...*cobra.Command) {
+	cmd.AddCommand(subs...)
+	names := make([]string, len(subs))
+	for i, sub := range subs {
+		names[i] = sub.Name()
+	}
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return fmt.Errorf("unknown command '%s %s': write one of %s", cmd.Name(), args[0], strings.Join(names, ", "))
+		}
+		return fmt.Errorf("'%s' needs a command: write one of %s", cmd.Name(), strings.Join(names, ", "))
+	}
+}
+
+// invocation is one run of a command.
+type invocation struct {
+	context.Context
+	cmd  *cobra.Command
+	args []string
+}
+
+// command makes a sub-command. Use names its arguments in capitals: each is needed, unless it stands in brackets.
+func command(use, short string, run func(*invocation) error) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short}
+	runnable(cmd, run)
+	return cmd
+}
+
+// runnable gives a command its arguments, by its use line, the flags that all have, and what it does.
+func runnable(cmd *cobra.Command, run func(*invocation) error) {
+	use := cmd.Use
+	cmd.Args = func(_ *cobra.Command, args []string) error { return checkArguments(use, args) }
+	cmd.Flags().StringP("config", "c", "", "configuration that names the key store (default ./Caddyfile, then /etc/caddy/Caddyfile)")
+	cmd.Flags().StringP("adapter", "a", "", "adapter for a configuration that is neither a Caddyfile nor JSON")
+	cmd.Flags().Bool("json", false, "answer for programs")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return oneLine(run(&invocation{Context: cmd.Context(), cmd: cmd, args: args}))
+	}
+}
+
+// checkArguments compares what was written with the capitals in the use line.
+func checkArguments(use string, args []string) error {
+	least, most := 0, 0
+	for _, word := range strings.Fields(use)[1:] {
+		switch {
+		case word == strings.ToUpper(word) && word[0] == '[':
+			most++
+		case word == strings.ToUpper(word):
+			least, most = least+1, most+1
+		}
+	}
+	switch {
+	case len(args) < least:
+		return fmt.Errorf("something is missing: write %s", use)
+	case len(args) > most:
+		return fmt.Errorf("%d words are too many: write %s", len(args), use)
+	}
+	return nil
+}
+
+// oneLine makes an error of several lines one of one.
+func oneLine(err error) error {
+	if err == nil || !strings.Contains(err.Error(), "\n") {
+		return err
+	}
+	return errors.New(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+}
+
+// text is the value of a flag.
+func (i *invocation) text(flag string) string {
+	value, _ := i.cmd.Flags().GetString(flag)
+	return value
+}
+
+// list is the value of a flag that may be repeated.
+func (i *invocation) list(flag string) []string {
+	values, _ := i.cmd.Flags().GetStringArray(flag)
+	return values
+}
+
+// given reports whether a flag was written.
+func (i *invocation) given(flag string) bool { return i.cmd.Flags().Changed(flag) }
+
+// json reports whether the answer is for a program.
+func (i *invocation) json() bool {
+	json, _ := i.cmd.Flags().GetBool("json")
+	return json
+}
+
+func (i *invocation) out() io.Writer { return i.cmd.OutOrStdout() }
+
+// note tells people something beside the answer.
+func (i *invocation) note(format string, args ...any) {
+	fmt.Fprintf(i.cmd.ErrOrStderr(), format+"\n", args...)
+}
+
+// actor says who runs the command, for the history of the key store.
+func actor() string {
+	name, host := "unknown", "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if h, err := os.Hostname(); err == nil {
+		host = h
+	}
+	return "command " + name + "@" + host
+}

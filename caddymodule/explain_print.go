@@ -1,0 +1,92 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+)
+
+// print writes the answer.
+func (r *rehearsal) print(i *invocation) error {
+	view := r.view(viewKey(&keystore.Key{Key: *r.identity.Key, Workspace: r.identity.Workspace.ID}))
+	if i.json() {
+		return printJSON(i.out(), view)
+	}
+	_, err := i.out().Write([]byte(view.text()))
+	return err
+}
+
+// text is the answer for people.
+func (v *explainView) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s at %s, from %s, with key %s", v.Request.Method, v.Request.Target, v.Request.Host, v.Request.ClientIP, v.Key.ID)
+	if v.Key.Name != "" {
+		fmt.Fprintf(&b, " (%s)", v.Key.Name)
+	}
+	fmt.Fprintf(&b, "\n\n")
+	rows := make([][]string, len(v.Steps))
+	for n, step := range v.Steps {
+		rows[n] = []string{strconv.Itoa(n+1) + " " + step.Step, step.Outcome, dash(step.Why)}
+	}
+	_ = table(&b, rows) // a Builder never fails
+	v.textRefusals(&b)
+	v.textWindows(&b)
+	v.textVerdict(&b)
+	return b.String()
+}
+
+func (v *explainView) textRefusals(b *strings.Builder) {
+	for _, r := range v.Refusals {
+		fmt.Fprintf(b, "\n%s:%d refuses with %s: %s", r.File, r.Line, r.Code, dash(r.Message))
+		if r.Details != nil {
+			fmt.Fprintf(b, " %s", inJSON(r.Details))
+		}
+		if !r.Stands {
+			b.WriteString(" (another refusal's message stands)")
+		}
+		b.WriteString("\n")
+		for _, value := range r.Values {
+			text := "absent"
+			if value.Present {
+				text = inJSON(value.Value)
+			}
+			fmt.Fprintf(b, "  %s = %s\n", value.Path, text)
+		}
+	}
+}
+
+func (v *explainView) textWindows(b *strings.Builder) {
+	fmt.Fprintf(b, "\nwindows: %s\n", v.Windows.Source)
+	if len(v.Windows.List) == 0 {
+		return
+	}
+	rows := [][]string{{"WINDOW", "REMAINING", "ENDS"}}
+	for _, w := range v.Windows.List {
+		rows = append(rows, []string{w.Window.String(), strconv.FormatInt(w.Remaining, 10), when(time.Unix(w.Reset, 0), "-")})
+	}
+	_ = table(b, rows)
+}
+
+func (v *explainView) textVerdict(b *strings.Builder) {
+	switch {
+	case !v.Verdict.Allowed:
+		fmt.Fprintf(b, "\nverdict: %d %s\n  %s\n", v.Verdict.Status, inJSON(v.Verdict.Error), v.Verdict.Advice)
+	case v.Route != nil && v.Route.Whoami:
+		b.WriteString("\nverdict: answered by the gateway\n")
+	default:
+		b.WriteString("\nverdict: goes to the backend\n")
+	}
+}
+
+// inJSON writes a value on one line.
+func inJSON(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return "?"
+	}
+	return string(text)
+}

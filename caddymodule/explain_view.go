@@ -1,0 +1,225 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
+)
+
+// Outcomes of a step.
+const (
+	stepPassed  = "passed"
+	stepRefused = "refused"
+	stepUnasked = "not reached"
+)
+
+// explainView is the answer of explain: what --json gives, and what the text for people is written from.
+type explainView struct {
+	Request  requestView      `json:"request"`
+	Key      keyView          `json:"key"`
+	Plan     planView         `json:"plan"`
+	Route    *routeView       `json:"route"`
+	Steps    []stepView       `json:"steps"`
+	Refusals []refusalView    `json:"refusals"`
+	Windows  explainedWindows `json:"windows"`
+	Verdict  verdictView      `json:"verdict"`
+}
+
+type requestView struct {
+	Method   string `json:"method"`
+	Host     string `json:"host"`
+	Target   string `json:"target"`
+	ClientIP string `json:"client_ip"`
+	Site     string `json:"site"`
+}
+
+type planView struct {
+	Name    string `json:"name"`
+	Denied  bool   `json:"denied"`
+	Unknown bool   `json:"unknown"`
+}
+
+type routeView struct {
+	Methods []string          `json:"methods"`
+	Pattern string            `json:"pattern"`
+	Source  string            `json:"source"`
+	Scopes  []string          `json:"scopes"`
+	Params  map[string]string `json:"params"`
+	Cost    int64             `json:"cost"`
+	Public  bool              `json:"public"`
+	Whoami  bool              `json:"whoami"`
+}
+
+type stepView struct {
+	Step    string `json:"step"`
+	Outcome string `json:"outcome"`
+	Why     string `json:"why"`
+}
+
+// refusalView is one refusal of a policy: where its rule stands and what that rule read.
+type refusalView struct {
+	File    string      `json:"file"`
+	Line    int         `json:"line"`
+	Code    string      `json:"code"`
+	Message string      `json:"message"`
+	Details any         `json:"details"`
+	Stands  bool        `json:"stands"`
+	Values  []valueView `json:"values"`
+}
+
+type valueView struct {
+	Path    string `json:"path"`
+	Present bool   `json:"present"`
+	Value   any    `json:"value"`
+}
+
+type explainedWindows struct {
+	// Source says who knew the counts.
+	Source string `json:"source"`
+	// Known is false where nobody did: the windows then stand as if unused.
+	Known bool         `json:"known"`
+	List  []windowView `json:"list"`
+}
+
+// verdictView is what the caller would get. Status is 0 for a request that goes to the backend.
+type verdictView struct {
+	Allowed bool            `json:"allowed"`
+	Status  int             `json:"status"`
+	Error   json.RawMessage `json:"error"`
+	Reason  string          `json:"reason"`
+	Advice  string          `json:"advice"`
+}
+
+// view gathers the answer.
+func (r *rehearsal) view(key keyView) explainView {
+	plan := r.handler.app.planTable.Of(r.identity.Workspace.Plan)
+	view := explainView{
+		Request: requestView{Method: r.request.Method, Host: r.request.Host, Target: r.request.Target,
+			ClientIP: r.request.ClientIP.String(), Site: r.site.String()},
+		Key: key, Plan: planView{plan.Name, plan.Denied, plan.Unknown},
+		Route: r.viewRoute(), Steps: r.steps(), Refusals: viewRefusals(r.policies.explanation),
+		Windows: explainedWindows{Source: r.windows.source, Known: r.windows.known, List: []windowView{}},
+		Verdict: verdictView{Allowed: r.verdict.Refusal == nil},
+	}
+	for _, s := range r.windows.state.Statuses() {
+		view.Windows.List = append(view.Windows.List, windowView{Window: s.Window, Remaining: s.Remaining, Reset: s.Reset})
+	}
+	if refusal := r.verdict.Refusal; refusal != nil {
+		var shown struct {
+			Error json.RawMessage `json:"error"`
+		}
+		_ = json.Unmarshal(refusal.JSON(), &shown) // it was written a moment ago
+		view.Verdict.Status, view.Verdict.Error = refusal.StatusCode(), shown.Error
+		view.Verdict.Reason, view.Verdict.Advice = refusal.Kind.Reason, refusal.Kind.Advice
+	}
+	return view
+}
+
+func (r *rehearsal) viewRoute() *routeView {
+	route := r.verdict.Match.Route
+	if route == nil {
+		return nil
+	}
+	view := &routeView{
+		Methods: route.Methods, Pattern: route.Pattern, Source: route.Source, Scopes: append([]string{}, r.verdict.Match.Scopes...),
+		Params: map[string]string{}, Cost: max(route.Cost, 1), Public: route.Public, Whoami: route.Whoami,
+	}
+	for _, param := range r.verdict.Match.Params {
+		view.Params[param.Name] = param.Value
+	}
+	return view
+}
+
+func viewRefusals(x *policy.Explanation) []refusalView {
+	views := []refusalView{}
+	if x == nil {
+		return views
+	}
+	for _, refusal := range x.Refusals {
+		view := refusalView{File: refusal.File, Line: refusal.Line, Code: refusal.Code, Message: refusal.Message,
+			Details: refusal.Details, Stands: refusal.Stands, Values: []valueView{}}
+		for _, v := range refusal.Values {
+			view.Values = append(view.Values, valueView{Path: v.Path, Present: v.Present, Value: v.JSON})
+		}
+		views = append(views, view)
+	}
+	return views
+}
+
+// steps tells what became of each step.
+func (r *rehearsal) steps() []stepView {
+	views := make([]stepView, gate.Steps)
+	for step := range gate.Steps {
+		view := stepView{Step: step.String(), Outcome: stepUnasked}
+		switch {
+		case step < r.verdict.Step || step == r.verdict.Step && r.verdict.Refusal == nil:
+			view.Outcome, view.Why = stepPassed, r.passed(step)
+		case step == r.verdict.Step:
+			view.Outcome, view.Why = stepRefused, r.refused(step)
+		}
+		views[step] = view
+	}
+	return views
+}
+
+// passed says in words why a step let the request through.
+func (r *rehearsal) passed(step gate.Step) string {
+	switch step {
+	case gate.StepHygiene:
+		return "the request target is in canonical form"
+	case gate.StepRoute:
+		return r.routeInWords()
+	case gate.StepAuthenticate:
+		return fmt.Sprintf("key %s of workspace %s, plan %s", r.identity.Key.ID, r.identity.Workspace.ID, r.identity.Workspace.Plan)
+	case gate.StepPolicy:
+		return "no policy refuses"
+	}
+	return fmt.Sprintf("there is room for the cost of %d", max(r.verdict.Match.Route.Cost, 1))
+}
+
+func (r *rehearsal) routeInWords() string {
+	route := r.verdict.Match.Route
+	if route == nil {
+		return "no route matches: the policies are asked about an unknown one"
+	}
+	text := strings.Join(route.Methods, ",") + " " + route.Pattern
+	if route.Source != "" {
+		text += " (" + route.Source + ")"
+	}
+	switch {
+	case route.Public:
+		return text + " is public: nothing else is asked"
+	case route.Whoami:
+		return text + " says who the key is: the gateway answers"
+	case len(route.Scopes) == 0:
+		return text + " needs any valid key"
+	}
+	return text + " needs " + strings.Join(slices.Concat(route.Scopes), " ")
+}
+
+// refused says in words why a step refused, where the verdict alone does not.
+func (r *rehearsal) refused(step gate.Step) string {
+	refusal := r.verdict.Refusal
+	switch {
+	case step == gate.StepAuthenticate:
+		return "the key is " + keyState(r.identity.Key, time.Now())
+	case refusal.Kind == envelope.UnknownRoute:
+		return "no policy refuses, and there is no route"
+	case refusal.Kind == envelope.ScopeParameter:
+		return "no policy refuses, and a parameter of the path can stand in no scope: it must match [A-Za-z0-9_-]+"
+	case refusal.Cause != nil:
+		return refusal.Cause.Error()
+	case refusal.Kind == envelope.OverLimit:
+		return fmt.Sprintf("there is no room for the cost of %d; a retry is granted after %d s", max(r.verdict.Match.Route.Cost, 1), refusal.RetryAfter)
+	}
+	if refusal.Message != "" {
+		return refusal.Message
+	}
+	return refusal.Kind.Message
+}
