@@ -19,13 +19,15 @@ type breaker struct {
 	nextProbe atomic.Int64
 }
 
-// allows reports whether a request may call Redis now. While the breaker is open, that is the one that becomes the probe.
-func (b *breaker) allows(now int64) bool {
+// allows reports whether a request may call Redis now. While the breaker is open, that is the one which has to probe
+// first whether Redis is back.
+func (b *breaker) allows(now int64) (allowed, probe bool) {
 	if !b.open.Load() {
-		return true
+		return true, false
 	}
 	at := b.nextProbe.Load()
-	return now >= at && b.nextProbe.CompareAndSwap(at, now+int64(probeEvery))
+	probe = now >= at && b.nextProbe.CompareAndSwap(at, now+int64(probeEvery))
+	return probe, probe
 }
 
 // failed counts requests that waited in vain, all those that shared the round trip. It reports whether that opened the

@@ -14,11 +14,11 @@ func TestBreaker(t *testing.T) {
 		var b breaker
 		for range 4 {
 			require.False(t, b.failed(1, 0))
-			require.True(t, b.allows(0))
+			require.True(t, allows(&b, 0))
 		}
 		require.True(t, b.failed(1, 0))
 		require.False(t, b.failed(1, 0))
-		require.False(t, b.allows(0))
+		require.False(t, allows(&b, 0))
 	})
 	t.Run("counts the requests that shared a round trip", func(t *testing.T) {
 		var b breaker
@@ -42,7 +42,7 @@ func TestBreaker(t *testing.T) {
 			)
 			for range 4 {
 				all.Go(func() {
-					if b.allows(now) {
+					if _, probe := b.allows(now); probe {
 						allowed.Add(1)
 					}
 				})
@@ -59,6 +59,11 @@ func TestBreaker(t *testing.T) {
 		b.failed(5, 0)
 		require.True(t, b.succeeded())
 		require.False(t, b.succeeded())
-		require.True(t, b.allows(0))
+		require.True(t, allows(&b, 0))
 	})
+}
+
+func allows(b *breaker, now int64) bool {
+	allowed, _ := b.allows(now)
+	return allowed
 }

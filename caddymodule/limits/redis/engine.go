@@ -141,7 +141,14 @@ func (e *Engine) Peek(_ context.Context, workspace string, windows []record.Wind
 // is called, and unlocked when it returns. Any error means that Redis cannot be asked.
 func (e *Engine) ask(s *stripes.Stripe[*account], workspace string, windows []record.Window, cost int64) (b *batch, position int64, err error) {
 	now := e.now()
-	if !e.breaker.allows(now) {
+	allowed, probe := e.breaker.allows(now)
+	if probe {
+		s.Unlock()
+		err := e.probe(context.Background(), workspace, windows)
+		s.Lock()
+		allowed = err == nil
+	}
+	if !allowed {
 		s.Unlock()
 		return nil, 0, ErrAway
 	}

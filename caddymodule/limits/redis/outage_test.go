@@ -53,9 +53,8 @@ type load struct {
 	longest                  atomic.Int64
 }
 
-// press sends requests of many workspaces from many goroutines for a while. Who needed more than half the timeout has
-// waited.
-func press(t *testing.T, e *redis.Engine, timeout, d time.Duration) *load {
+// press sends requests of many workspaces from many goroutines for a while. Who needed most of the timeout has waited.
+func press(t *testing.T, e *redis.Engine, timeout, d time.Duration, workspaces int) *load {
 	t.Helper()
 	l := &load{}
 	w := windows(t, "1000000/1h", "2000000/1d")
@@ -64,13 +63,13 @@ func press(t *testing.T, e *redis.Engine, timeout, d time.Duration) *load {
 		all.Go(func() {
 			for i, end := 0, time.Now().Add(d); time.Now().Before(end); i++ {
 				began := time.Now()
-				_, err := e.Take(context.Background(), fmt.Sprint("ws_", (g+i)%8), w, 1)
+				_, err := e.Take(context.Background(), fmt.Sprint("ws_", (g+i)%workspaces), w, 1)
 				took := time.Since(began)
 				l.requests.Add(1)
 				if err != nil {
 					l.errors.Add(1)
 				}
-				if took > timeout/2 {
+				if took > timeout*3/4 {
 					l.waited.Add(1)
 				}
 				for was := l.longest.Load(); int64(took) > was && !l.longest.CompareAndSwap(was, int64(took)); was = l.longest.Load() {
@@ -100,10 +99,10 @@ func TestRedisAway(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server, g, o := newGateways(t, 1, redis.Settings{Timeout: timeout, Gateways: 2})
-			healthy := press(t, g[0], timeout, 200*time.Millisecond)
+			healthy := press(t, g[0], timeout, 200*time.Millisecond, 8)
 			require.Zero(t, healthy.errors.Load())
 			c.away(server)
-			assertFewWait(t, press(t, g[0], timeout, lasting), timeout, lasting)
+			assertFewWait(t, press(t, g[0], timeout, lasting, 8), timeout, lasting)
 			require.True(t, g[0].Away())
 			c.again(server)
 			began := time.Now()
@@ -119,21 +118,25 @@ func TestRedisAway(t *testing.T) {
 	}
 	t.Run("down from the start", func(t *testing.T) {
 		e, _ := newEngine(t, "redis://"+services.Address(services.FreePort(t)), redis.Settings{Timeout: timeout})
-		assertFewWait(t, press(t, e, timeout, lasting), timeout, lasting)
+		assertFewWait(t, press(t, e, timeout, lasting, 8), timeout, lasting)
+	})
+	t.Run("a listener that never reads, all requests of one workspace", func(t *testing.T) {
+		e, _ := newEngine(t, blackhole(t), redis.Settings{Timeout: timeout})
+		assertFewWait(t, press(t, e, timeout, lasting, 1), timeout, lasting)
 	})
 	t.Run("a listener that never reads", func(t *testing.T) {
 		e, _ := newEngine(t, blackhole(t), redis.Settings{Timeout: timeout})
-		assertFewWait(t, press(t, e, timeout, lasting), timeout, lasting)
+		assertFewWait(t, press(t, e, timeout, lasting, 8), timeout, lasting)
 	})
 }
 
-// assertFewWait: those under way when Redis went (at most one for each of the 16 goroutines, or else 5), and 4 probes a
-// second.
+// assertFewWait: those under way when Redis went (at most one for each of the 16 goroutines, twice that on a busy
+// machine), and 4 probes a second.
 func assertFewWait(t *testing.T, l *load, timeout, lasting time.Duration) {
 	t.Helper()
 	t.Logf("%d requests, %d waited, the longest %s", l.requests.Load(), l.waited.Load(), time.Duration(l.longest.Load()))
 	require.Zero(t, l.errors.Load())
-	require.LessOrEqual(t, l.waited.Load(), int64(16+4*(lasting+time.Second)/time.Second))
+	require.LessOrEqual(t, l.waited.Load(), int64(2*16+4*(lasting+time.Second)/time.Second))
 	require.Less(t, time.Duration(l.longest.Load()), 3*(timeout+50*time.Millisecond))
 }
 
@@ -268,11 +271,11 @@ func TestShareWhileAway(t *testing.T) {
 
 // TestNothingGrantedMeanwhileIsAddedBack: Redis counts on from where it was.
 func TestNothingGrantedMeanwhileIsAddedBack(t *testing.T) {
-	server, g, _ := newGateways(t, 2, redis.Settings{Timeout: 100 * time.Millisecond})
-	w := windows(t, "1000/1h")
+	server, g, o := newGateways(t, 2, redis.Settings{Timeout: 100 * time.Millisecond})
+	w := windows(t, "1000000000/1h")
 	take(t, g[0], "ws", w, 10)
 	server.Pause()
-	for range 300 {
+	for o[0].calls.Load() < 1+5+8 {
 		require.True(t, take(t, g[0], "ws", w, 1).Granted)
 	}
 	server.Resume()
@@ -281,10 +284,11 @@ func TestNothingGrantedMeanwhileIsAddedBack(t *testing.T) {
 		after = take(t, g[0], "ws", w, 1)
 		return after.Source == limits.FromRedis
 	})
-	// Calls that the paused server had got before it was given up are executed when it goes on.
+	// The five requests before the breaker opened had reached the stopped server, which now executes them; the probes
+	// took nothing.
 	left := remaining(after.State)[0]
-	require.LessOrEqual(t, left, int64(989))
-	require.Greater(t, left, int64(960))
+	require.LessOrEqual(t, left, int64(1000000000-10-1))
+	require.GreaterOrEqual(t, left, int64(1000000000-10-5-1))
 	require.Equal(t, []int64{left - 1}, remaining(take(t, g[1], "ws", w, 1).State), "and it is shared")
 }
 

@@ -20,14 +20,21 @@ var misconfigured = []string{"WRONGPASS", "NOAUTH", "NOPERM", "AUTH", "invalid p
 // Ping looks at a window of nobody's, as any request would. The error wraps ErrMisconfigured where the configuration is
 // at fault; any other says that Redis is away now, which is no reason not to start. It never holds the password.
 func (e *Engine) Ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, e.settings.Load().Timeout)
-	defer cancel()
-	_, err := e.call(ctx, "", []record.Window{{Limit: 1, Duration: record.MinWindow}}, make([]window, 1), 1, 0)
-	e.judge(1, err)
+	err := e.probe(ctx, "", []record.Window{{Limit: 1, Duration: record.MinWindow}})
 	for _, beginning := range misconfigured {
 		if goredis.HasErrorPrefix(err, beginning) {
 			return fmt.Errorf("%w: %w", ErrMisconfigured, err)
 		}
 	}
+	return err
+}
+
+// probe looks whether Redis answers for a workspace, and takes nothing: a Redis that was stopped executes what it was
+// sent meanwhile, when it goes on.
+func (e *Engine) probe(ctx context.Context, workspace string, windows []record.Window) error {
+	ctx, cancel := context.WithTimeout(ctx, e.settings.Load().Timeout)
+	defer cancel()
+	_, err := e.call(ctx, workspace, windows, make([]window, len(windows)), 1, 0)
+	e.judge(1, err)
 	return err
 }
