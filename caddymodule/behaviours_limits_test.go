@@ -16,7 +16,7 @@ import (
 // limited is a gateway whose plans are small. Every plan has a workspace ws_<plan> with two keys, <plan>-secret-one-0123
 // and <plan>-secret-two-0123.
 func limited(plans ...string) harness.Setup {
-	setup := harness.Setup{Gate: behaviourRoutes + "route POST /costly {\n cost 3\n}\n", Options: "auth_throttle 5/1m\nrefusal_throttle 4/1m\n"}
+	setup := harness.Setup{Gate: behaviourRoutes + "route POST /costly {\n cost 3\n}\n", Options: "auth_throttle 5/1m\nrefusal_throttle 4/1m\n" + countersOption}
 	var keys strings.Builder
 	keys.WriteString("workspaces:\n")
 	for _, plan := range plans {
@@ -193,7 +193,7 @@ func TestLimitSurvivesReload(t *testing.T) {
 		g.Do(t, harness.Request{Path: "/plain", Key: one("small")})
 	}
 	reload := func(plan string) {
-		setup.Options = "plan " + plan
+		setup.Options = countersOption + "plan " + plan
 		require.NoError(t, g.Load(setup.Caddyfile()))
 	}
 	reload("small 10/1m")

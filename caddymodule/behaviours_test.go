@@ -2,6 +2,7 @@ package caddymodule_test
 
 import (
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -110,3 +111,6 @@ func contains(log string, words ...string) bool {
 
 // soon is an instant about two seconds from now, as a keys file writes it.
 func soon() string { return time.Now().Add(2 * time.Second).UTC().Format(time.RFC3339Nano) }
+
+// long reports whether the longer forms of tests are asked for.
+func long() bool { return os.Getenv("TOLLGATE_TEST_LONG") != "" }

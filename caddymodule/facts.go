@@ -1,8 +1,10 @@
 package caddymodule
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -23,10 +25,18 @@ func facts(r *http.Request) gate.Request {
 		TargetPath: came.URL.EscapedPath(),
 		Path:       path,
 		RawQuery:   r.URL.RawQuery,
-		Host:       r.Host,
+		Host:       host(r.Host),
 		Header:     r.Header,
 		ClientIP:   clientIP(r),
 	}
+}
+
+// host is the name that Caddy's host matchers compare: without the port, in lower case.
+func host(s string) string {
+	if name, _, err := net.SplitHostPort(s); err == nil {
+		s = name
+	}
+	return strings.ToLower(strings.Trim(s, "[]"))
 }
 
 // method is the request's, but GET for a WebSocket over HTTP/2 and HTTP/3, which comes as an extended CONNECT

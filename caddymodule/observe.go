@@ -64,6 +64,8 @@ func (c *call) log(report *envelope.Report) {
 		return
 	case report.ClientGone:
 		message = "client left"
+	case report.Reason == envelope.CountersUnavailable.Reason, report.Reason == envelope.KeyStoreUnavailable.Reason:
+		// An outage is one line of the store's own, not one a request.
 	case report.Status >= 500:
 		level, message = zapcore.ErrorLevel, "request failed"
 	case report.Source == envelope.SourceBackend:
