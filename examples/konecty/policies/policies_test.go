@@ -1,0 +1,218 @@
+// Package policies_test proves the policies for Konecty: by their own tests, and in the gateway's engine against the
+// backend, which checks the same again.
+package policies_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/format"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/jsonbody"
+	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
+	"github.com/tollgate-gateway/tollgate/examples/konecty/crm"
+	"github.com/tollgate-gateway/tollgate/examples/konecty/samples"
+)
+
+
+const token = "s3ssion-token-of-the-tests"
+
+// existing are ids that the backend begins with.
+var existing = map[string]string{"Contact": "JeSqMH6mkP5f233Rp", "Campaign": "c3WqHn5RvTzKpL8sJ", "Product": "p5RvTzKpL8sJc3WqH"}
+
+func TestRegoTestsPassAndCoverEveryLine(t *testing.T) {
+	report, err := policy.Test(t.Context(), []string{"."})
+	require.NoError(t, err)
+	require.NoError(t, report.Err())
+	require.Greater(t, len(report.Tests), 25)
+	require.Len(t, report.Coverage, 4)
+	for _, file := range report.Coverage {
+		require.InDelta(t, 100, file.Percent, 0, "%s misses %v", file.File, file.Missed)
+	}
+}
+
+func TestRegoIsFormattedAndExplained(t *testing.T) {
+	var files []string
+	for _, pattern := range []string{"konecty/*/*.rego", "tollgate/authz/*.rego"} {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		files = append(files, found...)
+	}
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		formatted, err := format.Source(file, text)
+		require.NoError(t, err)
+		require.Equal(t, string(formatted), string(text), file)
+		module, err := ast.ParseModuleWithOpts(file, string(text), ast.ParserOptions{ProcessAnnotation: true})
+		require.NoError(t, err)
+		folder := strings.ReplaceAll(filepath.Dir(file), string(filepath.Separator), ".")
+		require.Equal(t, "package "+folder, strings.TrimSuffix(module.Package.String(), "_test"), file)
+		requireCodes(t, file, module)
+	}
+}
+
+// requireCodes requires that METADATA names the code of every public rule.
+func requireCodes(t *testing.T, file string, module *ast.Module) {
+	t.Helper()
+	coded := map[string]bool{}
+	for _, annotation := range module.Annotations {
+		if annotation.Scope == "rule" && annotation.Custom["code"] != nil {
+			coded[annotation.GetTargetPath().String()] = true
+		}
+	}
+	for _, rule := range module.Rules {
+		name := string(rule.Head.Ref()[0].Value.(ast.Var))
+		if !strings.HasPrefix(name, "_") && !strings.HasSuffix(file, "_test.rego") {
+			require.True(t, coded[module.Package.Path.String()+"."+name], "%s: %s has no METADATA with its code", file, name)
+		}
+	}
+}
+
+// TestTheMetadataIsTheBackends keeps the data of the policies equal to what the backend's explorer says.
+func TestTheMetadataIsTheBackends(t *testing.T) {
+	text, err := os.ReadFile("konecty/modules.json")
+	require.NoError(t, err)
+	var stored struct {
+		Modules map[string]struct {
+			Label  string
+			Fields map[string]crm.Field
+		}
+	}
+	require.NoError(t, json.Unmarshal(text, &stored))
+	modules, err := crm.Modules("en")
+	require.NoError(t, err)
+	require.Len(t, stored.Modules, len(modules))
+	for _, m := range modules {
+		require.Equal(t, m.Label, stored.Modules[m.Document].Label)
+		require.Len(t, stored.Modules[m.Document].Fields, len(m.Fields), m.Document)
+		for _, f := range m.Fields {
+			require.Equal(t, f, stored.Modules[m.Document].Fields[f.Name], m.Document)
+		}
+	}
+}
+
+// gateway asks the policies as the gateway does.
+type gateway struct {
+	t      testing.TB
+	engine *policy.Engine
+}
+
+func newGateway(t testing.TB) gateway {
+	t.Helper()
+	engine, err := policy.New(t.Context(), policy.Options{Paths: []string{"."}})
+	require.NoError(t, err)
+	return gateway{t, engine}
+}
+
+var create = &route.Route{Methods: []string{"POST"}, Pattern: "/rest/data/:document", Scopes: []string{"konecty.:document.create"}}
+
+// decide judges a body, which is absent if it is empty, as one of a key with these scopes.
+func (g gateway) decide(document, body string, scopes ...record.Scope) policy.Decision {
+	g.t.Helper()
+	in := &policy.Input{Method: "POST", Host: "api.example.com", Path: "/rest/data/" + document, Plan: &record.Plan{Name: "pro"},
+		Route: &route.Match{Route: create, Params: []route.Param{{Name: "document", Value: document}}, Scopes: []string{"konecty." + document + ".create"}},
+		Identity: &record.Identity{Key: &record.Key{ID: "k", Scopes: scopes}, Workspace: &record.Workspace{ID: "ws_acme"}}}
+	if in.HasBody = body != ""; in.HasBody {
+		var err error
+		in.Body, err = jsonbody.Parse([]byte(body))
+		require.NoError(g.t, err, body)
+	}
+	decision, err := g.engine.Decide(g.t.Context(), in)
+	require.NoError(g.t, err, body[:min(len(body), 200)])
+	return decision
+}
+
+// accepts sends a body to the backend past the gateway.
+func accepts(t *testing.T, server *crm.Server, document, body string) bool {
+	t.Helper()
+	r := httptest.NewRequest("POST", "/rest/data/"+document, strings.NewReader(body))
+	r.Header.Set("Authorization", token)
+	r.Header.Set("Content-Type", "application/json")
+	recorder := httptest.NewRecorder()
+	server.ServeHTTP(recorder, r)
+	require.Equal(t, 200, recorder.Code, recorder.Body)
+	return strings.HasPrefix(recorder.Body.String(), `{"data":`)
+}
+
+func TestPolicyAndBackendAgree(t *testing.T) {
+	g := newGateway(t)
+	server, err := crm.New(crm.Options{Token: token})
+	require.NoError(t, err)
+	modules, err := crm.Modules("en")
+	require.NoError(t, err)
+	all := samples.Of(modules, existing)
+	require.Greater(t, len(all), 500)
+	for _, s := range all {
+		body, err := json.Marshal(s.Payload)
+		require.NoError(t, err)
+		decision := g.decide(s.Document, string(body), "konecty.*")
+		require.Equal(t, s.Valid, decision.Allow, "%s.%s %s", s.Document, s.Field, body)
+		require.Equal(t, decision.Allow, accepts(t, server, s.Document, string(body)), "%s.%s %s", s.Document, s.Field, body)
+		if !s.Valid {
+			require.Equal(t, policy.ValidationError, decision.Code)
+			require.Len(t, decision.Details, 1, "%s: %v", body, decision.Details)
+			require.NotEmpty(t, decision.Details[s.Field], "%s: %v", body, decision.Details)
+		}
+	}
+}
+
+func TestPolicyAndBackendAgreeOnBodies(t *testing.T) {
+	g := newGateway(t)
+	server, err := crm.New(crm.Options{Token: token})
+	require.NoError(t, err)
+	for _, body := range []string{"null", "7", `"name"`, "[]", `[{"name": {"first": "Ana"}}]`, "{}", `{"name": null, "notes": ""}`,
+		`{"name": {"first": "Ana"}, "__proto__": null}`, `{"name": {"first": "Ana"}, "email": {"address": "a@b.com"}}`} {
+		require.Equal(t, accepts(t, server, "Contact", body), g.decide("Contact", body, "konecty.*").Allow, body)
+	}
+	require.False(t, g.decide("Invoice", `{"name": "x"}`, "konecty.*").Allow)
+	require.False(t, accepts(t, server, "Invoice", `{"name": "x"}`))
+}
+
+func TestWhetherARecordExistsIsTheBackendsAffair(t *testing.T) {
+	g := newGateway(t)
+	server, err := crm.New(crm.Options{Token: token})
+	require.NoError(t, err)
+	body := `{"name": {"first": "Ana"}, "campaign": {"_id": "nobody"}}`
+	require.True(t, g.decide("Contact", body, "konecty.*").Allow)
+	require.False(t, accepts(t, server, "Contact", body))
+}
+
+func TestScopesComeFirst(t *testing.T) {
+	g := newGateway(t)
+	require.True(t, g.decide("Contact", `{"name": {"first": "Ana"}}`, "konecty.Contact.create").Allow)
+	for _, document := range []string{"Message", "Invoice"} {
+		decision := g.decide(document, `{"x": 1}`, "konecty.Contact.create")
+		require.Equal(t, policy.Forbidden, decision.Code)
+		require.Equal(t, map[string]any{"missing_scopes": []any{"konecty." + document + ".create"}}, decision.Details)
+	}
+}
+
+func TestNoBodyIsTooMuchForTheTime(t *testing.T) {
+	g := newGateway(t)
+	var unknown strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&unknown, `"x%d":1,`, i)
+	}
+	for name, fields := range map[string]string{
+		"unknown fields":    unknown.String() + `"x": 1`,
+		"a long list":       `"tags": [` + strings.Repeat(`1,`, 100_000) + `1]`,
+		"a list of objects": `"email": [` + strings.Repeat(`{"address": "a@b.com"},`, 999) + `{}]`,
+		"a long text":       `"website": "https://` + strings.Repeat("a.", 100_000) + `"`,
+		"many keys":         `"type": [` + strings.Repeat(`"client",`, 20_000) + `"client"]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.False(t, gateway{t, g.engine}.decide("Contact", `{"name": {"first": "Ana"}, `+fields+`}`, "konecty.*").Allow)
+		})
+	}
+}
