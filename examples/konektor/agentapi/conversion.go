@@ -10,10 +10,10 @@ import (
 // conversionEvents are the statuses that ad platforms are told of, and what they call them.
 var conversionEvents = map[string]string{statusQualified: "QualifiedLead", statusWon: "Purchase"}
 
-// queueConversion notes that the platform which brought the lead is to be told of its new status; each event once.
-func queueConversion(ctx context.Context, tx *sql.Tx, workspace, oldStatus string, l *lead) error {
+// queueConversion notes that the platform which brought the lead is to be told of its status; each event once.
+func queueConversion(ctx context.Context, tx *sql.Tx, workspace string, l *lead) error {
 	event := conversionEvents[l.Status]
-	if event == "" || l.Status == oldStatus || !slices.Contains(syncPlatforms, valueOf(l.AdPlatform)) {
+	if event == "" || !slices.Contains(syncPlatforms, valueOf(l.AdPlatform)) {
 		return nil
 	}
 	value := l.ActualValue

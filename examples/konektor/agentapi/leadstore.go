@@ -70,8 +70,8 @@ const putLeadStatement = `INSERT INTO leads (` + leadColumns + `, workspace, ema
 		created_at = excluded.created_at, updated_at = excluded.updated_at,
 		email_index = excluded.email_index, phone_index = excluded.phone_index`
 
-// putLead writes the lead, new or changed, and what its change of status means for conversions.
-func (s *store) putLead(ctx context.Context, tx *sql.Tx, workspace, oldStatus string, l *lead) error {
+// putLead writes the lead, new or changed, and what its status means for conversions.
+func (s *store) putLead(ctx context.Context, tx *sql.Tx, workspace string, l *lead) error {
 	if err := s.checkUnique(ctx, tx, workspace, l); err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (s *store) putLead(ctx context.Context, tx *sql.Tx, workspace, oldStatus st
 	if err != nil {
 		return err
 	}
-	return queueConversion(ctx, tx, workspace, oldStatus, l)
+	return queueConversion(ctx, tx, workspace, l)
 }
 
 // checkUnique refuses a code or reference that another lead has.

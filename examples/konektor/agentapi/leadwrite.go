@@ -52,7 +52,7 @@ func (a *API) createLead(r *http.Request, who identity) (*answer, error) {
 	created := a.newLead()
 	apply(created, changes)
 	err = a.store.write(r.Context(), func(ctx context.Context, tx *sql.Tx) error {
-		return a.store.putLead(ctx, tx, who.workspace, "", created)
+		return a.store.putLead(ctx, tx, who.workspace, created)
 	})
 	return &answer{status: http.StatusCreated, data: created}, err
 }
@@ -123,7 +123,7 @@ func (a *API) upsertLead(r *http.Request, who identity) (*answer, error) {
 		}
 		done.Created, done.Lead = true, a.newLead()
 		apply(done.Lead, changes)
-		return a.store.putLead(ctx, tx, who.workspace, "", done.Lead)
+		return a.store.putLead(ctx, tx, who.workspace, done.Lead)
 	})
 	if done.Created {
 		return &answer{status: http.StatusCreated, data: done}, err
@@ -155,10 +155,9 @@ func (s *store) match(ctx context.Context, tx *sql.Tx, workspace string, given *
 }
 
 func (a *API) update(ctx context.Context, tx *sql.Tx, workspace string, l *lead, changes []func(*lead)) error {
-	oldStatus := l.Status
 	apply(l, changes)
 	l.UpdatedAt = max(a.clock(), l.CreatedAt)
-	return a.store.putLead(ctx, tx, workspace, oldStatus, l)
+	return a.store.putLead(ctx, tx, workspace, l)
 }
 
 func apply[T any](record *T, changes []func(*T)) {

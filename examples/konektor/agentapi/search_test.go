@@ -25,7 +25,7 @@ func TestASearchByNameIsBoundedAndSaysSo(t *testing.T) {
 	}))
 	oldest := &lead{ID: uuid.NewString(), person: person{FirstName: "Oldest", Email: &email}, Status: statusNew}
 	require.NoError(t, api.store.write(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
-		return api.store.putLead(ctx, tx, "ws_a", "", oldest)
+		return api.store.putLead(ctx, tx, "ws_a", oldest)
 	}))
 	search := func(query string) string {
 		r := httptest.NewRequest("GET", Base+"/leads?limit=1&"+query, nil)

@@ -96,7 +96,7 @@ func (d *seeder) leads(ctx context.Context) error {
 	step := seedDays * 24 * time.Hour / seedLeads
 	for i := range seedLeads {
 		age := time.Duration(seedLeads-1-i)*step + time.Hour
-		if err := d.store.putLead(ctx, d.tx, d.workspace, "", d.lead(i, d.now.Add(-age))); err != nil {
+		if err := d.store.putLead(ctx, d.tx, d.workspace, d.lead(i, d.now.Add(-age))); err != nil {
 			return err
 		}
 	}
