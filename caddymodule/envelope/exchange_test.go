@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,7 +37,7 @@ type outcome struct {
 	report    Report
 	hook      *limitHook
 	panicked  any
-	cancelled bool
+	cancelled *atomic.Bool
 	sentEarly bool // something went out before Finish
 }
 
@@ -49,11 +50,11 @@ func exchange(t testing.TB, o Options, handler func(w http.ResponseWriter) error
 	if o.Method == "" {
 		o.Method = http.MethodGet
 	}
-	out.ResponseRecorder, out.hook = httptest.NewRecorder(), new(limitHook)
+	out.ResponseRecorder, out.hook, out.cancelled = httptest.NewRecorder(), new(limitHook), new(atomic.Bool)
 	o.Hook = out.hook
 	cancel := o.Cancel
 	o.Cancel = func() {
-		out.cancelled = true
+		out.cancelled.Store(true)
 		if cancel != nil {
 			cancel()
 		}
@@ -126,7 +127,7 @@ func (o outcome) requireUntouched(t testing.TB, status int, body string) {
 	require.Equal(t, body, o.Body.String())
 	require.Equal(t, []string{"60"}, o.Header().Values("X-RateLimit-Limit"))
 	require.Nil(t, o.panicked)
-	require.False(t, o.cancelled)
+	require.False(t, o.cancelled.Load())
 }
 
 // left is a context whose client has gone.

@@ -66,7 +66,7 @@ func hostile(t testing.TB) []struct {
 	coded := func(coding, body string) string {
 		return whole(400, string(encoded(t, coding, strings.NewReader(body))), "Content-Encoding: "+coding, jsonHeader)
 	}
-	bomb := string(encoded(t, "gzip", io.LimitReader(neverEnding{}, 20<<20)))
+	bomb := string(encoded(t, "gzip", io.LimitReader(neverEnding{}, 4<<20)))
 	deep := strings.Repeat("[", 20000) + strings.Repeat("]", 20000)
 	invalid, internal := CodeInvalid.Message(), CodeInternal.Message()
 	malformed := UpstreamMalformed.Message

@@ -141,7 +141,7 @@ func TestHEAD(t *testing.T) {
 		require.Empty(t, o.Header().Get("Content-Length"), "nobody knows how long GET's envelope is")
 		require.Empty(t, o.Header().Get("Etag"))
 		require.Equal(t, "application/json", o.Header().Get("Content-Type"))
-		require.False(t, o.cancelled)
+		require.False(t, o.cancelled.Load())
 	}
 	o := exchange(t, Options{Method: "HEAD"}, func(http.ResponseWriter) error { return &Refusal{Kind: UpstreamTimeout} })
 	require.Equal(t, 504, o.Code)
@@ -157,12 +157,12 @@ func TestTooLong(t *testing.T) {
 		require.Len(t, body, 100)
 		o := exchange(t, Options{Mapper: m}, responds(400, "application/json", body))
 		o.requireMapped(t, 400, CodeInvalid, strings.Repeat("x", 86))
-		require.False(t, o.cancelled)
+		require.False(t, o.cancelled.Load())
 	})
 	t.Run("one byte more is dropped", func(t *testing.T) {
 		o := exchange(t, Options{Mapper: m}, responds(400, "application/json", `{"message":"`+strings.Repeat("x", 87)+`"}`))
 		o.requireMapped(t, 400, CodeInvalid, CodeInvalid.Message())
-		require.True(t, o.cancelled)
+		require.True(t, o.cancelled.Load())
 		require.Equal(t, DroppedTooLong, o.report.Dropped)
 	})
 	t.Run("announced, it is not even waited for", func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestTooLong(t *testing.T) {
 			return err
 		})
 		o.requireMapped(t, 500, CodeInternal, CodeInternal.Message())
-		require.True(t, o.cancelled)
+		require.True(t, o.cancelled.Load())
 		require.Zero(t, written)
 	})
 	t.Run("writing on ends the copying, aborted or not", func(t *testing.T) {
@@ -227,7 +227,7 @@ func TestLate(t *testing.T) {
 				})
 				o.requireMapped(t, 404, CodeNotFound, CodeNotFound.Message())
 				require.Equal(t, DroppedLate, o.report.Dropped)
-				require.True(t, o.cancelled)
+				require.True(t, o.cancelled.Load())
 				require.InDelta(t, 2, time.Since(started).Seconds(), 1.1)
 			})
 		})
@@ -239,7 +239,7 @@ func TestInTimeStopsTheTimer(t *testing.T) {
 		o := exchange(t, Options{}, responds(404, "text/plain", "no"))
 		<-time.After(10 * time.Second)
 		o.requireMapped(t, 404, CodeNotFound, "no")
-		require.False(t, o.cancelled)
+		require.False(t, o.cancelled.Load())
 	})
 }
 
