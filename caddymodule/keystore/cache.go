@@ -166,7 +166,7 @@ func (c *Cache) ask(ctx context.Context, sum record.Sum) (*record.Identity, erro
 			return nil, ctx.Err()
 		}
 	}
-	f := &flight{epoch: epoch, done: make(chan struct{}), err: errLanded}
+	f := &flight{epoch: epoch, done: make(chan struct{}), err: errNoAnswer}
 	shard.flights[sum] = f
 	shard.mu.Unlock()
 

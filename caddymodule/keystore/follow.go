@@ -16,7 +16,7 @@ const (
 	// usesEvery is how often it is written to the store when secrets were last used.
 	usesEvery = 30 * time.Second
 	// usesTimeout bounds the writing.
-	usesTimeout = 5 * time.Second
+	usesTimeout = 3 * time.Second
 	// usesBatch is how many are written at once.
 	usesBatch = 1000
 )
@@ -82,17 +82,27 @@ func (c *Cache) changes(ctx context.Context, since Position) (Changes, error) {
 func (c *Cache) apply(changes Changes) {
 	switch {
 	case changes.Gap:
-		c.epoch.Add(1)
-		c.known.dropWhere(func(*record.Identity) bool { return true })
+		c.drop(func(string) bool { return true })
 	case len(changes.Workspaces) > 0:
-		changed := make(map[string]bool, len(changes.Workspaces))
-		for _, id := range changes.Workspaces {
-			changed[id] = true
-		}
-		c.epoch.Add(1)
-		c.known.dropWhere(func(i *record.Identity) bool { return changed[i.Workspace.ID] })
+		c.Forget(changes.Workspaces...)
 	}
 	c.confirmed.Store(int64(changes.At.Sub(c.origin)))
+}
+
+// Forget makes the cache ask again for everything of these workspaces. Whoever changes a store through this very
+// gateway calls it, so that the change holds from the next request on; the feed would tell a moment later.
+func (c *Cache) Forget(workspaces ...string) {
+	changed := make(map[string]bool, len(workspaces))
+	for _, id := range workspaces {
+		changed[id] = true
+	}
+	c.drop(func(workspace string) bool { return changed[workspace] })
+}
+
+// drop begins a new epoch, in which no older answer is kept, and removes the entries of some workspaces.
+func (c *Cache) drop(gone func(workspace string) bool) {
+	c.epoch.Add(1)
+	c.known.dropWhere(func(i *record.Identity) bool { return gone(i.Workspace.ID) })
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -104,6 +104,9 @@ func (p *parser) workspace(node *yaml.Node) error {
 	if err != nil {
 		return err
 	}
+	if err := keystore.CheckWorkspace(workspace); err != nil {
+		return p.errorf(node, "%w", err)
+	}
 	p.workspaces[workspace.ID] = workspace
 	if keys == nil {
 		return nil
@@ -141,6 +144,9 @@ func (p *parser) key(node *yaml.Node, workspace *record.Workspace) error {
 	)
 	if err != nil {
 		return err
+	}
+	if err := keystore.CheckKey(key); err != nil {
+		return p.errorf(node, "%w", err)
 	}
 	identity := &record.Identity{Key: key, Workspace: workspace}
 	p.identities[sum], p.keys[key.ID] = identity, identity

@@ -134,6 +134,9 @@ func TestParseNamesFileLineAndRemedy(t *testing.T) {
 		{"a day that does not exist", keyHead + "    expires_at: 2027-02-30T00:00:00Z", "k.yaml:7: time"},
 		{"disabled in quotes", keyHead + "    disabled: \"false\"", "k.yaml:7: write true or false"},
 		{"disabled as yes", keyHead + "    disabled: yes", "k.yaml:7: write true or false"},
+		{"too many scopes", keyHead + "    scopes: [" + strings.Repeat("a.b, ", 101) + "]", "k.yaml:5: 101 scopes are too many"},
+		{"too many addresses", keyHead + "    allowed_ips: [" + strings.Repeat("10.0.0.1, ", 1001) + "]", "k.yaml:5: 1001 addresses are too many"},
+		{"too much metadata", head + "  metadata: {a: " + strings.Repeat("x", 70_000) + "}", "k.yaml:2: metadata has"},
 		{"an id that is a list", "workspaces:\n- id: [a]\n  plan: p", "k.yaml:2: a single value is expected here"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

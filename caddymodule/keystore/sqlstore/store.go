@@ -83,7 +83,7 @@ func (s *Store) lookup(ctx context.Context, sum record.Sum) (*record.Identity, e
 }
 
 // maxChanges is how many changes are told one by one; more at once are a gap.
-const maxChanges = 1000
+const maxChanges = 10_000
 
 // Poll reads the log of changes behind a position.
 func (s *Store) Poll(ctx context.Context, q querier, since keystore.Position) (keystore.Changes, error) {
