@@ -80,7 +80,7 @@ func (s *Server) checked(m *Module, given map[string]any) (record, []string) {
 }
 
 // maxElements bounds lists.
-const maxElements = 1000
+const maxElements = 200
 
 // take checks a field's value; of a list field each element, and a single value stands for a list of one.
 func (s *Server) take(f *Field, value any) (any, string) {
@@ -92,7 +92,7 @@ func (s *Server) take(f *Field, value any) (any, string) {
 		list = []any{value}
 	}
 	if len(list) > maxElements {
-		return nil, must(f.Name, "be array with the maximum of 1000 item(s)")
+		return nil, must(f.Name, "be array with the maximum of 200 item(s)")
 	}
 	stored := make([]any, len(list))
 	for i, element := range list {

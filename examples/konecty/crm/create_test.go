@@ -68,7 +68,7 @@ func TestWhatIsWrongIsSaidAtOnce(t *testing.T) {
 		"what is generated": {"Contact", contact(object{"_id": "x", "code": 1}), []string{
 			"[Contact] You don't have permission to create field _id", "[Contact] You don't have permission to create field code"}},
 		"a long list": {"Contact", contact(object{"tags": strings.Split(strings.Repeat("x,", 1000), ",")}), []string{
-			"Value for field tags must be array with the maximum of 1000 item(s)"}},
+			"Value for field tags must be array with the maximum of 200 item(s)"}},
 		"an unknown document": {"Invoice", object{"a": 1}, []string{"[Invoice] Document not found"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/format"
@@ -22,7 +23,6 @@ import (
 	"github.com/tollgate-gateway/tollgate/examples/konecty/crm"
 	"github.com/tollgate-gateway/tollgate/examples/konecty/samples"
 )
-
 
 const token = "s3ssion-token-of-the-tests"
 
@@ -110,7 +110,8 @@ type gateway struct {
 
 func newGateway(t testing.TB) gateway {
 	t.Helper()
-	engine, err := policy.New(t.Context(), policy.Options{Paths: []string{"."}})
+	// Ten times the gateway's time, for busy machines and the race detector.
+	engine, err := policy.New(t.Context(), policy.Options{Paths: []string{"."}, Timeout: time.Second})
 	require.NoError(t, err)
 	return gateway{t, engine}
 }
@@ -121,7 +122,7 @@ var create = &route.Route{Methods: []string{"POST"}, Pattern: "/rest/data/:docum
 func (g gateway) decide(document, body string, scopes ...record.Scope) policy.Decision {
 	g.t.Helper()
 	in := &policy.Input{Method: "POST", Host: "api.example.com", Path: "/rest/data/" + document, Plan: &record.Plan{Name: "pro"},
-		Route: &route.Match{Route: create, Params: []route.Param{{Name: "document", Value: document}}, Scopes: []string{"konecty." + document + ".create"}},
+		Route:    &route.Match{Route: create, Params: []route.Param{{Name: "document", Value: document}}, Scopes: []string{"konecty." + document + ".create"}},
 		Identity: &record.Identity{Key: &record.Key{ID: "k", Scopes: scopes}, Workspace: &record.Workspace{ID: "ws_acme"}}}
 	if in.HasBody = body != ""; in.HasBody {
 		var err error
@@ -213,6 +214,23 @@ func TestNoBodyIsTooMuchForTheTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.False(t, gateway{t, g.engine}.decide("Contact", `{"name": {"first": "Ana"}, `+fields+`}`, "konecty.*").Allow)
+		})
+	}
+}
+
+func BenchmarkDecision(b *testing.B) {
+	g := newGateway(b)
+	element := func(s string) string { return strings.Repeat(s+",", 199) + s }
+	for name, body := range map[string]string{
+		"usual": `{"name": {"first": "Ana", "last": "Silva"}, "type": ["client"], "email": [{"address": "a@b.com"}], "birthday": "1990-02-28"}`,
+		"longest lists": `{"name": {"first": "Ana"}, "email": [` + element(`{"address": "a@b.com"}`) + `], "tags": [` + element(`"x"`) +
+			`], "phone": [` + element(`{"countryCode": 55, "phoneNumber": "5511999999999"}`) + `]}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				require.True(b, g.decide("Contact", body, "konecty.*").Allow)
+			}
 		})
 	}
 }

@@ -93,7 +93,7 @@ func invalid(f *crm.Field, existing map[string]string) (values []any) {
 	for _, value := range invalidOnes(f, existing) {
 		values = append(values, []any{good, value})
 	}
-	return append(values, []any{nil}, []any{[]any{good}}, many(good, 1001))
+	return append(values, []any{nil}, []any{[]any{good}}, many(good, 201))
 }
 
 // nothing is null and "" where the field may stay away, or where it may not.

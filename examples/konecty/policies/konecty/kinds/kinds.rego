@@ -18,7 +18,7 @@ problem(field, value) := sprintf("Must be %s", [_form(field)]) if {
 }
 
 # Longer lists would take longer to judge than a decision may.
-_longest := 1000
+_longest := 200
 
 _is_list(field) if field.isList == true
 

@@ -58,7 +58,7 @@ _konecty_create if {
 _konecty_document := input.route.params.document
 
 # More fields would take longer to judge than a decision may.
-_konecty_most_fields := 1000
+_konecty_most_fields := 200
 
 _konecty_record if {
 	is_object(input.request.body)

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/examples/konecty/crm"
+)
+
+var classifyForm = regexp.MustCompile(`(?m)^\s*classify (\w+) "(.+)"$`)
+
+// mapper maps errors by the rules of the Caddyfile.
+func mapper(t *testing.T) *envelope.Mapper {
+	t.Helper()
+	text, err := os.ReadFile("Caddyfile")
+	require.NoError(t, err)
+	config := envelope.Config{SoftFailures: true, MaxBody: envelope.DefaultMaxBody}
+	for _, found := range classifyForm.FindAllStringSubmatch(string(text), -1) {
+		config.Rules = append(config.Rules, envelope.Rule{Code: envelope.Code(found[1]), Pattern: found[2]})
+	}
+	require.Equal(t, strings.Count(string(text), "classify "), len(config.Rules))
+	m, err := envelope.NewMapper(config)
+	require.NoError(t, err)
+	return m
+}
+
+// TestTheCaddyfileClassifiesWhatTheBackendSays sends requests to the backend and maps its answers as the gateway does.
+func TestTheCaddyfileClassifiesWhatTheBackendSays(t *testing.T) {
+	m := mapper(t)
+	message := `"subject": "Hi", "type": "SMS", "contact": {"_id": "JeSqMH6mkP5f233Rp"}`
+	const explorer, query, contact = "/rest/query/explorer/modules", "/rest/query/json", "/rest/data/Contact"
+	for name, c := range map[string]struct {
+		target, body, token string
+		down                bool
+		status              int
+		code                envelope.Code
+		fields              []string
+	}{
+		"required":         {"/rest/data/Message", `{"type": "SMS"}`, token, false, 400, envelope.CodeInvalid, []string{"contact", "subject"}},
+		"required, lookup": {"/rest/data/Message", `{"type": "SMS", "contact": {"_id": "x"}}`, token, false, 400, envelope.CodeInvalid, []string{"contact", "subject"}},
+		"a picklist": {"/rest/data/Message", `{` + message + `, "status": "x for field subject is invalid"}`, token, false, 400, envelope.CodeInvalid,
+			[]string{"status"}},
+		"a part":          {contact, `{"name": {"first": "A"}, "email": {"address": "a"}}`, token, false, 400, envelope.CodeInvalid, []string{"email"}},
+		"a lookup":        {contact, `{"name": {"first": "A"}, "campaign": {"_id": "[get-user] x"}}`, token, false, 400, envelope.CodeInvalid, []string{"campaign"}},
+		"an unknown name": {contact, `{"nme": {"first": "A"}}`, token, false, 400, envelope.CodeInvalid, []string{"name", "nme"}},
+		"no field":        {contact, `{}`, token, false, 400, envelope.CodeInvalid, nil},
+		"a denied field":  {"/rest/data/Message", `{` + message + `, "sendAt": "2026-01-01T00:00:00Z"}`, token, false, 403, envelope.CodeForbidden, []string{"sendAt"}},
+		"a denied module": {"/rest/data/Product", `{"name": "x"}`, token, false, 403, envelope.CodeForbidden, nil},
+		"a generated one": {contact, `{"code": 7}`, token, false, 403, envelope.CodeForbidden, []string{"code"}},
+		"no module":       {"/rest/data/Invoice", `{"name": "x"}`, token, false, 404, envelope.CodeNotFound, nil},
+		"no record":       {contact + "/nobody", "", token, false, 404, envelope.CodeNotFound, nil},
+		"no path":         {"/rest/nothing", "", token, false, 404, envelope.CodeNotFound, nil},
+		"a bad query":     {query, `{"document": "Foo"}`, token, false, 400, envelope.CodeInvalid, nil},
+		"no JSON":         {query, `{`, token, false, 400, envelope.CodeInvalid, nil},
+		// These become 502, since the site injects Authorization.
+		"session, soft":     {contact, `{}`, "old", false, 401, envelope.CodeUnauthorized, nil},
+		"session, explorer": {explorer, "", "old", false, 401, envelope.CodeUnauthorized, nil},
+		"session, query":    {query, `{}`, "old", false, 400, envelope.CodeUnauthorized, nil},
+		"down, soft":        {contact, `{}`, token, true, 401, envelope.CodeUnauthorized, nil},
+		"down, explorer":    {explorer, "", token, true, 401, envelope.CodeUnauthorized, nil},
+		"down, query":       {query, `{}`, token, true, 400, envelope.CodeUnauthorized, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, err := crm.New(crm.Options{Token: token, Denied: []string{"Product", "Message.sendAt"}})
+			require.NoError(t, err)
+			server.SetDatabaseDown(c.down)
+			method := "POST"
+			if c.body == "" {
+				method = "GET"
+			}
+			r := httptest.NewRequest(method, c.target, strings.NewReader(c.body))
+			r.Header.Set("Authorization", "Bearer "+c.token)
+			r.Header.Set("Content-Type", "application/json")
+			recorder := httptest.NewRecorder()
+			server.ServeHTTP(recorder, r)
+
+			answer := m.Map(recorder.Code, recorder.Header().Get("Content-Type"), recorder.Body.Bytes())
+			require.Equal(t, c.status, answer.Status, recorder.Body)
+			require.Equal(t, c.code, answer.Code, recorder.Body)
+			var body struct {
+				Error struct{ Details map[string]string }
+			}
+			require.NoError(t, json.Unmarshal(answer.Body, &body))
+			require.Equal(t, c.fields, slices.Sorted(maps.Keys(body.Error.Details)), string(answer.Body))
+			require.NotContains(t, string(answer.Body), "10.20.0.5")
+		})
+	}
+}
