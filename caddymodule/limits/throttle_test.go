@@ -104,6 +104,7 @@ func TestThrottleUnderAttack(t *testing.T) {
 		for range 30 {
 			throttle.Count(address(i), thirty)
 		}
+		throttle.Count(address(2<<24+i), thirty)
 	}
 	first := 0
 	for i := range walkers {
@@ -114,6 +115,7 @@ func TestThrottleUnderAttack(t *testing.T) {
 	require.Less(t, first, 8*4096+4096, "the table is bounded")
 	for i := range victims {
 		require.False(t, throttle.Over(address(i), thirty).Granted, "nobody's count is reset")
+		require.Equal(t, []int64{29}, remaining(throttle.Over(address(2<<24+i), thirty).State), "nor counted up by strangers")
 	}
 	c.Advance(time.Minute)
 	require.Equal(t, []int64{29}, remaining(throttle.Count(address(5<<24), thirty).State), "and the table recovers after one window")
