@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -44,8 +43,10 @@ type Value struct {
 	JSON    any
 }
 
-// denyRef is what the decision is made of.
-var denyRef = ast.MustParseRef("data.tollgate.authz.deny")
+// explained is the name of the set that located makes beside deny.
+const explained = "__explained__"
+
+var explainedRef = ast.MustParseRef("data.tollgate.authz." + explained)
 
 // Explain decides about an input anew and tells every refusal with the rule it comes from and the values that rule can
 // read. It compiles the policies a second time: it is for people, not for the request path.
@@ -57,7 +58,7 @@ func (e *Engine) Explain(ctx context.Context, in *Input) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	query, err := g.sources.prepare(ctx, compiler, denyRef)
+	query, err := g.sources.prepare(ctx, compiler, explainedRef)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (e *Engine) Explain(ctx context.Context, in *Input) (*Explanation, error) {
 	var bad error
 	take := func(result ast.Value) { x.Refusals, bad = refusals(compiler, result, input) }
 	if _, err := g.sources.eval(ctx, query, input, e.options.Timeout, take); err != nil || bad != nil {
-		return x, cmp.Or(err, bad)
+		x.Err = cmp.Or(x.Err, err, bad)
 	}
 	for i := range x.Refusals {
 		r := &x.Refusals[i]
@@ -77,8 +78,8 @@ func (e *Engine) Explain(ctx context.Context, in *Input) (*Explanation, error) {
 	return x, nil
 }
 
-// located gives modules in which each refusal says where it stands: deny contains X is rewritten to
-// deny contains {"refusal": X, "file": …, "line": …}.
+// located gives modules in which each refusal also says where it stands: beside each deny contains X they have
+// __explained__ contains {"refusal": X, "file": …, "line": …}, on the same condition.
 func located(modules map[string]*ast.Module) map[string]*ast.Module {
 	marked := maps.Clone(modules)
 	for name, module := range modules {
@@ -86,13 +87,18 @@ func located(modules map[string]*ast.Module) map[string]*ast.Module {
 			continue
 		}
 		module = module.Copy()
-		for _, rule := range module.Rules {
+		for _, rule := range slices.Clone(module.Rules) {
 			if ruleName(rule) == "deny" && rule.Head.Key != nil {
+				rule = rule.Copy()
+				rule.Head.Name = explained
+				rule.Head.Reference = ast.Ref{ast.VarTerm(explained)}
 				rule.Head.Key = ast.ObjectTerm(
 					ast.Item(ast.InternedTerm("refusal"), rule.Head.Key),
 					ast.Item(ast.InternedTerm("file"), ast.StringTerm(rule.Location.File)),
 					ast.Item(ast.InternedTerm("line"), ast.IntNumberTerm(rule.Location.Row)),
 				)
+				rule.Module = module
+				module.Rules = append(module.Rules, rule)
 			}
 		}
 		marked[name] = module
@@ -100,14 +106,10 @@ func located(modules map[string]*ast.Module) map[string]*ast.Module {
 	return marked
 }
 
-// refusals reads the elements of a deny that was rewritten by located.
-func refusals(compiler *ast.Compiler, deny, input ast.Value) ([]Refusal, error) {
-	set, ok := deny.(ast.Set)
-	if !ok {
-		return nil, fmt.Errorf("%w: deny is %s, not a set", ErrMalformed, ast.ValueName(deny))
-	}
+// refusals reads the elements of the set that located makes.
+func refusals(compiler *ast.Compiler, elements, input ast.Value) ([]Refusal, error) {
 	var all []Refusal
-	err := set.Iter(func(element *ast.Term) error {
+	err := elements.(ast.Set).Iter(func(element *ast.Term) error {
 		object := element.Value.(ast.Object)
 		file, _ := get[ast.String](object, "file")
 		line, _ := get[ast.Number](object, "line")
@@ -136,7 +138,7 @@ func refusals(compiler *ast.Compiler, deny, input ast.Value) ([]Refusal, error) 
 
 // valuesRead are the values of all paths that the rule at that place can read.
 func valuesRead(compiler *ast.Compiler, file string, line int, input ast.Value) []Value {
-	rules := slices.DeleteFunc(slices.Clone(compiler.GetRulesExact(denyRef)), func(rule *ast.Rule) bool {
+	rules := slices.DeleteFunc(slices.Clone(compiler.GetRulesExact(explainedRef)), func(rule *ast.Rule) bool {
 		return rule.Location.File != file || rule.Location.Row != line
 	})
 	var values []Value

@@ -120,6 +120,7 @@ func (s *sources) test(ctx context.Context, coverage *cover.Cover) (*TestReport,
 	for result := range results {
 		report.Tests = append(report.Tests, testResult(result))
 	}
+	slices.SortFunc(report.Tests, func(a, b TestResult) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("running the policies' tests: they take longer than %v: %w", suiteTimeout, context.Cause(ctx))
 	}

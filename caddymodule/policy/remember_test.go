@@ -1,0 +1,116 @@
+package policy
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+func TestMemoryIsBounded(t *testing.T) {
+	m := newMemory(1000, 1)
+	require.GreaterOrEqual(t, len(m.places), 1000)
+	require.LessOrEqual(t, len(m.places), 2048)
+	for i := range 50_000 {
+		m.put(fmt.Append(nil, i), owners{}, Decision{Allow: true})
+	}
+	kept := 0
+	for i := range 50_000 {
+		if m.get(fmt.Append(nil, i), owners{}) != nil {
+			kept++
+		}
+	}
+	require.LessOrEqual(t, kept, len(m.places))
+	require.Greater(t, kept, len(m.places)/2)
+	for _, n := range []int{1, 7, 8, 9, 64} {
+		require.GreaterOrEqual(t, len(newMemory(n, 1).places), n)
+	}
+}
+
+func TestLongKeysAreNotRemembered(t *testing.T) {
+	m := newMemory(8, 1)
+	for length, remembered := range map[int]bool{maxKey: true, maxKey + 1: false} {
+		key := []byte(strings.Repeat("x", length))
+		m.put(key, owners{}, Decision{Allow: true})
+		require.Equal(t, remembered, m.get(key, owners{}) != nil)
+	}
+}
+
+func TestComparesInFullNotByHash(t *testing.T) {
+	m := newMemory(8, 1)
+	one, other := &record.Key{ID: "k"}, &record.Key{ID: "k"}
+	workspace := &record.Workspace{}
+	m.put([]byte("a"), owners{key: one, workspace: workspace}, Decision{Allow: true})
+	r := m.set(0)[0].Load()
+	require.True(t, r.answers([]byte("a"), owners{key: one, workspace: workspace}))
+	for name, q := range map[string]struct {
+		key string
+		of  owners
+	}{
+		"another key":       {"b", owners{key: one, workspace: workspace}},
+		"a longer key":      {"aa", owners{key: one, workspace: workspace}},
+		"another record":    {"a", owners{key: other, workspace: workspace}},
+		"no record":         {"a", owners{workspace: workspace}},
+		"another workspace": {"a", owners{key: one, workspace: &record.Workspace{ID: "x"}}},
+		"no workspace":      {"a", owners{key: one}},
+	} {
+		require.False(t, r.answers([]byte(q.key), q.of), name)
+		// Even where all hashes are the same.
+		forged := *r
+		forged.hash = m.hash([]byte(q.key), q.of)
+		m.set(forged.hash)[0].Store(&forged)
+		require.Nil(t, m.get([]byte(q.key), q.of), name)
+	}
+}
+
+func TestTheNewestDecisionOfAKeyStands(t *testing.T) {
+	m := newMemory(8, 1)
+	m.put([]byte("a"), owners{}, Decision{Allow: true})
+	m.put([]byte("a"), owners{}, Decision{Message: "no"})
+	require.Equal(t, "no", m.get([]byte("a"), owners{}).Message)
+}
+
+// TestKeepsNoRecordAlive reloads keys many times, as a keys file that changes does: records that nobody uses go, with
+// their terms, however many decisions stand for them.
+func TestKeepsNoRecordAlive(t *testing.T) {
+	e := engine(t, map[string]string{"a.rego": refusal(`input.workspace.metadata.blocked`)})
+	count := func() (n int) {
+		keyTerms.terms.Range(func(_, _ any) bool { n++; return true })
+		workspaceTerms.terms.Range(func(_, _ any) bool { n++; return true })
+		return n
+	}
+	runtime.GC()
+	before := count()
+	in := request()
+	for range 100 {
+		key, workspace := *in.Identity.Key, *in.Identity.Workspace
+		in.Identity = &record.Identity{Key: &key, Workspace: &workspace}
+		d, err := e.Decide(t.Context(), in)
+		require.NoError(t, err)
+		require.False(t, d.Remembered, "a new record is another one")
+	}
+	in = nil
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		return count() <= before
+	}, time.Minute, 10*time.Millisecond)
+	runtime.KeepAlive(e)
+}
+
+func TestTermsAreBuiltOnce(t *testing.T) {
+	key := &record.Key{ID: "k", Scopes: []record.Scope{"a.*"}, AllowedIPs: networks("192.0.2.1")}
+	one, err := keyTerms.of(key)
+	require.NoError(t, err)
+	again, err := keyTerms.of(key)
+	require.NoError(t, err)
+	require.Same(t, one, again)
+	require.Equal(t, `{"allowed_ips": ["192.0.2.1/32"], "id": "k", "name": "", "scopes": ["a.*"]}`, one.String())
+	other, err := keyTerms.of(&record.Key{ID: "k"})
+	require.NoError(t, err)
+	require.NotEqual(t, one.String(), other.String())
+}
