@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+// The ports of the demo, where they are free.
+const (
+	gatewayPort = 8080
+	backendPort = 9000
+)
+
+func demoCommand() caddycmd.Command {
+	return caddycmd.Command{
+		Name: "demo", Short: "Shows the gateway at work on this machine: a backend, keys, and requests to paste",
+		Long: `Starts an example backend and the gateway in front of it, on loopback and in a temporary folder, with workspaces and
+keys, and prints requests to paste into another terminal. It opens no admin port and touches nothing of yours. Ctrl-C
+ends it and removes the folder.`,
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Args = cobra.NoArgs
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+				ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+				defer stop()
+				return runDemo(ctx, cmd.OutOrStdout())
+			}
+		},
+	}
+}
+
+// demo is everything that runs, and where.
+type demo struct {
+	out     io.Writer
+	folder  string
+	backend *backend
+	port    int // the gateway's
+	people  []*customer
+}
+
+// runDemo runs until ctx ends, and leaves nothing behind.
+func runDemo(ctx context.Context, out io.Writer) (err error) {
+	d := &demo{out: out}
+	defer func() { err = errors.Join(err, d.stop()) }()
+	if err := d.start(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // ended while it was starting
+		}
+		return fmt.Errorf("starting the demo: %w", err)
+	}
+	d.invite()
+	<-ctx.Done()
+	d.say("\nending the demo, and removing %s", d.folder)
+	return nil
+}
+
+// say tells the user what happens.
+func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
+
+func (d *demo) start(ctx context.Context) (err error) {
+	if d.folder, err = os.MkdirTemp("", "tollgate-demo-"); err != nil {
+		return err
+	}
+	if err := d.moveIn(); err != nil {
+		return err
+	}
+	d.say("making workspaces and keys ...")
+	if d.people, err = makeCustomers(ctx, filepath.Join(d.folder, databaseName)); err != nil {
+		return err
+	}
+	d.say("starting the backend, an Agent API with example data ...")
+	if d.backend, err = startBackend(ctx, filepath.Join(d.folder, "backend"), d.people); err != nil {
+		return err
+	}
+	d.tellPort("backend", d.backend.port, backendPort)
+	d.say("starting the gateway ...")
+	if err := d.startGateway(); err != nil {
+		return err
+	}
+	d.tellPort("gateway", d.port, gatewayPort)
+	return ctx.Err()
+}
+
+// moveIn sends all that Caddy keeps in the user's folders into the demo's.
+func (d *demo) moveIn() error {
+	for _, variable := range []string{"XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "HOME", "AppData"} {
+		if err := os.Setenv(variable, filepath.Join(d.folder, "home")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *demo) tellPort(what string, got, wanted int) {
+	if got != wanted {
+		d.say("port %d is taken: the %s listens on %d", wanted, what, got)
+	}
+}
+
+// stop ends what was started, in the order in which requests come in, and removes the folder.
+func (d *demo) stop() error {
+	err := caddy.Stop()
+	if d.backend != nil {
+		err = errors.Join(err, d.backend.stop())
+	}
+	if d.folder != "" {
+		err = errors.Join(err, os.RemoveAll(d.folder))
+	}
+	return err
+}
