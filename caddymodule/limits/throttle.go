@@ -132,7 +132,7 @@ func (s *throttleSet[K]) bucket(key K, now int64) *bucket[K] {
 		if running && b.key == key {
 			return b
 		}
-		if !running {
+		if !running && free == &s.rest {
 			free = b
 		}
 	}
