@@ -17,7 +17,7 @@ const encodedSlack = 1 << 10
 type capture struct {
 	mapper  *Mapper
 	status  int
-	header  http.Header // as it was at WriteHeader; later additions are trailers. Nil while a plain success is looked at
+	header  http.Header // as it was when the body began; what comes later are trailers. Nil: a success that is looked at
 	coding  string      // Content-Encoding; "": none
 	body    []byte      // as it came, encoded or not
 	buffer  *[]byte     // where body came from
@@ -27,18 +27,24 @@ type capture struct {
 	late    atomic.Bool // the timer fired
 }
 
-// bodyBuffers are shared by all captures. A buffer that grew is kept: max_body bounds it.
+// maxKept is the largest buffer that is kept for the next capture.
+const maxKept = 256 << 10
+
+// bodyBuffers are shared by all captures.
 var bodyBuffers = sync.Pool{New: func() any {
 	b := make([]byte, 0, 4<<10)
 	return &b
 }}
 
 func newCapture(m *Mapper, status int, h http.Header) *capture {
-	c := &capture{mapper: m, status: status, coding: contentCoding(h), started: time.Now()}
-	if c.coding != "" {
+	return &capture{mapper: m, status: status, coding: contentCoding(h), started: time.Now()}
+}
+
+// snapshot keeps the header as it is.
+func (c *capture) snapshot(h http.Header) {
+	if c.header == nil {
 		c.header = maps.Clone(h)
 	}
-	return c
 }
 
 // scan looks at the next part of a success. What is encoded cannot be decided before its end.
@@ -50,10 +56,7 @@ func (c *capture) scan(p []byte) verdict {
 }
 
 // await begins the time that the rest of an error body has.
-func (c *capture) await(h http.Header, cancel context.CancelFunc) {
-	if c.header == nil {
-		c.header = maps.Clone(h)
-	}
+func (c *capture) await(cancel context.CancelFunc) {
 	c.timer = time.AfterFunc(c.mapper.timeout-time.Since(c.started), func() {
 		c.late.Store(true)
 		if cancel != nil {
@@ -100,7 +103,7 @@ func (c *capture) decoded() ([]byte, bool) {
 	return decode(c.coding, c.body, c.mapper.maxBody)
 }
 
-// restore makes h what it was at WriteHeader: what came later was meant as trailers.
+// restore makes h what it was when the body began: what came later was meant as trailers.
 func (c *capture) restore(h http.Header) {
 	if c.header != nil {
 		clear(h)
@@ -113,9 +116,12 @@ func (c *capture) forget() {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	if c.buffer != nil {
+	if c.buffer == nil {
+		return
+	}
+	if cap(c.body) <= maxKept {
 		*c.buffer = c.body[:0]
 		bodyBuffers.Put(c.buffer)
-		c.buffer, c.body = nil, nil
 	}
+	c.buffer, c.body = nil, nil
 }

@@ -64,7 +64,7 @@ func NewMapper(c Config) (*Mapper, error) {
 }
 
 // maxMaxBody keeps a slip of the pen (64GiB) from taking away the bound on memory.
-const maxMaxBody = 64 << 20
+const maxMaxBody = 16 << 20
 
 func (r Rule) compile() (rule, error) {
 	if !r.Code.Known() {

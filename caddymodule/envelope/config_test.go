@@ -12,7 +12,7 @@ func TestConfigErrors(t *testing.T) {
 		config Config
 		want   string
 	}{
-		{"max_body 0", Config{}, "reading max_body: it is 0 bytes: write 1 to 67108864, or leave it out for 65536"},
+		{"max_body 0", Config{}, "reading max_body: it is 0 bytes: write 1 to 16777216, or leave it out for 65536"},
 		{"max_body negative", Config{MaxBody: -1}, "reading max_body: it is -1 bytes"},
 		{"max_body without bound", Config{MaxBody: 64 << 30}, "reading max_body: it is 68719476736 bytes"},
 		{"unknown code", Config{MaxBody: 1, Rules: []Rule{{"TEAPOT", "x"}}}, `reading classify: unknown code "TEAPOT": write one of UNAUTHORIZED, FORBIDDEN, VALIDATION_ERROR, NOT_FOUND, RATE_LIMITED, INTERNAL_ERROR`},

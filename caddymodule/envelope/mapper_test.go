@@ -205,6 +205,12 @@ func TestBounds(t *testing.T) {
 		e := requireEnvelope(t, m.Map(400, "", []byte(body)).Body)
 		require.LessOrEqual(t, len(e.Error.Details["f"].(string)), maxMessage)
 	})
+	t.Run("names that grow with every level", func(t *testing.T) {
+		body := []byte(`{"errors":{"` + strings.Repeat("x", 30000) + `":{` + manyFields(2000) + `}}}`)
+		before := allocated()
+		m.Map(400, "", body)
+		require.Less(t, allocated()-before, uint64(8<<20))
+	})
 	t.Run("field name", func(t *testing.T) {
 		body := `{"errors":{"` + strings.Repeat("x", 5000) + `":["m"],"<b>":["n"]}}`
 		require.Nil(t, requireEnvelope(t, m.Map(400, "", []byte(body)).Body).Error.Details)

@@ -145,10 +145,13 @@ func (f *finding) tree(v any, field string) {
 	}
 }
 
-// join appends a name to a dotted one.
+// join appends a name to a dotted one. One that is too long already is no field's: it must not grow with every level.
 func join(prefix, name string) string {
 	if prefix == "" {
 		return name
+	}
+	if len(prefix) > maxField {
+		return prefix
 	}
 	return prefix + "." + name
 }

@@ -12,7 +12,8 @@ import (
 // Hook is told before anything of a header leaves. It sets what every answer carries (limit headers, X-Request-Id) and
 // removes the backend's own copies of it.
 type Hook interface {
-	// BeforeHeader is called right before every header is written, informational ones (1xx) included.
+	// BeforeHeader is called right before every header is written, informational ones (1xx) included. Those may come from
+	// another goroutine than the handler's, but never at the same time as anything else.
 	BeforeHeader(status int, h http.Header)
 	// BeforeTrailer is called when the body of a response that was passed on has ended: what is in h under a name that
 	// was announced in Trailer, or under http.TrailerPrefix, is about to leave as a trailer.
@@ -66,6 +67,7 @@ type Writer struct {
 	state         state
 	informational uint8
 	malformed     bool // the backend broke the protocol: whatever it says, the answer is UpstreamMalformed
+	body          requestBody
 	report        Report
 }
 
@@ -116,6 +118,9 @@ func (w *Writer) decide(status int) {
 	case status < 400:
 		if (status == http.StatusOK || status == http.StatusCreated) && w.opt.Mapper.soft && w.mayBeSoft(h) {
 			w.state, w.held = looking, newCapture(w.opt.Mapper, status, h)
+			if w.held.coding != "" {
+				w.held.snapshot(h) // it is decided at the end, when trailers may have come
+			}
 			return
 		}
 		w.pass(status)
@@ -160,11 +165,12 @@ func (w *Writer) collect(status int, h http.Header) {
 		w.held = newCapture(w.opt.Mapper, status, h)
 	}
 	w.state = collecting
+	w.held.snapshot(h)
 	if w.held.announcedTooLong(h) && w.opt.Method != http.MethodHead {
 		w.drop(DroppedTooLong)
 		return
 	}
-	w.held.await(h, w.opt.Cancel)
+	w.held.await(w.opt.Cancel)
 }
 
 // drop gives an error body up and ends the request to the backend.

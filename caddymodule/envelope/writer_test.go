@@ -107,10 +107,11 @@ func TestPassesEnvelopes(t *testing.T) {
 
 func TestOurCredentialFailed(t *testing.T) {
 	for name, handler := range map[string]func(http.ResponseWriter) error{
-		"401":             responds(401, "text/plain", "bad token", "Www-Authenticate", "Basic realm=internal"),
-		"401 in envelope": responds(401, "application/json", `{"success":false,"error":{"code":"UNAUTHORIZED","message":"bad token","details":null}}`),
-		"401 too long":    responds(401, "text/plain", strings.Repeat("x", DefaultMaxBody+1), "Www-Authenticate", "Basic"),
-		"soft 401":        responds(200, "application/json", `{"success":false,"errors":[{"message":"bad token"}]}`),
+		"401":                     responds(401, "text/plain", "bad token", "Www-Authenticate", "Basic realm=internal"),
+		"401 in envelope":         responds(401, "application/json", `{"success":false,"error":{"code":"UNAUTHORIZED","message":"bad token","details":null}}`),
+		"401 said to be too long": responds(401, "text/plain", "bad token", "Content-Length", "99999", "Www-Authenticate", "Basic"),
+		"401 too long":            responds(401, "text/plain", strings.Repeat("x", DefaultMaxBody+1), "Www-Authenticate", "Basic"),
+		"soft 401":                responds(200, "application/json", `{"success":false,"errors":[{"message":"bad token"}]}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMapper(t, Rule{CodeUnauthorized, "bad token"})
