@@ -54,15 +54,18 @@ func stalls(begin string) func(net.Conn) {
 
 const jsonHeader = "Content-Type: application/json"
 
-// hostile are backends that break what they can. Each must get the caller an envelope, in bounded time and memory, and
-// must be rid of at once.
-func hostile(t testing.TB) []struct {
+// attack is what a backend sends, and what the caller must get.
+type attack struct {
 	name    string
 	answer  func(net.Conn)
 	status  int
 	code    Code
 	message string
-} {
+}
+
+// hostile are backends that break what they can. Each must get the caller an envelope, in bounded time and memory, and
+// must be rid of at once.
+func hostile(t testing.TB) []attack {
 	coded := func(coding, body string) string {
 		return whole(400, string(encoded(t, coding, strings.NewReader(body))), "Content-Encoding: "+coding, jsonHeader)
 	}
@@ -70,13 +73,7 @@ func hostile(t testing.TB) []struct {
 	deep := strings.Repeat("[", 20000) + strings.Repeat("]", 20000)
 	invalid, internal := CodeInvalid.Message(), CodeInternal.Message()
 	malformed := UpstreamMalformed.Message
-	return []struct {
-		name    string
-		answer  func(net.Conn)
-		status  int
-		code    Code
-		message string
-	}{
+	return []attack{
 		{"gzip bomb", says(whole(400, bomb, "Content-Encoding: gzip")), 400, CodeInvalid, invalid},
 		{"gzip bomb of 5xx", says(whole(500, bomb, "Content-Encoding: gzip")), 500, CodeInternal, internal},
 		{"gzip", says(coded("gzip", `{"message":"no"}`)), 400, CodeInvalid, "no"},
