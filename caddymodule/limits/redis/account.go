@@ -138,7 +138,8 @@ func find(batches []*batch, windows []record.Window, cost int64) *batch {
 	return nil
 }
 
-func without(batches []*batch, b *batch) []*batch {
+// remove takes a batch out of a list.
+func remove(batches []*batch, b *batch) []*batch {
 	if i := slices.Index(batches, b); i >= 0 {
 		return slices.Delete(batches, i, i+1)
 	}

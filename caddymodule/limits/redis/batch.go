@@ -45,41 +45,40 @@ func (a *account) join(windows []record.Window, cost, now int64) (b *batch, posi
 // run sends the batch after the one before it is back. When that one failed, this one fails with it: nobody waits twice.
 func (e *Engine) run(b *batch, s *stripes.Stripe[*account], a *account, workspace string) {
 	defer close(b.done)
-	var failed error
 	if b.previous != nil {
 		<-b.previous.done
-		failed, b.previous = b.previous.err, nil
 	}
-
 	s.Lock()
-	a.waiting = without(a.waiting, b)
-	if failed != nil {
+	a.waiting = remove(a.waiting, b)
+	if b.previous != nil && b.previous.err != nil {
+		b.err = b.previous.err
 		s.Unlock()
-		b.err = failed
-		e.judge(b.n, failed)
+		e.judge(b.n, b.err)
 		return
 	}
+	b.previous = nil // else each would keep all those before it
 	a.sent = append(a.sent, b)
 	seen := a.seen(b.windows, e.now())
 	s.Unlock()
 
+	defer func() {
+		s.Lock()
+		a.sent = remove(a.sent, b)
+		if b.err == nil {
+			a.learn(b.windows, b.reply, e.now())
+		}
+		s.Unlock()
+		e.judge(b.n, b.err)
+	}()
+	cost, n := b.cost, b.n
+	if cost == look {
+		cost, n = 1, 0
+	}
 	timeout := e.settings.Load().Timeout
 	left := min(timeout, timeout+batchSlack-time.Duration(e.now()-b.began))
 	ctx, cancel := context.WithTimeout(context.Background(), left)
-	if b.cost == look {
-		b.reply, b.err = e.call(ctx, workspace, b.windows, seen, 1, 0)
-	} else {
-		b.reply, b.err = e.call(ctx, workspace, b.windows, seen, b.cost, b.n)
-	}
-	cancel()
-
-	s.Lock()
-	a.sent = without(a.sent, b)
-	if b.err == nil {
-		a.learn(b.windows, b.reply, e.now())
-	}
-	s.Unlock()
-	e.judge(b.n, b.err)
+	defer cancel()
+	b.reply, b.err = e.call(ctx, workspace, b.windows, seen, cost, n)
 }
 
 // verdict is that of the request at a position in the batch, from 1; position 0 is the state after all of them.

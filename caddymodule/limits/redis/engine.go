@@ -119,7 +119,7 @@ func (e *Engine) Take(_ context.Context, workspace string, windows []record.Wind
 	}
 	s.Lock()
 	defer s.Unlock()
-	return e.without(s, workspace, windows, cost)
+	return e.outage(s, workspace, windows, cost)
 }
 
 // Peek is how the windows of the workspace stand in Redis; it spends nothing. While Redis is away it is Last. The error
@@ -189,8 +189,8 @@ func (e *Engine) remembers(result *limits.Result, a *account, windows []record.W
 	return result.RetryAfter > 0
 }
 
-// without decides without Redis, as the settings say. The stripe is locked.
-func (e *Engine) without(s *stripes.Stripe[*account], workspace string, windows []record.Window, cost int64) (result limits.Result, err error) {
+// outage decides without Redis, as the settings say. The stripe is locked.
+func (e *Engine) outage(s *stripes.Stripe[*account], workspace string, windows []record.Window, cost int64) (result limits.Result, err error) {
 	settings, now := e.settings.Load(), e.now()
 	if settings.OnOutage == OutageRefuse {
 		return result, ErrAway

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
@@ -117,8 +119,15 @@ func TestRedisAway(t *testing.T) {
 		})
 	}
 	t.Run("down from the start", func(t *testing.T) {
-		e, _ := newEngine(t, "redis://"+services.Address(services.FreePort(t)), redis.Settings{Timeout: timeout})
+		port := services.FreePort(t)
+		e, _ := newEngine(t, "redis://"+services.Address(port), redis.Settings{Timeout: timeout})
 		assertFewWait(t, press(t, e, timeout, lasting, 8), timeout, lasting)
+		services.RedisWith(t, goredis.Options{Addr: services.Address(port)}, "--port", strconv.Itoa(port))
+		began := time.Now()
+		services.Wait(t, "the gateway to find Redis", func() bool {
+			return take(t, e, "another", windows(t, "1000000/1h"), 1).Source == limits.FromRedis
+		})
+		require.Less(t, time.Since(began), 6*time.Second, "2 s, threefold")
 	})
 	t.Run("a listener that never reads, all requests of one workspace", func(t *testing.T) {
 		e, _ := newEngine(t, blackhole(t), redis.Settings{Timeout: timeout})
