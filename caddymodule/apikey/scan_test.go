@@ -61,7 +61,7 @@ func TestScanFindsSecretsWhereverTheyStand(t *testing.T) {
 func TestScanFindsSecretsAcrossBlocks(t *testing.T) {
 	one, two := secret(t), secret(t)
 	for shift := range 2 * len(one) {
-		padding := strings.Repeat("tg_x\n", (64<<10)/5-len(one)) + strings.Repeat("\n", shift)
+		padding := strings.Repeat("tg_x\n", ((64<<10)-2*len(one))/5) + strings.Repeat("\n", shift)
 		found := scanned(t, padding+one+"\n"+two+strings.Repeat("y", 70<<10)+"\n"+one)
 		require.Len(t, found, 3, shift)
 		line := strings.Count(padding, "\n") + 1

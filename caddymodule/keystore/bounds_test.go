@@ -78,7 +78,7 @@ func TestAMillionUnknownKeysGrowNothing(t *testing.T) {
 	c := started(t, endless{newFake()}, keystore.Options{}, sumOf(0, true))
 	before := rss(t)
 	for n := range unknownKeys {
-		if _, err := c.Lookup(t.Context(), sumOf(n, false)); err != keystore.ErrUnknown { //nolint:errorlint // a million times
+		if _, err := c.Lookup(t.Context(), sumOf(n, false)); err != keystore.ErrUnknown {
 			require.ErrorIs(t, err, keystore.ErrUnknown)
 		}
 	}

@@ -238,8 +238,7 @@ func (c *Cache) trusted(read, now int64) bool {
 
 // bridged reports whether a known entry may be used while the store is away.
 func (c *Cache) bridged(e *entry, now int64) bool {
-	stale := c.options.Load().Stale
-	return stale > 0 && now-max(e.read, c.confirmed.Load()) <= int64(stale)
+	return now-max(e.read, c.confirmed.Load()) < int64(c.options.Load().Stale)
 }
 
 // usable judges an identity now. The wall clock, a third of a warm look-up, is read only for what expires.

@@ -51,6 +51,29 @@ func TestManyAtOnceShareOneQuery(t *testing.T) {
 	})
 }
 
+func TestWhoeverComesAsTheQueryEndsAsksNoSecondOne(t *testing.T) {
+	store := newFake()
+	c := keystore.NewCache(store, keystore.Options{})
+	const keys, callers = 2000, 8
+	for n := range keys {
+		secret := fmt.Sprintf("secret-number-%d", n)
+		store.set(secret, func(*record.Identity) {})
+		start := make(chan struct{})
+		var all sync.WaitGroup
+		for range callers {
+			all.Go(func() {
+				<-start
+				if _, err := c.Lookup(context.Background(), record.SumOf(secret)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		close(start)
+		all.Wait()
+	}
+	require.EqualValues(t, keys, store.asked.Load())
+}
+
 func TestACallerThatLeavesTakesNobodyAlong(t *testing.T) {
 	store := newFake(good)
 	bubble(t, keystore.Options{}, store, func(t *testing.T, c *keystore.Cache) {

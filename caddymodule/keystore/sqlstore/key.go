@@ -93,7 +93,6 @@ func (s *Store) UpdateKey(ctx context.Context, act keystore.Act, id string, chan
 		if err := change(&changed); err != nil {
 			return nil, err
 		}
-		changed.ID, changed.CreatedAt = id, before.CreatedAt
 		err := keystore.CheckKey(&changed)
 		if err == nil && !changed.ExpiresAt.Equal(before.ExpiresAt) {
 			err = keystore.CheckExpiry(changed.ExpiresAt, time.Now())

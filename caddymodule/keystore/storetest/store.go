@@ -80,6 +80,7 @@ func Store(t *testing.T, open func(t *testing.T) Opened) {
 			{Revision: first.Position.Revision + 1, Stamp: first.Position.Stamp},
 			{Revision: first.Position.Revision + 5000},
 			{Revision: -1, Stamp: "x"},
+			{Revision: first.Position.Revision, Stamp: "of another log"},
 		} {
 			changes, err := o.Store.Changes(t.Context(), foreign)
 			require.NoError(t, err)
