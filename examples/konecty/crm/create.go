@@ -153,27 +153,48 @@ func copyField(into, from map[string]any, path []string) {
 		into[path[0]] = clone(value)
 		return
 	}
-	inner, ok := value.(map[string]any)
-	if !ok {
-		return
+	switch value := value.(type) {
+	case map[string]any:
+		into[path[0]] = copyPart(into[path[0]], value, path[1:])
+	case []any:
+		parts, ok := into[path[0]].([]any)
+		if !ok {
+			parts = make([]any, len(value))
+			into[path[0]] = parts
+		}
+		for i, element := range value {
+			if element, ok := element.(map[string]any); ok {
+				parts[i] = copyPart(parts[i], element, path[1:])
+			}
+		}
 	}
-	part, ok := into[path[0]].(map[string]any)
-	if !ok {
-		part = map[string]any{}
-		into[path[0]] = part
-	}
-	copyField(part, inner, path[1:])
 }
 
-// clone copies the objects within a value, so that nothing that is copied into a record changes another.
-func clone(value any) any {
-	object, ok := value.(map[string]any)
+// copyPart adds a part of an object to what was copied of it before.
+func copyPart(before any, from map[string]any, path []string) any {
+	part, ok := before.(map[string]any)
 	if !ok {
-		return value
+		part = map[string]any{}
 	}
-	copied := make(map[string]any, len(object))
-	for name, member := range object {
-		copied[name] = clone(member)
+	copyField(part, from, path)
+	return part
+}
+
+// clone copies the objects and lists within a value, so that nothing that is copied into a record changes another.
+func clone(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		copied := make(map[string]any, len(value))
+		for name, member := range value {
+			copied[name] = clone(member)
+		}
+		return copied
+	case []any:
+		copied := make([]any, len(value))
+		for i := range value {
+			copied[i] = clone(value[i])
+		}
+		return copied
 	}
-	return copied
+	return value
 }

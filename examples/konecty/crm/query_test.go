@@ -99,6 +99,10 @@ func TestRows(t *testing.T) {
 		h.query(`{"document": "Campaign", "fields": "code, name ,nothing", "limit": 1}`))
 	require.Equal(t, []object{{"_id": maria, "name": object{"full": "Maria Silva"}}},
 		h.query(`{"document": "Contact", "fields": "name.full", "limit": 1}`))
+	require.Equal(t, []object{{"_id": maria, "email": []any{object{"address": "maria@example.com"}}, "campaign": object{"name": "Black Friday"}}},
+		h.query(`{"document": "Contact", "fields": "email.address,campaign.name,status.x", "limit": 1}`))
+	whole := h.query(`{"document": "Contact", "fields": "email,email.address,name,name.full", "limit": 1}`)
+	require.Equal(t, object{"first": "Maria", "last": "Silva", "full": "Maria Silva"}, whole[0]["name"])
 
 	empty := h.ask("POST", "/rest/query/json", `{"document": "Message"}`)
 	require.Equal(t, 200, empty.status)
