@@ -30,7 +30,7 @@ func callers(t testing.TB, e *Engine, in *Input, n int) []*record.Identity {
 
 func TestARememberedDecisionAllocatesNothing(t *testing.T) {
 	e, in := engine(t, nil), request()
-	identities := callers(t, e, in, 10_000)
+	identities := callers(t, e, in, 2_000)
 	i, missed := 0, 0
 	require.Zero(t, testing.AllocsPerRun(20_000, func() {
 		in.Identity = identities[i%len(identities)]

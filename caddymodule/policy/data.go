@@ -3,7 +3,6 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/open-policy-agent/opa/v1/util"
 )
@@ -34,7 +33,7 @@ func documents(files []file) (map[string]any, error) {
 func (f *file) document() (map[string]any, error) {
 	var content any
 	unmarshal := util.Unmarshal
-	if filepath.Ext(f.name) == ".json" {
+	if extension(f.name) == ".json" {
 		unmarshal = util.UnmarshalJSON
 	}
 	if err := unmarshal(f.text, &content); err != nil {

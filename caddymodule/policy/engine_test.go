@@ -113,7 +113,7 @@ func TestNoDecisionMixesGenerations(t *testing.T) {
 	require.NoError(t, err)
 	var load sync.WaitGroup
 	var done atomic.Bool
-	for range 4 {
+	for range 2 {
 		load.Go(func() {
 			last := uint64(0)
 			for !done.Load() {

@@ -53,7 +53,7 @@ func parse(ctx context.Context, paths []string) (*sources, error) {
 	}
 	data, err := documents(files)
 	if err := errors.Join(append(problems, err)...); err != nil {
-		return nil, fmt.Errorf("loading policies: %w", readableError(err))
+		return nil, readableError(err)
 	}
 	s.store = inmem.NewFromObjectWithOpts(data, inmem.OptRoundTripOnWrite(false), inmem.OptReturnASTValuesOnRead(true))
 	if s.data, err = s.store.NewTransaction(ctx); err != nil {
@@ -128,7 +128,7 @@ func (s *sources) compile(ctx context.Context, modules map[string]*ast.Module) (
 		return nil, err
 	}
 	if compiler.Compile(modules); compiler.Failed() {
-		return nil, fmt.Errorf("loading policies: %w", readableError(compiler.Errors))
+		return nil, readableError(compiler.Errors)
 	}
 	return compiler, nil
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -44,6 +45,7 @@ func TestRefusesToLoad(t *testing.T) {
 		"the clock":                        {map[string]string{"a.rego": refusal(`time.now_ns() > 1`)}, "a.rego:4: undefined function time.now_ns"},
 		"chance":                           {map[string]string{"a.rego": refusal(`rand.intn("x", 2) == 1`)}, "a.rego:4: undefined function rand.intn"},
 		"the environment":                  {map[string]string{"a.rego": refusal(`opa.runtime().env.HOME`)}, "a.rego:4: undefined function opa.runtime"},
+		"refusals in a file of tests":      {map[string]string{"latest_test.rego": refusal(`input.request.method == "POST"`)}, "latest_test.rego:1: package tollgate.authz in a file of tests, which are no part of the policies"},
 		"an unused import":                 {map[string]string{"a.rego": "package team\n\nimport data.other\n\na := 1\n"}, "a.rego:3: import data.other unused"},
 		"an unused variable":               {map[string]string{"a.rego": refusal("x := 1")}, "a.rego:4: assigned var x unused"},
 		"an undefined function":            {map[string]string{"a.rego": refusal("team.f(1)")}, "a.rego:4: undefined function team.f"},
@@ -78,6 +80,7 @@ func TestLoads(t *testing.T) {
 	post := refusal(`input.request.method == "POST"`)
 	for name, files := range map[string]map[string]string{
 		"a file":                         {"a.rego": post},
+		"a file with a loud name":        {"a.REGO": post},
 		"files in folders":               {"x/y/a.rego": post, "z.rego": authz("_other := 1\n\n_x := _other\n")},
 		"beside other files":             {"a.rego": post, "README.md": "#", "run.sh": "exit", "a.rego.bak": "nonsense", ".hidden.rego": "nonsense"},
 		"data beside it":                 {"a.rego": refusal(`input.request.method in data.lists.blocked`), "lists/methods.yaml": "blocked: [POST]\n"},
@@ -135,6 +138,7 @@ func TestLoadsMountsOfKubernetes(t *testing.T) {
 func TestRefusesPaths(t *testing.T) {
 	root := folder(t, map[string]string{"a.txt": "x", "a.tar.gz": "this is no gzip", "loop/a.rego": authz("_a := 1\n")})
 	require.NoError(t, os.Symlink(".", filepath.Join(root, "loop", "again")))
+	require.NoError(t, os.Symlink(os.DevNull, filepath.Join(root, "pipe.rego")))
 	write(t, filepath.Join(root, "short.tar.gz"), tarball(t, map[string][]byte{"a.rego": []byte(authz("_a := 1\n"))})[:60])
 	write(t, filepath.Join(root, "delta.tar.gz"), tarball(t, map[string][]byte{"patch.json": []byte("{}")}))
 	write(t, filepath.Join(root, "huge.tar.gz"), tarball(t, map[string][]byte{"a.json": bytes.Repeat([]byte(" "), maxBytes+1)}))
@@ -145,6 +149,7 @@ func TestRefusesPaths(t *testing.T) {
 		"short.tar.gz": "short.tar.gz: unexpected EOF",
 		"delta.tar.gz": "a delta bundle is only a part",
 		"huge.tar.gz":  "huge.tar.gz:a.json: policies and data are more than 64 MiB or 10000 files",
+		"pipe.rego":    "pipe.rego is no regular file",
 		"loop":         "does a link lead back?",
 	} {
 		t.Run(path, func(t *testing.T) {
@@ -172,23 +177,29 @@ func tarball(t testing.TB, files map[string][]byte) string {
 
 func TestLoadsTenMegabytes(t *testing.T) {
 	var names strings.Builder
-	for i := range 9000 {
+	for i := range 10_000 {
 		fmt.Fprintf(&names, "%q: %q,\n", fmt.Sprint("name", i), strings.Repeat("y", 1000))
 	}
-	files := map[string]string{"data.json": `{"names": {` + names.String() + `"last": 1}}`}
-	for i := range 20 {
-		rule := fmt.Sprintf("_bad_%d_%%d if data.names[input.request.method] == %q\n\n", i, strings.Repeat("z", 2000))
-		var text strings.Builder
-		for n := range 50 {
-			fmt.Fprintf(&text, rule, n)
-		}
-		files[fmt.Sprintf("policy%d.rego", i)] = authz(text.String())
-	}
-	total := 0
-	for _, text := range files {
-		total += len(text)
-	}
-	require.Greater(t, total, 10<<20)
-	_, err := New(t.Context(), patient(folder(t, files)))
+	data := `{"names": {` + names.String() + `"last": 1}}`
+	require.Greater(t, len(data), 10_000_000)
+	e := engine(t, map[string]string{"data.json": data, "a.rego": refusal(`data.names[input.request.method] != ""`)})
+	d, err := e.Decide(t.Context(), request().with(method("name9999")))
 	require.NoError(t, err)
+	require.Equal(t, "refused", d.Message)
+}
+
+// TestRefusesTenMegabytesOfRego has so many rules that compiling them would take minutes.
+func TestRefusesTenMegabytesOfRego(t *testing.T) {
+	files := map[string]string{}
+	for i := range 100 {
+		var rules strings.Builder
+		for n := range 500 {
+			fmt.Fprintf(&rules, "_bad_%d_%d if input.request.path == %q\n\n", i, n, strings.Repeat("z", 160))
+		}
+		files[fmt.Sprintf("policy%02d.rego", i)] = authz(rules.String())
+	}
+	began := time.Now()
+	_, err := New(t.Context(), patient(folder(t, files)))
+	require.ErrorContains(t, err, "the policies are more than 2 MiB: keep lists and tables in data files")
+	require.Less(t, time.Since(began), 30*time.Second)
 }

@@ -19,30 +19,32 @@ func embeddedRules(modules map[string]*ast.Module) map[string]bool {
 		}
 	}
 	delete(names, "deny")
+	names[explained] = true
 	return names
 }
 
 // checkPackage says why a team may not define what its module defines (design, section 5): packages are tollgate.authz
-// or outside tollgate; tests may also use tollgate.authz_test.
+// or outside tollgate; those of tests are tollgate.authz_test or outside.
 func checkPackage(module *ast.Module, test bool, taken map[string]bool) error {
 	path := module.Package.Path
 	root, ok := path[1].Value.(ast.String)
 	if !ok || root != reserved {
 		return nil
 	}
-	name := module.Package.String()
+	name, at := packageName(module), place(module.Package.Location)
 	switch {
-	case name == "package tollgate.authz_test" && test:
+	case name == "tollgate.authz_test" && test:
 		return nil
-	case name != "package tollgate.authz":
-		location := module.Package.Location
-		return fmt.Errorf("%s:%d: %s is the gateway's own, it makes the decision: write refusals as deny in package tollgate.authz, "+
-			"or use a package outside tollgate", location.File, location.Row, name)
+	case name == "tollgate.authz" && test:
+		return fmt.Errorf("%s: package tollgate.authz in a file of tests, which are no part of the policies: "+
+			"use package tollgate.authz_test, or a file name that does not end in _test.rego", at)
+	case name != "tollgate.authz":
+		return fmt.Errorf("%s: package %s is the gateway's own, it makes the decision: write refusals as deny in package "+
+			"tollgate.authz, or use a package outside tollgate", at, name)
 	}
 	for _, rule := range module.Rules {
 		if taken[ruleName(rule)] {
-			return fmt.Errorf("%s:%d: %s is a rule of the embedded policies: choose another name",
-				rule.Location.File, rule.Location.Row, ruleName(rule))
+			return fmt.Errorf("%s: %s is a rule of the embedded policies: choose another name", place(rule.Location), ruleName(rule))
 		}
 	}
 	return nil

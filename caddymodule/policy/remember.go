@@ -16,7 +16,7 @@ const (
 	DefaultRemember = 1 << 17
 	// maxKey is the longest key that is remembered, in bytes. With the number of decisions it bounds the memory, also
 	// where a caller puts long texts into what policies read.
-	maxKey = 1 << 10
+	maxKey = 512
 	// usualKey is room enough for most keys; longer ones cost an allocation.
 	usualKey = 256
 	// ways is how many places each key may take.

@@ -17,6 +17,7 @@ import (
 // Bounds of what is loaded. They are far above any policies, and keep a wrong path from filling the memory.
 const (
 	maxBytes = 64 << 20 // of all files together
+	maxRego  = 2 << 20  // of Rego: compiling it takes some seconds, ten times as much takes minutes
 	maxFiles = 10_000
 	maxDepth = 16 // folders within folders; a folder that links to itself ends here
 )
@@ -31,15 +32,18 @@ type file struct {
 }
 
 // isPolicy tells Rego from data.
-func (f *file) isPolicy() bool { return strings.HasSuffix(f.name, ".rego") }
+func (f *file) isPolicy() bool { return extension(f.name) == ".rego" }
 
 // isTest tells the team's tests, which are run when policies are loaded and are no part of them.
-func (f *file) isTest() bool { return strings.HasSuffix(f.name, "_test.rego") }
+func (f *file) isTest() bool { return strings.HasSuffix(strings.ToLower(f.name), "_test.rego") }
+
+// extension ignores letter case: a policy that is left out because it is called deny.Rego refuses nobody.
+func extension(name string) string { return strings.ToLower(filepath.Ext(name)) }
 
 // readable tells what is loaded from folders and bundles. The rest (a README, a script) is left alone, and so is every
 // name that begins with a dot: .git, a bundle's .manifest, the hidden folders in which Kubernetes keeps versions.
 func readable(name string) bool {
-	switch filepath.Ext(name) {
+	switch extension(name) {
 	case ".rego", ".json", ".yaml", ".yml":
 		return !strings.HasPrefix(filepath.Base(name), ".")
 	}
@@ -48,8 +52,8 @@ func readable(name string) bool {
 
 // reader collects files, within the bounds.
 type reader struct {
-	files []file
-	bytes int64
+	files       []file
+	bytes, rego int64
 }
 
 // read collects the files of folders, single files and bundles, sorted by name. A path that holds none is an error: it
@@ -65,6 +69,8 @@ func read(paths []string) ([]file, error) {
 			return nil, fmt.Errorf("reading policies: %w", err)
 		case info.IsDir():
 			err = r.folder(given, nil)
+		case !info.Mode().IsRegular():
+			err = fmt.Errorf("%s is no regular file", given)
 		case strings.HasSuffix(given, ".tar.gz") || strings.HasSuffix(given, ".tgz"):
 			err = r.bundle(given)
 		case readable(given):
@@ -167,10 +173,17 @@ func (r *reader) add(name string, root []string, content io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	f := file{name: name, root: slices.Clone(root), text: text}
+	r.files = append(r.files, f)
 	r.bytes += int64(len(text))
-	if r.bytes > maxBytes || len(r.files) >= maxFiles {
-		return fmt.Errorf("%s: policies and data are more than %d MiB or %d files", name, maxBytes>>20, maxFiles)
+	if f.isPolicy() {
+		r.rego += int64(len(text))
 	}
-	r.files = append(r.files, file{name: name, root: slices.Clone(root), text: text})
+	switch {
+	case r.bytes > maxBytes || len(r.files) > maxFiles:
+		return fmt.Errorf("%s: policies and data are more than %d MiB or %d files", name, maxBytes>>20, maxFiles)
+	case r.rego > maxRego:
+		return fmt.Errorf("%s: the policies are more than %d MiB: keep lists and tables in data files", name, maxRego>>20)
+	}
 	return nil
 }

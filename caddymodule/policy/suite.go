@@ -115,7 +115,7 @@ func (s *sources) test(ctx context.Context, coverage *cover.Cover) (*TestReport,
 	defer cancel()
 	results, err := runner.RunTests(ctx, s.data)
 	if err != nil {
-		return nil, fmt.Errorf("loading policies: %w", readableError(err))
+		return nil, readableError(err)
 	}
 	for result := range results {
 		report.Tests = append(report.Tests, testResult(result))
