@@ -22,6 +22,8 @@ func TestAWorkspaceSeesItsOwnDataOnly(t *testing.T) {
 	for _, target := range readings {
 		before = append(before, h.ask("ws_b", "GET", target, nil).text)
 	}
+	require.Empty(t, h.ask("ws_b", "GET", "/analytics/campaigns?timeframe=all_time", nil).object()["campaigns"])
+	require.Equal(t, 0.0, h.ask("ws_b", "GET", "/analytics/summary?timeframe=all_time", nil).object()["total"])
 	id := h.create(fields{"firstName": "Ana", "email": "ana@example.com", "phone": "5550100", "uniqueCode": "CRM-9", "externalRef": "hub-9",
 		"status": "won", "adPlatform": "meta", "actualValue": 10})
 	h.ask("ws_a", "POST", "/support/tickets", fields{"subject": "Help", "message": "Ana asks"})

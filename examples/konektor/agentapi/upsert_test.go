@@ -27,7 +27,7 @@ func TestUpsertFindsInOrder(t *testing.T) {
 	}{
 		"id before all":                   {fields{"id": "Ana", "phone": "15550100001"}, "Ana", "id"},
 		"uniqueCode before phone":         {fields{"uniqueCode": "CRM-B", "phone": "15550100001", "score": 1}, "Bruno", "uniqueCode"},
-		"phone before externalRef":        {fields{"phone": "15550100001", "score": 1}, "Carla", "phone"},
+		"phone before externalRef":        {fields{"phone": "15550100001", "externalRef": "hub-new"}, "Carla", "phone"},
 		"phone in another spelling":       {fields{"phone": "(1) 555.010-0001"}, "Carla", "phone"},
 		"externalRef last":                {fields{"externalRef": "hub-d"}, "Diego", "externalRef"},
 		"next one where id finds none":    {fields{"id": freshID, "uniqueCode": "CRM-B"}, "Bruno", "uniqueCode"},
@@ -54,6 +54,26 @@ func TestUpsertFindsInOrder(t *testing.T) {
 			require.Len(t, h.get("/leads").list(), len(ids), "nothing was created")
 			require.Equal(t, lead, h.get("/leads/"+ids[c.found]).object())
 		})
+	}
+}
+
+func TestUpsertLeavesToOthersWhatIsTheirs(t *testing.T) {
+	h := empty(t)
+	ids := crowd(h)
+	before := h.get("/leads").text
+	for name, c := range map[string]struct {
+		body  fields
+		field string
+	}{
+		"id before uniqueCode":          {fields{"id": ids["Ana"], "uniqueCode": "CRM-B"}, "uniqueCode"},
+		"id before externalRef":         {fields{"id": ids["Ana"], "externalRef": "hub-d"}, "externalRef"},
+		"uniqueCode before externalRef": {fields{"uniqueCode": "CRM-B", "externalRef": "hub-d"}, "externalRef"},
+		"phone before externalRef":      {fields{"phone": "15550100001", "externalRef": "hub-d"}, "externalRef"},
+	} {
+		got := h.ask("ws_a", "POST", "/leads/upsert", c.body)
+		require.Equal(t, http.StatusConflict, got.status, name)
+		require.Contains(t, got.body.Error.Details, c.field)
+		require.Equal(t, before, h.get("/leads").text)
 	}
 }
 

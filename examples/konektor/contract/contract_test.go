@@ -137,6 +137,9 @@ func TestInvalidRequestsNameWhatIsWrong(t *testing.T) {
 		require.Equal(t, wrong, named[name].Wrong, name)
 	}
 	for name, r := range named {
+		if name == "body name twice" {
+			continue // a decoder takes the last one
+		}
 		var body any
 		if json.Unmarshal(r.Body, &body) == nil && r.Operation.BodySchema().Check(body) == "" {
 			require.NotEqual(t, r.Target+r.ContentType, "/base/things/t1application/json", "%s is a valid request", name)

@@ -151,11 +151,12 @@ func (s *Schema) isInteger() bool { return s.Minimum != nil && s.Check(0.5+*s.Mi
 
 func (g *generator) badBodies(op *Operation) []Request {
 	good := string(g.body(op, nil))
+	twice := sortedNames(op.BodySchema().Properties)[0]
 	bodies := []struct{ why, body, name string }{
 		{"empty", "", "body"}, {"null", "null", "body"}, {"text", `"x"`, "body"}, {"array", "[" + good + "]", "body"},
 		{"cut off", good[:len(good)-1], "body"}, {"two values", good + good, "body"}, {"single quotes", "{'a': 1}", "body"},
 		{"not UTF-8", "{\"x\xff\": 1}", "body"}, {"too deep", strings.Repeat(`{"a":`, 20_000), "body"},
-		{"number out of range", `{"score": 1e999}`, ""}, {"name twice", `{"x": 1, "x": 1}`, "x"},
+		{"number out of range", `{"score": 1e999}`, ""}, {"name twice", fmt.Sprintf(`{%q: null, %[1]q: null, %s`, twice, good[1:]), twice},
 	}
 	schema := op.BodySchema()
 	if schema.MinProperties > 0 {
