@@ -254,6 +254,27 @@ func TestRecordsKeepTheirIdentityWhenAskedAgain(t *testing.T) {
 	})
 }
 
+func TestAChangedPlanIsSeenThoughTheKeyIsTheSame(t *testing.T) {
+	store := newFake(good)
+	bubble(t, keystore.Options{}, store, func(t *testing.T, c *keystore.Cache) {
+		_, err := lookup(t, c, good)
+		require.NoError(t, err)
+		store.do(func() { store.silent = true })
+		store.set(good, func(i *record.Identity) { i.Workspace.Plan = "free" })
+		after(time.Second)
+		identity, err := lookup(t, c, good)
+		require.NoError(t, err)
+		require.Equal(t, "free", identity.Workspace.Plan)
+		store.set(good, func(i *record.Identity) {
+			i.Workspace.Plan, i.SecretExpiresAt = "free", time.Now().Add(time.Hour)
+		})
+		after(time.Second)
+		identity, err = lookup(t, c, good)
+		require.NoError(t, err)
+		require.False(t, identity.SecretExpiresAt.IsZero(), "nor is the end of a rotated secret missed")
+	})
+}
+
 func TestKeysOfOneWorkspaceShareItsRecord(t *testing.T) {
 	store := newFake()
 	bubble(t, keystore.Options{}, store, func(t *testing.T, c *keystore.Cache) {

@@ -37,11 +37,7 @@ var dialect = &sqlstore.Dialect{
 	HasSchema:  "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE tablename = 'tollgate_meta' AND schemaname = ANY (current_schemas(false)))",
 	LockSchema: "SELECT pg_advisory_xact_lock(7813401772105)", // any number that is ours alone
 	Notify:     "NOTIFY tollgate",
-	Unique: func(err error) bool {
-		var failure *pgconn.PgError
-		return errors.As(err, &failure) && failure.Code == "23505"
-	},
-	Broken: broken,
+	Broken:     broken,
 }
 
 // Store is a PostgreSQL database.

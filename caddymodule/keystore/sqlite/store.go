@@ -33,10 +33,6 @@ const (
 var dialect = &sqlstore.Dialect{
 	Bytes:     "BLOB",
 	HasSchema: "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tollgate_meta')",
-	Unique: func(err error) bool {
-		code := codeOf(err)
-		return code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || code == sqlite3.SQLITE_CONSTRAINT_UNIQUE
-	},
 }
 
 // Options of a Store.

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -55,34 +54,38 @@ func (s *Store) CreateKeys(ctx context.Context, act keystore.Act, workspace stri
 }
 
 func (s *Store) insertKey(ctx context.Context, tx *sql.Tx, row *keyRow) error {
-	var found bool
-	err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM tollgate_keys WHERE id = $1)", row.id).Scan(&found)
-	if err == nil && found {
-		return &keystore.Problem{Kind: keystore.ErrExists, Field: "id", Text: fmt.Sprintf("key %s exists already", row.id)}
-	}
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO tollgate_keys
+	added, err := insert(ctx, tx, `INSERT INTO tollgate_keys
 		(id, workspace_id, name, scopes, allowed_ips, created_at, expires_at, disabled, revoked_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, row.values()...)
+	if err == nil && !added {
+		return &keystore.Problem{Kind: keystore.ErrExists, Field: "id", Text: fmt.Sprintf("key %s exists already", row.id)}
+	}
 	return err
 }
 
 // insertSecret refuses a secret that any key has or had: whoever was given it would become two.
 func (s *Store) insertSecret(ctx context.Context, tx *sql.Tx, sum record.Sum, key string, now time.Time) error {
-	var owner string
-	err := tx.QueryRowContext(ctx, "SELECT key_id FROM tollgate_secrets WHERE sum = $1", sum[:]).Scan(&owner)
-	if err == nil {
-		return &keystore.Problem{Kind: keystore.ErrExists, Field: "secret", Text: fmt.Sprintf(
-			"this secret belongs to key %s already: every secret may belong to one key", owner)}
-	}
-	if !errors.Is(err, sql.ErrNoRows) {
+	added, err := insert(ctx, tx, `INSERT INTO tollgate_secrets (sum, key_id, created_at, expires_at, last_used_at)
+		VALUES ($1, $2, $3, 0, 0)`, sum[:], key, micros(now))
+	if err != nil || added {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO tollgate_secrets (sum, key_id, created_at, expires_at, last_used_at)
-		VALUES ($1, $2, $3, 0, 0)`, sum[:], key, micros(now))
-	return err
+	var owner string
+	if err := tx.QueryRowContext(ctx, "SELECT key_id FROM tollgate_secrets WHERE sum = $1", sum[:]).Scan(&owner); err != nil {
+		return err
+	}
+	return &keystore.Problem{Kind: keystore.ErrExists, Field: "secret", Text: fmt.Sprintf(
+		"this secret belongs to key %s already: every secret may belong to one key", owner)}
+}
+
+// insert adds a row, and reports false where one with the same primary key is there.
+func insert(ctx context.Context, tx *sql.Tx, statement string, values ...any) (added bool, err error) {
+	result, err := tx.ExecContext(ctx, statement+" ON CONFLICT DO NOTHING", values...)
+	if err != nil {
+		return false, err
+	}
+	rows, err := result.RowsAffected()
+	return rows == 1, err
 }
 
 // UpdateKey changes a key.

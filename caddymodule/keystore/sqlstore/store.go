@@ -26,8 +26,6 @@ type Dialect struct {
 	LockSchema string
 	// Notify, if any, is executed in every transaction that changes something.
 	Notify string
-	// Unique reports whether an error says that a row exists already.
-	Unique func(error) bool
 	// Broken, if any, reports whether an error is about the connection: what it broke off is tried once more.
 	Broken func(error) bool
 }

@@ -21,9 +21,9 @@ func (s *Store) CreateWorkspace(ctx context.Context, act keystore.Act, workspace
 		return err
 	}
 	return s.change(ctx, act, func(tx *sql.Tx) ([]event, error) {
-		_, err := tx.ExecContext(ctx, "INSERT INTO tollgate_workspaces (id, plan, limits, metadata) VALUES ($1, $2, $3, $4)",
+		added, err := insert(ctx, tx, "INSERT INTO tollgate_workspaces (id, plan, limits, metadata) VALUES ($1, $2, $3, $4)",
 			row.id, row.plan, row.limits, row.metadata)
-		if err != nil && s.Dialect.Unique(err) {
+		if err == nil && !added {
 			return nil, &keystore.Problem{Kind: keystore.ErrExists, Field: "id", Text: fmt.Sprintf(
 				"workspace %s exists already: change it with: workspace set", workspace.ID)}
 		}

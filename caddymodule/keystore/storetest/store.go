@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -87,6 +88,19 @@ func Store(t *testing.T, open func(t *testing.T) Opened) {
 			require.True(t, changes.Gap)
 			require.Equal(t, first.Position, changes.Position)
 		}
+	})
+	t.Run("goes on after calls that were broken off", func(t *testing.T) {
+		o := open(t)
+		for n := range 40 {
+			short, cancel := context.WithTimeout(t.Context(), time.Duration(n*50)*time.Microsecond)
+			_, _ = o.Store.Changes(short, keystore.Position{})
+			_, _ = o.Store.Lookup(short, record.SumOf(Full))
+			cancel()
+		}
+		_, err := o.Store.Changes(t.Context(), keystore.Position{})
+		require.NoError(t, err)
+		_, err = o.Store.Lookup(t.Context(), record.SumOf(Full))
+		require.NoError(t, err)
 	})
 	t.Run("is obeyed through a cache, without a leak", func(t *testing.T) {
 		ignore := goleak.IgnoreCurrent()
