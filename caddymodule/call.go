@@ -25,6 +25,9 @@ type call struct {
 	facts   gate.Request
 	verdict gate.Verdict
 	writer  envelope.Writer
+	inbound inbound
+	// credential is the Authorization header of a request that passed, which the backend does not see.
+	credential []string
 }
 
 // begin reads the facts and puts the writer between the client and everything that answers.
@@ -53,12 +56,13 @@ func (c *call) judge() {
 	c.placeholders()
 }
 
-// judgedVar marks a request that a gateway handler has judged.
+// judgedVar marks a request that a gateway handler has judged. For the handlers behind the gate it holds the *call.
 const judgedVar = "tollgate.judged"
 
 // prepare changes the request's headers to what the backend may see.
 func (c *call) prepare() *envelope.Refusal {
 	h, r := c.handler, c.request
+	c.credential = r.Header["Authorization"]
 	h.upstream.clean(r, fromTrustedProxy(r))
 	r.Header["X-Request-Id"] = []string{c.id}
 	if h.names != nil && c.verdict.Identity != nil {
@@ -73,7 +77,16 @@ func (c *call) prepare() *envelope.Refusal {
 // pass hands the request to the handlers behind the gate, and answers for whatever they return or panic with.
 func (c *call) pass(next caddyhttp.Handler) error {
 	var err error
-	defer func() { c.writer.Finish(c.handlerError(err), recover()) }()
+	ctx := c.request.Context()
+	caddyhttp.SetVar(ctx, judgedVar, c)
+	defer func() {
+		caddyhttp.SetVar(ctx, judgedVar, true)
+		c.writer.Finish(c.handlerError(err), recover())
+	}()
+	if body := c.request.Body; body != nil && body != http.NoBody {
+		c.inbound.ReadCloser = body
+		c.request.Body = &c.inbound
+	}
 	err = next.ServeHTTP(&c.writer, c.request)
 	return nil
 }
@@ -85,6 +98,9 @@ func (c *call) handlerError(err error) error {
 			return &envelope.Refusal{Kind: envelope.NoHandler}
 		}
 		return nil
+	}
+	if refusal := c.brokenBody(); refusal != nil {
+		return refusal
 	}
 	if handler, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
 		return envelope.HandlerError(handler.StatusCode, err)

@@ -1,0 +1,74 @@
+package keysapi
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// View is a key as callers see it.
+type View struct {
+	ID        string `json:"id"`
+	Workspace string `json:"workspace"`
+	Name      string `json:"name"`
+	// Secret is there only in the answer to the request that made it.
+	Secret     string         `json:"secret,omitempty"`
+	Scopes     []record.Scope `json:"scopes"`
+	AllowedIPs []netip.Prefix `json:"allowed_ips"`
+	CreatedAt  *time.Time     `json:"created_at"`
+	ExpiresAt  *time.Time     `json:"expires_at"`
+	Disabled   bool           `json:"disabled"`
+	RevokedAt  *time.Time     `json:"revoked_at"`
+	// State is active, disabled, expired or revoked.
+	State string `json:"state"`
+	// Secrets are the times of its secrets, oldest first.
+	Secrets []SecretView `json:"secrets"`
+}
+
+// SecretView is what is known of a secret.
+type SecretView struct {
+	CreatedAt  *time.Time `json:"created_at"`
+	ExpiresAt  *time.Time `json:"expires_at"`
+	LastUsedAt *time.Time `json:"last_used_at"`
+}
+
+func (x *exchange) view(k *keystore.Key) *View {
+	v := &View{
+		ID: k.ID, Workspace: k.Workspace, Name: k.Name, Scopes: k.Scopes, AllowedIPs: k.AllowedIPs,
+		CreatedAt: optional(k.CreatedAt), ExpiresAt: optional(k.ExpiresAt), RevokedAt: optional(k.RevokedAt),
+		Disabled: k.Disabled, State: state(&k.Key, x.Now()), Secrets: []SecretView{},
+	}
+	if v.Scopes == nil {
+		v.Scopes = []record.Scope{}
+	}
+	if v.AllowedIPs == nil {
+		v.AllowedIPs = []netip.Prefix{}
+	}
+	for _, s := range k.Secrets {
+		v.Secrets = append(v.Secrets, SecretView{optional(s.CreatedAt), optional(s.ExpiresAt), optional(s.LastUsedAt)})
+	}
+	return v
+}
+
+// optional is null for the zero time.
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func state(k *record.Key, now time.Time) string {
+	switch {
+	case !k.RevokedAt.IsZero():
+		return "revoked"
+	case k.Disabled:
+		return "disabled"
+	case !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt):
+		return "expired"
+	}
+	return "active"
+}
