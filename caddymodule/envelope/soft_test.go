@@ -93,6 +93,11 @@ func TestSoftFailure(t *testing.T) {
 	}
 }
 
+func TestSoftFailureOfACreation(t *testing.T) {
+	o := exchange(t, Options{}, responds(201, "application/json", `{"success":false,"errors":[{"message":"no"}]}`))
+	o.requireMapped(t, 400, CodeInvalid, "no")
+}
+
 func TestSoftFailuresAreLookedForOnlyWhenAsked(t *testing.T) {
 	m, err := NewMapper(Config{MaxBody: DefaultMaxBody})
 	require.NoError(t, err)
@@ -153,6 +158,7 @@ func TestSoftAborted(t *testing.T) {
 	o := exchange(t, Options{}, abort(`{"data":[`))
 	require.Equal(t, http.ErrAbortHandler, o.panicked, "the client sees a cut")
 	require.Equal(t, `{"data":[`, o.Body.String(), "behind what there was")
+	require.True(t, o.Flushed, "which must not wait in a buffer")
 
 	o = exchange(t, Options{}, abort(`{"success":false,`))
 	o.requireMapped(t, 400, CodeInvalid, CodeInvalid.Message())

@@ -12,6 +12,7 @@ import (
 	"net/textproto"
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -185,6 +186,23 @@ func TestHijackIsRefusedWhereItIsNotPossible(t *testing.T) {
 	_, _, err := w.Hijack()
 	require.ErrorIs(t, err, http.ErrNotSupported)
 	require.False(t, w.Sent(), "a refusal is still possible")
+}
+
+// hijackable is a recorder whose connection can be taken.
+type hijackable struct{ *httptest.ResponseRecorder }
+
+func (hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, nil }
+
+func TestAHijackedConnectionIsNeverLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w Writer
+		w.Init(hijackable{httptest.NewRecorder()}, Options{Mapper: newMapper(t), Cancel: func() { t.Error("cancelled") }})
+		w.WriteHeader(http.StatusForbidden)
+		_, _, err := w.Hijack()
+		require.NoError(t, err)
+		<-time.After(2 * bodyTimeout)
+		w.Finish(nil, nil)
+	})
 }
 
 // readerFrom counts what arrives by ReadFrom.
