@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
@@ -89,4 +90,32 @@ func isJSON(h http.Header) bool {
 	}
 	kind, _, err := mime.ParseMediaType(h["Content-Type"][0])
 	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
+}
+
+// inbound is the request's body as the handlers behind the gate read it. It remembers whether it was the client who broke
+// it off: no failure of gateway or backend.
+type inbound struct {
+	io.ReadCloser
+	broken atomic.Pointer[error]
+}
+
+// Read passes on, and notes how the client failed.
+func (b *inbound) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF && !errors.Is(err, http.ErrBodyReadAfterClose) {
+		b.broken.Store(&err)
+	}
+	return n, err
+}
+
+// brokenBody is the refusal for a body that the client broke off; nil if it did not.
+func (c *call) brokenBody() *envelope.Refusal {
+	err := c.inbound.broken.Load()
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(*err, os.ErrDeadlineExceeded):
+		return &envelope.Refusal{Kind: envelope.BodyLate, Cause: *err}
+	}
+	return &envelope.Refusal{Kind: bodyKind(*err), Cause: *err}
 }

@@ -6,6 +6,7 @@ package harness
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"fmt"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -62,7 +64,22 @@ func Start(t testing.TB, s Setup) *Gateway {
 	g := New(t)
 	g.WriteFile(t, "keys.yaml", s.Keys)
 	require.NoError(t, g.Load(s.Caddyfile()))
+	if s.HTTPS {
+		g.awaitCertificate(t)
+	}
 	return g
+}
+
+// awaitCertificate waits until the gateway has made itself a certificate, which it does in the background.
+func (g *Gateway) awaitCertificate(t testing.TB) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		conn, err := tls.Dial("tcp", g.TLSAddr, trust())
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	}, 30*time.Second, 10*time.Millisecond, "the gateway's certificate")
 }
 
 // New gives a gateway that is not yet running, for tests that write their own Caddyfile.
