@@ -91,7 +91,7 @@ func (s *session) metadataCommand() *cobra.Command {
 			return nil
 		}),
 	}
-	cmd.Flags().StringVar(&folder, "out", "", "folder to write modules.json into")
+	cmd.Flags().StringVar(&folder, "out", "", "folder to write modules.json into; it is made if it is missing")
 	_ = cmd.MarkFlagRequired("out") // it exists
 	return cmd
 }
@@ -126,6 +126,9 @@ func writeMetadata(folder string, modules []api.Module) (path string, err error)
 	text, err := json.MarshalIndent(map[string]any{"modules": all}, "", "  ")
 	if err != nil {
 		return "", fmt.Errorf("writing the metadata: %w", err)
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", fmt.Errorf("making the folder of the metadata: %w", err)
 	}
 	path = filepath.Join(folder, "modules.json")
 	if err := replaceFile(path, append(text, '\n')); err != nil {

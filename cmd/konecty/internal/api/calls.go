@@ -51,19 +51,6 @@ func (c *Client) Create(ctx context.Context, document string, payload map[string
 	return body.Data[0], nil
 }
 
-// Get reads a record by its id.
-func (c *Client) Get(ctx context.Context, document, id string) (Record, error) {
-	a, err := c.ask(ctx, http.MethodGet, "/rest/data/"+url.PathEscape(document)+"/"+url.PathEscape(id), nil)
-	if err != nil {
-		return nil, err
-	}
-	var body struct{ Data []Record }
-	if decode(a.body, &body) != nil || len(body.Data) == 0 {
-		return nil, c.stranger(a)
-	}
-	return body.Data[0], nil
-}
-
 // Query says which records are looked for: by code where Term is a whole number, else by the text in them.
 type Query struct {
 	Document, Term string

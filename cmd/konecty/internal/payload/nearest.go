@@ -16,7 +16,7 @@ func Nearest(word string, names []string) []string {
 	wanted := []rune(strings.ToLower(word))
 	for _, name := range names {
 		steps := distance(wanted, []rune(strings.ToLower(name)))
-		if steps <= max(1, len(wanted)/3) {
+		if steps <= max(1, (len(wanted)+1)/3) {
 			found = append(found, near{name, steps})
 		}
 	}
