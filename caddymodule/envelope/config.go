@@ -31,6 +31,8 @@ type Rule struct {
 	// Pattern is a regular expression (RE2). Its named group `field`, if it has one, names the field at
 	// fault; of several, the first that matched.
 	Pattern string
+	// Source is where the rule was written ("Caddyfile:12"); errors begin with it. It may be empty.
+	Source string
 }
 
 // Mapper maps backends' error bodies to the envelope, by the configuration of one site. It is immutable.
@@ -55,7 +57,9 @@ func NewMapper(c Config) (*Mapper, error) {
 	m := &Mapper{soft: c.SoftFailures, maxBody: int(c.MaxBody), timeout: bodyTimeout}
 	for _, r := range c.Rules {
 		compiled, err := r.compile()
-		if err != nil {
+		if err != nil && r.Source != "" {
+			return nil, fmt.Errorf("%s: %w", r.Source, err)
+		} else if err != nil {
 			return nil, err
 		}
 		m.rules = append(m.rules, compiled)

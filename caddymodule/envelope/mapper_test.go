@@ -15,12 +15,15 @@ import (
 
 // konectyRules are classify lines as a team would write them for a Konecty.
 var konectyRules = []Rule{
-	{CodeInvalid, `^Field (?P<field>\S+) is required$`},
-	{CodeInvalid, `^Record not found for field (?P<field>\S+) `},
-	{CodeForbidden, `^\[Message\] You don't have permission`},
-	{CodeUnauthorized, `^\[get-user\] (User not found|No authTokenId found)$`},
-	{CodeInternal, `ECONNREFUSED`},
+	on(CodeInvalid, `^Field (?P<field>\S+) is required$`),
+	on(CodeInvalid, `^Record not found for field (?P<field>\S+) `),
+	on(CodeForbidden, `^\[Message\] You don't have permission`),
+	on(CodeUnauthorized, `^\[get-user\] (User not found|No authTokenId found)$`),
+	on(CodeInternal, `ECONNREFUSED`),
 }
+
+// on is a classify line.
+func on(code Code, pattern string) Rule { return Rule{Code: code, Pattern: pattern} }
 
 func newMapper(t testing.TB, rules ...Rule) *Mapper {
 	t.Helper()
@@ -144,7 +147,7 @@ func TestPassesNothingElse(t *testing.T) {
 }
 
 func TestHidesEvery5xx(t *testing.T) {
-	m := newMapper(t, Rule{CodeNotFound, "secret"})
+	m := newMapper(t, on(CodeNotFound, "secret"))
 	for _, f := range fixtures(t) {
 		a := m.Map(503, f.ContentType, []byte(f.Body+" secret"))
 		require.Equal(t, standardBody(CodeInternal), a.Body, f.Name)
@@ -154,7 +157,7 @@ func TestHidesEvery5xx(t *testing.T) {
 }
 
 func TestClassify(t *testing.T) {
-	m := newMapper(t, append(konectyRules, Rule{CodeRateLimited, "required"})...)
+	m := newMapper(t, append(konectyRules, on(CodeRateLimited, "required"))...)
 	tests := []struct {
 		name    string
 		status  int

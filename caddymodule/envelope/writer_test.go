@@ -114,7 +114,7 @@ func TestOurCredentialFailed(t *testing.T) {
 		"soft 401":                responds(200, "application/json", `{"success":false,"errors":[{"message":"bad token"}]}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := newMapper(t, Rule{CodeUnauthorized, "bad token"})
+			m := newMapper(t, on(CodeUnauthorized, "bad token"))
 			o := exchange(t, Options{Credential: true, Mapper: m}, handler)
 			o.requireRefusal(t, UpstreamCredential, SourceBackend)
 			require.NotContains(t, o.Result().Header, "Www-Authenticate")
