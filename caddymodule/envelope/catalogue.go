@@ -54,10 +54,8 @@ var (
 	BodyTooLarge = row("body_too_large", CodeInvalid, 413, "The request body is too large.", "Send a smaller body.")
 	// BodyLate: the body did not arrive in time.
 	BodyLate = row("body_late", CodeInvalid, 408, "The request body did not arrive in time.", "Retry; send the body without pauses.")
-	// BodyMalformed: not one JSON value as the route asks for.
-	BodyMalformed = row("body_malformed", CodeInvalid, 400, "The request body is not one well-formed JSON value.", fixRequest, "reason")
-	// BodyBroken: the body ended early, or its framing is broken.
-	BodyBroken = row("body_broken", CodeInvalid, 400, "The request body is incomplete or broken.", "Send the whole body again.")
+	// BodyMalformed: the body broke off, or is not one JSON value as the route asks for. Details: why.
+	BodyMalformed = row("body_malformed", CodeInvalid, 400, "The request body is incomplete or not well formed.", fixRequest, "reason")
 	// PolicyForbidden: a policy refused with FORBIDDEN. The policy may give message and details.
 	PolicyForbidden = row("policy_forbidden", CodeForbidden, 403, CodeForbidden.Message(), askOwner, "missing_scopes", PolicyDetails)
 	// PolicyNotFound: a policy refused with NOT_FOUND. The policy may give message and details.

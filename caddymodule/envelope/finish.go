@@ -40,7 +40,7 @@ func (w *Writer) Finish(err error, panicked any) {
 	case panicked != nil:
 		w.finishAborted()
 	case err != nil:
-		w.refuse(w.asRefusal(err), SourceCaddy)
+		w.refuse(asRefusal(err), SourceCaddy)
 	default:
 		w.conclude()
 	}
@@ -166,17 +166,12 @@ func (w *Writer) send(status int, body []byte) {
 	}
 }
 
-// asRefusal finds the refusal in an error, or makes one of it. What failed because the request's body broke is not the
-// backend's fault.
-func (w *Writer) asRefusal(err error) *Refusal {
-	r, ok := errors.AsType[*Refusal](err)
-	if !ok {
-		r = &Refusal{Kind: Internal, Cause: err}
+// asRefusal finds the refusal in an error, or makes one of it.
+func asRefusal(err error) *Refusal {
+	if r, ok := errors.AsType[*Refusal](err); ok {
+		return r
 	}
-	if k := w.body.failure(); k != nil && r.StatusCode() >= 500 {
-		return &Refusal{Kind: k, Cause: err}
-	}
-	return r
+	return &Refusal{Kind: Internal, Cause: err}
 }
 
 // panicError is what was panicked with, as an error for the log.

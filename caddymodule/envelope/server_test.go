@@ -44,7 +44,6 @@ func (g *gateway) ServeHTTP(under http.ResponseWriter, r *http.Request) {
 	defer func() { g.reports <- w.Report() }()
 	ctx = context.WithValue(ctx, http.ServerContextKey, &http.Server{}) // without it, httputil passes cut bodies off as whole
 	inner := r.WithContext(context.WithValue(ctx, errKey{}, &err))
-	inner.Body = w.RequestBody(inner.Body)
 	_, panicked := run(&w, func(w http.ResponseWriter) error { g.inner.ServeHTTP(w, inner); return nil })
 	w.Finish(err, panicked)
 }

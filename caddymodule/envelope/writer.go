@@ -67,7 +67,6 @@ type Writer struct {
 	state         state
 	informational uint8
 	malformed     bool // the backend broke the protocol: whatever it says, the answer is UpstreamMalformed
-	body          requestBody
 	report        Report
 }
 
