@@ -128,9 +128,6 @@ func StripHeaders(h http.Header) {
 // -Remaining, -Reset) are included: a client would take a backend's for ours.
 func IsLimitHeader(name string) bool {
 	name = strings.TrimPrefix(name, http.TrailerPrefix)
-	if name == "" || !strings.ContainsRune("XxRr-_.", rune(name[0])) {
-		return false // most headers, at little cost
-	}
 	var plain [len("xratelimitremaining")]byte
 	n := 0
 	for i := range len(name) {
