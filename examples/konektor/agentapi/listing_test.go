@@ -198,6 +198,9 @@ func TestEveryFilterRefusesByItsName(t *testing.T) {
 	for name, value := range bad {
 		h.refused(h.get("/leads?"+name+"="+url.QueryEscape(value)), name)
 	}
+	for _, query := range []string{"limit=%zz", "limit=5;page=2", "%"} {
+		h.refused(h.get("/leads?"+query), "query")
+	}
 	all := url.Values{}
 	for name, value := range bad {
 		all.Set(name, value)

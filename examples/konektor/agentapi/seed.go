@@ -117,7 +117,7 @@ func (d *seeder) lead(i int, created time.Time) *lead {
 		ID: d.uuid(), UniqueCode: &code, ExternalRef: maybe(d, 40, "hub-"+strconv.Itoa(50_000+i*7)),
 		person: person{FirstName: first, LastName: &last,
 			Email: maybe(d, 90, fmt.Sprintf("%s.%d@example.com", local, i)),
-			Phone: maybe(d, 80, fmt.Sprintf("+1 555 01%02d %04d", i%100, d.random.IntN(10_000)))},
+			Phone: maybe(d, 80, fmt.Sprintf("+1 %s 555 01%02d", pick(d, seedAreaCodes), d.random.IntN(100)))},
 		Status: d.status(), Priority: pick(d, priorities), Source: pick(d, leadSources), Score: d.random.IntN(101),
 		Notes: maybe(d, 35, pick(d, seedNotes)), AssignedTo: maybe(d, 70, pick(d, d.agents)),
 		EstimatedValue: maybe(d, 85, float64(500+50*d.random.IntN(400))),

@@ -1,13 +1,14 @@
 package agentapi
 
 // What seeded workspaces are made of. Names, addresses and numbers are invented; domains and numbers are reserved ones
-// (RFC 2606) or of no subscriber.
+// (RFC 2606) or of no subscriber (555 0100 to 0199 in every area of North America).
 var (
 	seedFirstNames = []string{"Ana", "Bruno", "Camila", "Diego", "Elisa", "Felipe", "Greta", "Hannah", "Igor", "Julia", "Kwame",
 		"Larissa", "Mateus", "Nadia", "Otávio", "Priya", "Rafael", "Sofia", "Tomás", "Ursula", "Vítor", "Wei", "Yara", "Zoë"}
 	seedLastNames = []string{"Almeida", "Barros", "Carvalho", "D'Angelo", "Eriksson", "Ferreira", "Gonçalves", "Hoffmann", "Ibrahim",
 		"Jansen", "Kovács", "Lima", "Moreira", "Nakamura", "O'Brien", "Pereira", "Quintana", "Ribeiro", "Schneider", "Teixeira"}
-	seedNotes = []string{"Asked for a quote for the yearly plan.", "Prefers to be called in the afternoon.",
+	seedAreaCodes = []string{"212", "305", "415", "617", "702", "808"}
+	seedNotes     = []string{"Asked for a quote for the yearly plan.", "Prefers to be called in the afternoon.",
 		"Met at the trade fair, wants a demo for the whole team.", "Compares us with two others; price matters less than support.",
 		"Came back after three months, budget is approved now."}
 	seedErrors = []string{"The click id has expired", "The access token was refused", "The platform answered 503"}
