@@ -89,7 +89,7 @@ func refusedByBackend(t *testing.T, api http.Handler, path, query string) bool {
 
 func engineAndBackend(t *testing.T) (*policy.Engine, *agentapi.API) {
 	t.Helper()
-	engine, err := policy.New(t.Context(), policy.Options{Paths: []string{"tollgate"}})
+	engine, err := policy.New(t.Context(), policy.Options{Paths: []string{"tollgate"}, Timeout: time.Minute})
 	require.NoError(t, err)
 	api, err := agentapi.New(t.Context(), agentapi.Options{})
 	require.NoError(t, err)
@@ -100,9 +100,9 @@ func engineAndBackend(t *testing.T) (*policy.Engine, *agentapi.API) {
 func TestGatewayAndBackendKnowTheSameDays(t *testing.T) {
 	engine, api := engineAndBackend(t)
 	path := agentapi.Base + "/analytics/funnel"
-	for _, year := range []int{1899, 1900, 2000, 2024, 2026, 2100, 2199, 2200} {
-		for month := range 14 {
-			for _, day := range []int{0, 1, 28, 29, 30, 31, 32} {
+	for _, year := range []int{1899, 1900, 2000, 2024, 2026, 2199, 2200} {
+		for _, month := range []int{0, 1, 2, 4, 11, 12, 13} {
+			for _, day := range []int{0, 28, 29, 30, 31, 32} {
 				for _, form := range []string{"from=%04d-%02d-%02d", "to=%04d-%02d-%02dT23:59:59.5Z"} {
 					query := fmt.Sprintf(form, year, month, day)
 					require.Equal(t, refusedByBackend(t, api, path, query), refusedByPolicy(t, engine, path, query) != nil, query)
