@@ -82,27 +82,31 @@ func (c *Cache) changes(ctx context.Context, since Position) (Changes, error) {
 func (c *Cache) apply(changes Changes) {
 	switch {
 	case changes.Gap:
-		c.drop(func(string) bool { return true })
+		c.drop(func(*record.Identity) bool { return true })
 	case len(changes.Workspaces) > 0:
 		c.Forget(changes.Workspaces...)
 	}
 	c.confirmed.Store(int64(changes.At.Sub(c.origin)))
 }
 
-// Forget makes the cache ask again for everything of these workspaces. Whoever changes a store through this very
-// gateway calls it, so that the change holds from the next request on; the feed would tell a moment later.
+// Forget makes the cache ask again for everything of these workspaces, from the next request on.
 func (c *Cache) Forget(workspaces ...string) {
 	changed := make(map[string]bool, len(workspaces))
 	for _, id := range workspaces {
 		changed[id] = true
 	}
-	c.drop(func(workspace string) bool { return changed[workspace] })
+	c.drop(func(i *record.Identity) bool { return changed[i.Workspace.ID] })
 }
 
-// drop begins a new epoch, in which no older answer is kept, and removes the entries of some workspaces.
-func (c *Cache) drop(gone func(workspace string) bool) {
+// forgetKey is Forget for one key.
+func (c *Cache) forgetKey(id string) {
+	c.drop(func(i *record.Identity) bool { return i.Key.ID == id })
+}
+
+// drop begins a new epoch, in which no older answer is kept, and removes some entries.
+func (c *Cache) drop(gone func(*record.Identity) bool) {
 	c.epoch.Add(1)
-	c.known.dropWhere(func(i *record.Identity) bool { return gone(i.Workspace.ID) })
+	c.known.dropWhere(gone)
 }
 
 func pause(ctx context.Context, d time.Duration) {

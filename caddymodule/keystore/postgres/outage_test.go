@@ -259,9 +259,13 @@ func noGoroutineStays(t *testing.T, server *services.PostgresServer) {
 	ignore := goleak.IgnoreCurrent()
 	s, err := postgres.New(server.Database())
 	require.NoError(t, err)
+	goleak.VerifyNone(t, ignore) // a configuration that is only checked starts nothing
 	c := keystore.NewCache(s, keystore.Options{})
 	c.Start()
 	require.Equal(t, 401, verdict(t, c, storetest.Nobodys))
 	require.NoError(t, c.Close())
+	require.NoError(t, c.Close())
+	_, err = s.Lookup(t.Context(), record.SumOf("x"))
+	require.Error(t, err, "closed for good")
 	goleak.VerifyNone(t, ignore)
 }

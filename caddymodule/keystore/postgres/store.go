@@ -44,9 +44,12 @@ var dialect = &sqlstore.Dialect{
 type Store struct {
 	sqlstore.Store
 	config *pgx.ConnConfig
-	db     *sql.DB
-	ready  chan bool // holds whether the schema is known to be in the present form
 	feed   *sql.Conn // listens
+
+	opening chan struct{} // holds one token: whoever has it may use what follows
+	db      *sql.DB
+	ready   bool // the schema is known to be in the present form
+	closed  bool
 }
 
 // New names the database by its address (a URL, or key=value words). It opens nothing: the first use does, and
@@ -63,12 +66,9 @@ func New(address string) (*Store, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "tollgate"
 	}
-	s := &Store{config: config, db: stdlib.OpenDB(*config), ready: make(chan bool, 1)}
-	s.db.SetMaxOpenConns(connections + 1)
-	s.db.SetMaxIdleConns(connections + 1)
-	s.db.SetConnMaxIdleTime(5 * time.Minute)
+	s := &Store{config: config, opening: make(chan struct{}, 1)}
 	s.Store = sqlstore.Store{Dialect: dialect, Open: s.database, Explain: s.explain}
-	s.ready <- false
+	s.opening <- struct{}{}
 	return s, nil
 }
 
@@ -84,20 +84,27 @@ func (s *Store) String() string {
 
 // database is the database with its schema in the present form.
 func (s *Store) database(ctx context.Context) (*sql.DB, error) {
-	var ready bool
 	select {
-	case ready = <-s.ready:
+	case <-s.opening:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	defer func() { s.ready <- ready }()
-	if ready {
+	defer func() { s.opening <- struct{}{} }()
+	switch {
+	case s.closed:
+		return nil, sql.ErrConnDone
+	case s.ready:
 		return s.db, nil
+	case s.db == nil:
+		s.db = stdlib.OpenDB(*s.config)
+		s.db.SetMaxOpenConns(connections + 1)
+		s.db.SetMaxIdleConns(connections + 1)
+		s.db.SetConnMaxIdleTime(5 * time.Minute)
 	}
 	if err := dialect.Migrate(ctx, s.db, s.String(), true); err != nil {
 		return nil, s.explain(err)
 	}
-	ready = true
+	s.ready = true
 	return s.db, nil
 }
 
@@ -167,6 +174,12 @@ func (s *Store) hangUp() {
 // Close closes all connections. Nobody may follow the store any more.
 func (s *Store) Close() error {
 	s.hangUp()
+	<-s.opening
+	defer func() { s.opening <- struct{}{} }()
+	s.closed = true
+	if s.db == nil {
+		return nil
+	}
 	return s.db.Close()
 }
 

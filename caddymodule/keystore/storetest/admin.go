@@ -32,6 +32,7 @@ func Admin(t *testing.T, open func(t *testing.T) Writable) {
 	t.Run("history", func(t *testing.T) { history(t, open(t)) })
 	t.Run("lists in pages", func(t *testing.T) { pages(t, open(t)) })
 	t.Run("refuses what is not valid", func(t *testing.T) { refusals(t, open(t)) })
+	t.Run("a change through a gateway holds there at once", func(t *testing.T) { atOnce(t, open(t)) })
 	t.Run("writers queue up", func(t *testing.T) { concurrency(t, open(t)) })
 }
 

@@ -139,3 +139,52 @@ func concurrency(t *testing.T, s Writable) {
 	require.NoError(t, err)
 	require.EqualValues(t, 500+writers*each, w.Limits[0].Limit, "no update is lost")
 }
+
+// A21: what is changed through a gateway holds there from the next request on.
+func atOnce(t *testing.T, s Writable) {
+	ctx := t.Context()
+	Fill(t, s, Example())
+	c := keystore.NewCache(s, keystore.Options{})
+	c.Start()
+	defer func() { require.NoError(t, c.Close()) }()
+	admin, ok := c.Admin()
+	require.True(t, ok)
+	knows := func(secret string, usable bool) {
+		t.Helper()
+		_, err := c.Lookup(ctx, record.SumOf(secret))
+		if usable {
+			require.NoError(t, err)
+		} else {
+			require.ErrorIs(t, err, keystore.ErrUnknown)
+			require.Nil(t, c.Known(record.SumOf(secret)))
+		}
+	}
+	set := func(change func(*record.Key)) {
+		t.Helper()
+		_, err := admin.UpdateKey(ctx, Act, "key_full", func(k *record.Key) error { change(k); return nil })
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool { // until the cache follows the store
+		_, err := c.Lookup(ctx, record.SumOf(Full))
+		return err == nil && c.Known(record.SumOf(Full)) != nil
+	}, 5*time.Second, time.Millisecond)
+	for range 5 {
+		set(func(k *record.Key) { k.Disabled = true })
+		knows(Full, false)
+		set(func(k *record.Key) { k.Disabled = false })
+		knows(Full, true)
+	}
+	knows("a second secret of it", false)
+	_, err := admin.RotateKey(ctx, Act, "key_full", record.SumOf("a second secret of it"), 0)
+	require.NoError(t, err)
+	knows("a second secret of it", true)
+	knows(Full, false)
+	knows("a new secret of theirs", false)
+	require.NoError(t, admin.CreateKeys(ctx, Act, "ws_acme", []keystore.NewKey{{Key: record.Key{ID: "key_new"}, Sum: record.SumOf("a new secret of theirs")}}))
+	knows("a new secret of theirs", true)
+	_, err = admin.UpdateWorkspace(ctx, Act, "ws_acme", func(w *record.Workspace) error { w.Plan = "free"; return nil })
+	require.NoError(t, err)
+	identity, err := c.Lookup(ctx, record.SumOf("a new secret of theirs"))
+	require.NoError(t, err)
+	require.Equal(t, "free", identity.Workspace.Plan)
+}
