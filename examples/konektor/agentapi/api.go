@@ -2,6 +2,7 @@ package agentapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -101,7 +102,7 @@ func (a *API) Close() error {
 		err = a.store.close()
 	}
 	if a.temporary != "" {
-		err = firstError(err, os.RemoveAll(a.temporary))
+		err = errors.Join(err, os.RemoveAll(a.temporary))
 	}
 	return err
 }
@@ -121,14 +122,5 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // clock is the present in the precision in which times are stored.
 func (a *API) clock() millis { return millisOf(a.now()) }
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 var _ http.Handler = (*API)(nil)

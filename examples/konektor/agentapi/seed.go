@@ -50,7 +50,12 @@ func (s *store) seed(ctx context.Context, workspace string, now time.Time) error
 		d := &seeder{store: s, tx: tx, workspace: workspace, now: now, random: random,
 			chosen: seedSettings[int(sum[16])%len(seedSettings)]}
 		d.agents = []string{d.uuid(), d.uuid(), d.uuid()}
-		return firstError(d.settings(ctx), d.leads(ctx), d.campaignDays(ctx), d.syncConversions(ctx))
+		for _, step := range []func(context.Context) error{d.settings, d.leads, d.campaignDays, d.syncConversions} {
+			if err := step(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -42,7 +42,7 @@ func openStore(ctx context.Context, file string, v *vault) (*store, error) {
 	}
 	s.writes.SetMaxOpenConns(1)
 	if s.reads, err = sql.Open("sqlite", dsn+"&_pragma=query_only(1)"); err != nil {
-		return nil, firstError(fmt.Errorf("opening the database: %w", err), s.writes.Close())
+		return nil, errors.Join(fmt.Errorf("opening the database: %w", err), s.writes.Close())
 	}
 	s.reads.SetMaxOpenConns(4)
 	s.reads.SetMaxIdleConns(4)
@@ -80,7 +80,7 @@ func (s *store) prepare(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-func (s *store) close() error { return firstError(s.reads.Close(), s.writes.Close()) }
+func (s *store) close() error { return errors.Join(s.reads.Close(), s.writes.Close()) }
 
 // write runs do in one transaction that is committed whole or not at all.
 func (s *store) write(ctx context.Context, do func(context.Context, *sql.Tx) error) error {

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/examples/konektor/agentapi"
+)
+
+// TestTheCaddyfileProtectsEveryRoute compares the gateway's routes and scopes with those that the backend serves.
+func TestTheCaddyfileProtectsEveryRoute(t *testing.T) {
+	text, err := os.ReadFile("Caddyfile")
+	require.NoError(t, err)
+	var protected, served []string
+	for _, line := range regexp.MustCompile(`(?m)^\t\t(?:route|public) .*$`).FindAllString(string(text), -1) {
+		if !strings.Contains(line, " OPTIONS ") {
+			protected = append(protected, strings.TrimSpace(line))
+		}
+	}
+	for _, route := range agentapi.Routes() {
+		path := agentapi.Base + strings.ReplaceAll(route.Path, "{id}", ":id")
+		line := "route " + route.Method + " " + path + " " + route.Scope
+		if route.Scope == "" {
+			line = "public " + route.Method + " " + path
+		}
+		served = append(served, line)
+	}
+	require.ElementsMatch(t, served, protected)
+}
