@@ -19,7 +19,7 @@ var konectyRules = []Rule{
 	on(CodeInvalid, `^Record not found for field (?P<field>\S+) `),
 	on(CodeForbidden, `^\[Message\] You don't have permission`),
 	on(CodeUnauthorized, `^\[get-user\] (User not found|No authTokenId found)$`),
-	on(CodeInternal, `ECONNREFUSED`),
+	on(CodeInternal, `ECONNREFUSED|broken inside`),
 }
 
 // on is a classify line.
@@ -176,6 +176,7 @@ func TestClassify(t *testing.T) {
 		{"an entry's own field stays", 400, `{"errors":[{"field":"x","message":"Field a is required"}]}`, CodeInvalid, 400, map[string]any{"x": "Field a is required"}},
 		{"first message that matches decides", 200, `{"success":false,"errors":[{"message":"other"},{"message":"[get-user] User not found"},{"message":"Field a is required"}]}`, CodeUnauthorized, 401, map[string]any{"a": "Field a is required"}},
 		{"internal hides the text", 200, `{"success":false,"errors":[{"message":"connect ECONNREFUSED 10.0.0.7:27017"}]}`, CodeInternal, 500, nil},
+		{"internal hides any text", 400, `{"message":"Field x is broken inside","errors":{"x":["y"]}}`, CodeInternal, 400, nil},
 		{"internal hides the text of a 4xx", 401, `{"success":false,"errors":[{"message":"connect ECONNREFUSED 10.0.0.7:27017"}]}`, CodeInternal, 401, nil},
 		{"soft envelope keeps its code", 200, `{"success":false,"error":{"code":"NOT_FOUND","message":"m","details":null}}`, CodeNotFound, 404, nil},
 		{"soft envelope that is our fault", 200, `{"success":false,"error":{"code":"INTERNAL_ERROR","message":"secret","details":null}}`, CodeInvalid, 400, nil},
@@ -188,6 +189,7 @@ func TestClassify(t *testing.T) {
 			require.Equal(t, tt.want, a.Status)
 			require.Equal(t, tt.details, e.Error.Details)
 			require.NotContains(t, string(a.Body), "10.0.0.7")
+			require.NotContains(t, string(a.Body), "inside")
 		})
 	}
 }

@@ -160,6 +160,15 @@ func TestTooLong(t *testing.T) {
 		o.requireMapped(t, 400, CodeInvalid, strings.Repeat("x", 86))
 		require.False(t, o.cancelled.Load())
 	})
+	t.Run("exactly max_body after decoding is mapped, though it came longer", func(t *testing.T) {
+		body := `{"message":"a\u00e9b"}`
+		m, err := NewMapper(Config{MaxBody: int64(len(body))})
+		require.NoError(t, err)
+		raw := encoded(t, "gzip", strings.NewReader(body))
+		require.Greater(t, len(raw), len(body))
+		o := exchange(t, Options{Mapper: m}, responds(400, "application/json", string(raw), "Content-Encoding", "gzip"))
+		o.requireMapped(t, 400, CodeInvalid, "aéb")
+	})
 	t.Run("one byte more is dropped", func(t *testing.T) {
 		o := exchange(t, Options{Mapper: m}, responds(400, "application/json", `{"message":"`+strings.Repeat("x", 87)+`"}`))
 		o.requireMapped(t, 400, CodeInvalid, CodeInvalid.Message())
