@@ -92,7 +92,7 @@ func checkArguments(use string, args []string) error {
 	case len(args) < least:
 		return fmt.Errorf("something is missing: write %s", use)
 	case len(args) > most:
-		return fmt.Errorf("%d words are too many: write %s", len(args), use)
+		return fmt.Errorf("too much is written: write %s", use)
 	}
 	return nil
 }
@@ -111,10 +111,9 @@ func (i *invocation) text(flag string) string {
 	return value
 }
 
-// list is the value of a flag that may be repeated.
+// list is the value of a flag that may be repeated. GetStringArray would take a single empty value for none.
 func (i *invocation) list(flag string) []string {
-	values, _ := i.cmd.Flags().GetStringArray(flag)
-	return values
+	return i.cmd.Flags().Lookup(flag).Value.(interface{ GetSlice() []string }).GetSlice()
 }
 
 // given reports whether a flag was written.

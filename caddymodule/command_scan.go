@@ -19,6 +19,9 @@ type leakView struct {
 // scanFolder looks for secrets of our form in all files below a folder, and asks the store which of them work.
 func scanFolder(i *invocation) error {
 	return i.read(func(s *store) error {
+		if _, err := s.Workspaces(i, "", 1); err != nil {
+			return err // without a store nothing is live, whatever the files hold
+		}
 		views, rows := []leakView{}, [][]string{}
 		unread, err := keystore.Scan(i, s, i.args[0], s.app.KeyPrefix, func(l keystore.Leak) error {
 			views = append(views, leakView{l.Path, l.Line, l.Key, l.Workspace})

@@ -1,0 +1,84 @@
+package caddymodule_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
+)
+
+func TestKeysSQLiteMistakes(t *testing.T) {
+	for name, m := range map[string]mistake{
+		"too much":   {option("keys sqlite a.db b.db"), "write the path of one database"},
+		"empty path": {option(`keys sqlite ""`), "the path is empty"},
+		"block":      {option("keys sqlite a.db {\n\t\t\tmode 0600\n\t\t}"), "unknown option 'mode'"},
+	} {
+		t.Run("refuses/"+name, func(t *testing.T) {
+			_, err := harness.Adapt(m.text, "/etc/caddy/Caddyfile")
+			require.ErrorContains(t, err, m.want)
+			require.ErrorContains(t, err, "/etc/caddy/Caddyfile:")
+		})
+	}
+}
+
+// validate does what the command of that name does to a Caddyfile in the desk's folder.
+func (d *desk) validate(t *testing.T) error {
+	t.Helper()
+	text, err := os.ReadFile("Caddyfile")
+	require.NoError(t, err)
+	document, err := harness.Adapt(string(text), filepath.Join(d.dir, "Caddyfile"))
+	require.NoError(t, err)
+	var config caddy.Config
+	require.NoError(t, json.Unmarshal(document, &config))
+	return caddy.Validate(&config)
+}
+
+func TestValidateCreatesNoKeyStore(t *testing.T) {
+	const site = ":8080 {\n\ttollgate {\n\t\troute GET /leads\n\t}\n}\n"
+	for name, c := range map[string]struct{ keys, want string }{
+		"takes/no global block":       {keys: ""},
+		"takes/default place":         {keys: "keys sqlite"},
+		"takes/named database":        {keys: "keys sqlite tollgate.db"},
+		"refuses/folder in its place": {keys: "keys sqlite .", want: "is no regular file"},
+		"refuses/missing folder":      {keys: "keys sqlite nowhere/tollgate.db", want: "there is no such folder"},
+		"refuses/unset placeholder":   {keys: "keys sqlite {env.TOLLGATE_TEST_UNSET}", want: "reading the path"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := site
+			if c.keys != "" {
+				text = option(c.keys) + site
+			}
+			d := newDesk(t, text)
+			err := d.validate(t)
+			if c.want == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, c.want)
+			}
+			require.Equal(t, []string{"Caddyfile"}, d.files(t))
+		})
+	}
+}
+
+// TestGatewayMakesTheDefaultStore: a gateway without any configuration of keys is ready for commands.
+func TestGatewayMakesTheDefaultStore(t *testing.T) {
+	g := harness.New(t)
+	d := newDesk(t, ":8080\n")
+	text := "{\n\tadmin off\n\tpersist_config off\n}\nhttp://:$PORT {\n\ttollgate {\n\t\troute GET /leads\n\t}\n\trespond ok\n}\n"
+	require.NoError(t, g.Load(text))
+	require.Equal(t, 401, g.Do(t, harness.Request{Path: "/leads", Key: "nobody-knows-this-secret"}).Status)
+	store := filepath.Join(d.dir, "data", "caddy", "tollgate.db")
+	require.Eventually(t, func() bool { return d.run("", "workspace", "list").err == nil }, waitFor, tick)
+	info, err := os.Stat(store)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+
+	d.must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+	_, secret := d.created(t, "--workspace", "ws_acme")
+	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/leads", Key: secret}).Status)
+}
