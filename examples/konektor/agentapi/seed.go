@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -37,7 +38,7 @@ type seeder struct {
 // seed fills a workspace that has neither settings nor leads yet, all or nothing.
 func (s *store) seed(ctx context.Context, workspace string, now time.Time) error {
 	if !idForm.MatchString(workspace) {
-		return fmt.Errorf("an id is letters, digits and . _ -, at most 64")
+		return errors.New("an id is letters, digits and . _ -, at most 64")
 	}
 	return s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var used bool
