@@ -35,7 +35,8 @@ func Main(m *testing.M, open func(database string) (Writable, error)) {
 	os.Exit(m.Run())
 }
 
-// write creates the store if need be, then keys, two at a time, and says which are there. It ends with an error only.
+// write creates the store if need be, then keys, two at a time, and says which are there; in between it does what a
+// gateway does. It ends with an error only.
 func write(s Writable, err error) error {
 	if err != nil {
 		return err
@@ -50,10 +51,16 @@ func write(s Writable, err error) error {
 		}
 		if err = s.CreateKeys(ctx, Act, "ws_1", pair); err == nil {
 			fmt.Println(pair[0].Key.ID, pair[1].Key.ID)
+			err = errors.Join(
+				s.WriteUses(ctx, []keystore.Use{{Sum: pair[0].Sum, At: time.Now()}}),
+				second(s.Changes(ctx, keystore.Position{})),
+				second(s.Lookup(ctx, pair[1].Sum)))
 		}
 	}
 	return err
 }
+
+func second[T any](_ T, err error) error { return err }
 
 // Killed kills writers at any moment, from before the store exists on, and then finds every key that they
 // acknowledged, none halved. Fresh names a new database, open opens one.
