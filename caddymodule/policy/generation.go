@@ -130,8 +130,8 @@ func (g *generation) evaluate(ctx context.Context, in *Input, timeout time.Durat
 	return d, nil
 }
 
-// eval evaluates a prepared query. It starts no goroutine, and what it starts has ended when it returns; take is given
-// the result while it lasts.
+// eval evaluates a prepared query within timeout and while ctx lasts, and gives its result to take. No goroutine waits
+// for either: both only set a flag that the evaluation looks at.
 func (s *sources) eval(ctx context.Context, query rego.PreparedEvalQuery, input ast.Value, timeout time.Duration, take func(ast.Value)) (found bool, err error) {
 	cancel := topdown.NewCancel()
 	late := time.AfterFunc(timeout, cancel.Cancel)

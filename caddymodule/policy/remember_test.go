@@ -68,6 +68,29 @@ func TestComparesInFullNotByHash(t *testing.T) {
 	}
 }
 
+// TestARecordThatIsGoneIsNotTakenForNone asks without an identity when the record of an equal question was collected.
+func TestARecordThatIsGoneIsNotTakenForNone(t *testing.T) {
+	e, in := engine(t, nil), request()
+	gone := make(chan struct{})
+	runtime.AddCleanup(in.Identity.Key, func(gone chan struct{}) { close(gone) }, gone)
+	d, err := e.Decide(t.Context(), in)
+	require.NoError(t, err)
+	require.True(t, d.Allow)
+	in.Identity = nil
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		select {
+		case <-gone:
+			return true
+		default:
+			return false
+		}
+	}, time.Minute, time.Millisecond)
+	d, err = e.Decide(t.Context(), in)
+	require.NoError(t, err)
+	require.False(t, d.Allow || d.Remembered)
+}
+
 func TestTheNewestDecisionOfAKeyStands(t *testing.T) {
 	m := newMemory(8, 1)
 	m.put([]byte("a"), owners{}, Decision{Allow: true})

@@ -128,7 +128,7 @@ func appendKey(b []byte, slots []slot, in *Input) []byte {
 		case slotHeader:
 			b = appendList(b, in.Header[s.name])
 		case slotKey, slotWorkspace:
-			// The owners of a decision stand for these.
+			b = appendIdentity(b, in)
 		case slotPlan:
 			b = appendPlan(b, in)
 		default:
@@ -177,6 +177,14 @@ func decodesTo(sent, name string) bool {
 		return sent == name
 	}
 	return unescape(sent) == name
+}
+
+// appendIdentity only tells whether there is one: what it says of key and workspace, the owners stand for.
+func appendIdentity(b []byte, in *Input) []byte {
+	if in.Identity == nil {
+		return append(b, 0)
+	}
+	return append(b, 1)
 }
 
 func appendPlan(b []byte, in *Input) []byte {

@@ -98,6 +98,8 @@ var trickyPolicies = []tricky{
 	{name: "values that move over a border", rego: refusal(`input.request.headers["x-a"][0] == "ab"`), a: header("X-A", "a", "bc"), b: header("X-A", "ab", "c")},
 	{name: "the order of values", rego: refusal(`input.request.query.a[0] == "2"`), a: query("a=1&a=2"), b: query("a=2&a=1")},
 	{name: "a value in another parameter", rego: refusal(`input.request.query.a == input.request.query.b`), a: query("a=1&a=2&b=1"), b: query("a=1&b=1")},
+	{name: "an empty value that moves over a border", rego: refusal("not input.request.query.a\n\tinput.request.query.b"), a: query("a"), b: query("b")},
+	{name: "a path parameter that moves over a border", rego: refusal("not input.route.params.a\n\tinput.route.params.b"), a: params(route.Param{Name: "a"}), b: params(route.Param{Name: "b"})},
 	{name: "a name that is encoded", rego: refusal(`input.request.query.abc`), a: query(""), b: query("%61b%63=1")},
 	{name: "a name with a plus for a space", rego: refusal(`input.request.query["a b"]`), a: query("ab=1"), b: query("a+b=1")},
 	{name: "a value with an encoded separator", rego: refusal(`input.request.query.b`), a: query("a=1%26b=2"), b: query("a=1&b=2")},
