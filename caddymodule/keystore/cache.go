@@ -203,6 +203,7 @@ func (c *Cache) query(ctx context.Context, sum record.Sum, epoch uint64) (*recor
 		c.known.drop(sum)
 		c.unknown.put(sum, read, epoch)
 	case errors.Is(err, ErrUnreadable):
+		c.known.drop(sum)
 		return nil, fmt.Errorf("asking the key store: %w", err) // the store answered: it is not away
 	default:
 		err = fmt.Errorf("asking the key store: %w", err)

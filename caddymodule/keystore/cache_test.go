@@ -125,26 +125,6 @@ func TestChangesAreObeyedWithinASecond(t *testing.T) {
 	}
 }
 
-func TestAChangeMadeHereHoldsFromTheNextRequestOn(t *testing.T) { // A21
-	store := newFake(good, "another-secret-123")
-	bubble(t, keystore.Options{}, store, func(t *testing.T, c *keystore.Cache) {
-		for _, secret := range []string{good, "another-secret-123"} {
-			_, err := lookup(t, c, secret)
-			require.NoError(t, err)
-		}
-		_, err := lookup(t, c, bad)
-		require.ErrorIs(t, err, keystore.ErrUnknown)
-		store.set(good, func(i *record.Identity) { i.Key.RevokedAt = time.Now() })
-		store.set(bad, func(*record.Identity) {})
-		c.Forget("ws_" + good)
-		_, err = lookup(t, c, good)
-		require.ErrorIs(t, err, keystore.ErrUnknown)
-		_, err = lookup(t, c, bad)
-		require.NoError(t, err, "a new key is seen as well")
-		require.NotNil(t, c.Known(record.SumOf("another-secret-123")), "others are not asked again")
-	})
-}
-
 func TestANewKeyIsSeenThoughItsSumWasUnknown(t *testing.T) {
 	store := newFake()
 	bubble(t, keystore.Options{}, store, func(t *testing.T, c *keystore.Cache) {
@@ -169,6 +149,22 @@ func TestOnlyTheChangedWorkspaceIsAskedAgain(t *testing.T) {
 		after(time.Second)
 		require.Nil(t, c.Known(record.SumOf(good)))
 		require.NotNil(t, c.Known(record.SumOf("another-secret-123")))
+	})
+}
+
+func TestABurstOfChangesIsTakenTogether(t *testing.T) {
+	store := newFake(good)
+	store.tick = time.Millisecond
+	bubble(t, keystore.Options{}, store, func(t *testing.T, c *keystore.Cache) {
+		require.NotZero(t, store.told.Swap(0))
+		for range 1000 { // ten seconds
+			store.tell("ws_busy")
+			after(10 * time.Millisecond)
+		}
+		require.LessOrEqual(t, store.told.Load(), int32(110), "some ten a second")
+		store.set(good, func(*record.Identity) {})
+		_, err := lookup(t, c, good)
+		require.NoError(t, err)
 	})
 }
 

@@ -25,12 +25,14 @@ type fakeStore struct {
 	changed  []string
 	gap      bool
 	asked    atomic.Int32
+	told     atomic.Int32  // changes
+	tick     time.Duration // how soon the feed sees a change
 	hold     chan struct{} // look-ups wait for it to be closed
 	uses     []keystore.Use
 }
 
 func newFake(secrets ...string) *fakeStore {
-	f := &fakeStore{byS: map[record.Sum]*record.Identity{}, revision: 1}
+	f := &fakeStore{byS: map[record.Sum]*record.Identity{}, revision: 1, tick: 100 * time.Millisecond}
 	for _, secret := range secrets {
 		f.set(secret, func(*record.Identity) {})
 	}
@@ -79,7 +81,7 @@ func (f *fakeStore) Lookup(ctx context.Context, sum record.Sum) (*record.Identit
 }
 
 func (f *fakeStore) Changes(ctx context.Context, since keystore.Position) (keystore.Changes, error) {
-	for range 2 {
+	for range 200 * time.Millisecond / f.tick {
 		f.mu.Lock()
 		if f.away != nil || f.silent {
 			f.mu.Unlock()
@@ -89,6 +91,7 @@ func (f *fakeStore) Changes(ctx context.Context, since keystore.Position) (keyst
 			now := keystore.Changes{Position: keystore.Position{Revision: f.revision}, At: time.Now(),
 				Workspaces: f.changed, Gap: since.Revision == 0 || f.gap}
 			f.changed, f.gap = nil, false
+			f.told.Add(1)
 			f.mu.Unlock()
 			return now, nil
 		}
@@ -96,7 +99,7 @@ func (f *fakeStore) Changes(ctx context.Context, since keystore.Position) (keyst
 		select {
 		case <-ctx.Done():
 			return keystore.Changes{}, ctx.Err()
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(f.tick):
 		}
 	}
 	return keystore.Changes{Position: since, At: time.Now()}, nil

@@ -11,7 +11,7 @@ import (
 const (
 	// followTimeout bounds one question for changes, the store's own waiting included.
 	followTimeout = time.Second
-	// followPause is the pause after a failed one.
+	// followPause is the pause after one that failed, or told of changes.
 	followPause = 100 * time.Millisecond
 	// usesEvery is how often it is written to the store when secrets were last used.
 	usesEvery = 30 * time.Second
@@ -65,6 +65,9 @@ func (c *Cache) follow(ctx context.Context) {
 		}
 		c.apply(changes)
 		position = changes.Position
+		if len(changes.Workspaces) > 0 {
+			pause(ctx, followPause) // to drop entries is a walk over all of them: a burst of changes is taken together
+		}
 	}
 }
 
@@ -84,23 +87,13 @@ func (c *Cache) apply(changes Changes) {
 	case changes.Gap:
 		c.drop(func(*record.Identity) bool { return true })
 	case len(changes.Workspaces) > 0:
-		c.Forget(changes.Workspaces...)
+		changed := make(map[string]bool, len(changes.Workspaces))
+		for _, id := range changes.Workspaces {
+			changed[id] = true
+		}
+		c.drop(func(i *record.Identity) bool { return changed[i.Workspace.ID] })
 	}
 	c.confirmed.Store(int64(changes.At.Sub(c.origin)))
-}
-
-// Forget makes the cache ask again for everything of these workspaces, from the next request on.
-func (c *Cache) Forget(workspaces ...string) {
-	changed := make(map[string]bool, len(workspaces))
-	for _, id := range workspaces {
-		changed[id] = true
-	}
-	c.drop(func(i *record.Identity) bool { return changed[i.Workspace.ID] })
-}
-
-// forgetKey is Forget for one key.
-func (c *Cache) forgetKey(id string) {
-	c.drop(func(i *record.Identity) bool { return i.Key.ID == id })
 }
 
 // drop begins a new epoch, in which no older answer is kept, and removes some entries.

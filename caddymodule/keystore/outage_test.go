@@ -175,11 +175,15 @@ func TestASilentFeedCostsTwoQueriesASecondPerKey(t *testing.T) {
 }
 
 func TestARecordThatMakesNoSenseIsNoOutage(t *testing.T) {
-	store := newFake(good)
-	bubble(t, keystore.Options{}, store, func(t *testing.T, c *keystore.Cache) {
+	store := newFake(good, "was-good-before-12")
+	bubble(t, keystore.Options{Stale: time.Hour}, store, func(t *testing.T, c *keystore.Cache) {
 		require.Equal(t, 401, verdict(t, c, "another-unknown-one"))
+		require.Equal(t, 200, verdict(t, c, "was-good-before-12"))
 		store.do(func() { store.away = fmt.Errorf("%w: key key_x", keystore.ErrUnreadable) })
 		require.Equal(t, 503, verdict(t, c, bad), "never open, never unknown")
+		store.do(func() { store.silent = true })
+		after(time.Second)
+		require.Equal(t, 503, verdict(t, c, "was-good-before-12"), "what it was before does not count")
 		store.do(func() { store.away = nil })
 		require.Equal(t, 200, verdict(t, c, good), "the others are asked for at once")
 	})

@@ -2,6 +2,7 @@ package keystore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
@@ -14,28 +15,40 @@ func (c *Cache) Admin() (Admin, bool) {
 	return &through{Admin: admin, cache: c}, ok
 }
 
-// through forgets what it changes. A change that failed may have been made nevertheless.
+// through forgets what it changes.
 type through struct {
 	Admin
 	cache *Cache
 }
 
 func (t *through) UpdateWorkspace(ctx context.Context, act Act, id string, change func(*record.Workspace) error) (*record.Workspace, error) {
-	defer t.cache.Forget(id)
-	return t.Admin.UpdateWorkspace(ctx, act, id, change)
+	workspace, err := t.Admin.UpdateWorkspace(ctx, act, id, change)
+	t.changed(err, func(i *record.Identity) bool { return i.Workspace.ID == id })
+	return workspace, err
 }
 
 func (t *through) CreateKeys(ctx context.Context, act Act, workspace string, keys []NewKey) error {
-	defer t.cache.Forget(workspace)
-	return t.Admin.CreateKeys(ctx, act, workspace, keys)
+	err := t.Admin.CreateKeys(ctx, act, workspace, keys)
+	t.changed(err, func(*record.Identity) bool { return false }) // no entry holds them; the unknown end with the epoch
+	return err
 }
 
 func (t *through) UpdateKey(ctx context.Context, act Act, id string, change func(*record.Key) error) (*Key, error) {
-	defer t.cache.forgetKey(id)
-	return t.Admin.UpdateKey(ctx, act, id, change)
+	key, err := t.Admin.UpdateKey(ctx, act, id, change)
+	t.changed(err, func(i *record.Identity) bool { return i.Key.ID == id })
+	return key, err
 }
 
 func (t *through) RotateKey(ctx context.Context, act Act, id string, sum record.Sum, grace time.Duration) (*Key, error) {
-	defer t.cache.forgetKey(id)
-	return t.Admin.RotateKey(ctx, act, id, sum, grace)
+	key, err := t.Admin.RotateKey(ctx, act, id, sum, grace)
+	t.changed(err, func(i *record.Identity) bool { return i.Key.ID == id })
+	return key, err
+}
+
+// changed forgets some entries, but for a change that was refused. One that failed otherwise may have been made.
+func (t *through) changed(err error, what func(*record.Identity) bool) {
+	var refused *Problem
+	if !errors.As(err, &refused) {
+		t.cache.drop(what)
+	}
 }
