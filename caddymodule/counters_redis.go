@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -43,6 +44,7 @@ type RedisCounters struct {
 type redisState struct {
 	engine *redis.Engine
 	log    *pooledLogger
+	said   atomic.Int64 // when the log last told of a failed call, in Unix seconds
 }
 
 // Destruct ends the engine's sweeper and its connections.
@@ -55,6 +57,14 @@ func (s *redisState) Destruct() error {
 // Called is part of redis.Observer.
 func (s *redisState) Called(requests int64, took time.Duration, err error) {
 	limitMeters.called(requests, took, err)
+	if err == nil {
+		return
+	}
+	// Failures that alternate with successes never open the breaker: they are worth a line, once a minute.
+	now, last := time.Now().Unix(), s.said.Load()
+	if logger := s.log.Load(); logger != nil && now-last >= 60 && s.said.CompareAndSwap(last, now) {
+		logger.Warn("a call to redis failed", zap.Error(err))
+	}
 }
 
 // Away is part of redis.Observer: one line when Redis goes, one when it is back.
@@ -181,19 +191,17 @@ func (c *RedisCounters) Provision(ctx caddy.Context) error {
 // with it: an outage now is an outage like any other.
 func (c *RedisCounters) Start() error {
 	state := c.hold.Value
-	state.log.Store(c.logger)
-	if err := state.engine.Set(c.settings()); err != nil {
-		return err
-	}
-	state.engine.Start()
-	limitMeters.follow(state.engine)
-	switch err := state.engine.Ping(context.Background()); {
-	case errors.Is(err, redis.ErrMisconfigured):
+	err := state.engine.Ping(context.Background())
+	if errors.Is(err, redis.ErrMisconfigured) {
 		return fmt.Errorf("%s: counters: %w", c.Source, err)
-	case err != nil:
+	}
+	if err != nil {
 		c.logger.Warn("redis does not answer yet: on_outage decides until it does", zap.Error(err))
 	}
-	return nil
+	state.log.Store(c.logger)
+	state.engine.Start()
+	limitMeters.follow(state.engine)
+	return state.engine.Set(c.settings())
 }
 
 // Cleanup gives the engine back.
