@@ -133,3 +133,13 @@ func TestRefusedRecords(t *testing.T) {
 	require.Equal(t, "Message was refused", body.Error.Message)
 	require.Contains(t, body.Error.Details["sendAt"], "leave it out")
 }
+
+func TestTerminalsDoNotObeyTheServer(t *testing.T) {
+	k := answering(t, 200, "application/json", `{"success": true, "data": {"modules": [{"document": "A\u001b[2J", "label": "L\u009b\u202e", "fields": [
+		{"name": "b\u0007", "type": "picklist", "label": "x\ny", "isRequired": true, "options": {"\u001b]0;o": 1}}]}]}}`)
+	for _, words := range [][]string{{"modules"}, {"fields", "A"}, {"create", "A\x1b[2J", "--data", `{"a": 1}`}, {"search", "zzz"}, {"lookup", "B\x1b[2J", "1"}} {
+		got := k.run(words...)
+		require.NotRegexp(t, "[\x1b\a\u009b\u202e]", got.stdout+got.stderr)
+		require.NotEmpty(t, got.stdout+got.stderr)
+	}
+}

@@ -186,9 +186,9 @@ func errorObject(err error) any {
 	return map[string]any{"success": false, "error": map[string]any{"code": code, "message": message, "details": details}}
 }
 
-// say prints a line for people, beside the output.
-func (s *session) say(line string) {
-	_, _ = s.stderr.Write(s.redacted([]byte("konecty: " + line + "\n")))
+// say prints lines for people, beside the output. What the server named may stand in them.
+func (s *session) say(lines string) {
+	_, _ = s.stderr.Write(s.redacted([]byte("konecty: " + printable(lines) + "\n")))
 }
 
 // shortest is the length of the shortest token that is looked for in the output; a shorter one would blot out words.

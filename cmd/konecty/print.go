@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/tollgate-gateway/tollgate/cmd/konecty/internal/api"
 )
@@ -71,4 +72,14 @@ func shown(value any) string {
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(value) // came as JSON
 	return strings.TrimSpace(text.String())
+}
+
+// printable keeps a terminal from obeying a text: of what is no character to be seen only line breaks stay.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			return ' '
+		}
+		return r
+	}, text)
 }

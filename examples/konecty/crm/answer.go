@@ -27,6 +27,15 @@ func refuse(w http.ResponseWriter, f *failure) {
 	}{f.status, f.code, http.StatusText(f.status), f.message})
 }
 
+// succeeded is the server's own way to answer a call that did succeed. Success comes first: who looks for it must not
+// have to read all the data.
+func succeeded(data any) any {
+	return struct {
+		Success bool `json:"success"`
+		Data    any  `json:"data"`
+	}{true, data}
+}
+
 // failed is the server's own way to say that a call did not succeed.
 func failed(problems ...string) any {
 	type entry struct {

@@ -132,8 +132,7 @@ func (s *Server) explore(w http.ResponseWriter, r *http.Request) {
 	if language == "" {
 		language = DefaultLanguage
 	}
-	modules := map[string]any{"modules": modulesIn(language, s.definitions)}
-	writeJSON(w, http.StatusOK, map[string]any{"success": true, "data": modules})
+	writeJSON(w, http.StatusOK, succeeded(map[string]any{"modules": modulesIn(language, s.definitions)}))
 }
 
 func (s *Server) postRecord(w http.ResponseWriter, r *http.Request) {
@@ -152,7 +151,7 @@ func (s *Server) postRecord(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, failed(problems...))
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"success": true, "data": []record{created}})
+	writeJSON(w, http.StatusOK, succeeded([]record{created}))
 }
 
 func (s *Server) getRecord(w http.ResponseWriter, r *http.Request) {
@@ -166,7 +165,7 @@ func (s *Server) getRecord(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, failed("["+m.Document+"] Record not found"))
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"success": true, "data": []record{pick(found, fieldList(r.URL.Query().Get("fields")))}})
+	writeJSON(w, http.StatusOK, succeeded([]record{pick(found, fieldList(r.URL.Query().Get("fields")))}))
 }
 
 // open checks the session and finds the module of the path.

@@ -110,8 +110,8 @@ type gateway struct {
 
 func newGateway(t testing.TB) gateway {
 	t.Helper()
-	// Ten times the gateway's time, for busy machines and the race detector.
-	engine, err := policy.New(t.Context(), policy.Options{Paths: []string{"."}, Timeout: time.Second})
+	// A hundred times the gateway's time, for busy machines and the race detector.
+	engine, err := policy.New(t.Context(), policy.Options{Paths: []string{"."}, Timeout: 10 * time.Second})
 	require.NoError(t, err)
 	return gateway{t, engine}
 }
@@ -143,7 +143,7 @@ func accepts(t *testing.T, server *crm.Server, document, body string) bool {
 	recorder := httptest.NewRecorder()
 	server.ServeHTTP(recorder, r)
 	require.Equal(t, 200, recorder.Code, recorder.Body)
-	return strings.HasPrefix(recorder.Body.String(), `{"data":`)
+	return strings.HasPrefix(recorder.Body.String(), `{"success":true,`)
 }
 
 func TestPolicyAndBackendAgree(t *testing.T) {
@@ -199,21 +199,26 @@ func TestScopesComeFirst(t *testing.T) {
 	}
 }
 
+// TestNoBodyIsTooMuchForTheTime counts allocations, which say on any machine how much is done for each element of a
+// body: reading it costs a few, judging it many more.
 func TestNoBodyIsTooMuchForTheTime(t *testing.T) {
 	g := newGateway(t)
+	const elements = 20_000
 	var unknown strings.Builder
-	for i := range 20_000 {
+	for i := range elements {
 		fmt.Fprintf(&unknown, `"x%d":1,`, i)
 	}
 	for name, fields := range map[string]string{
-		"unknown fields":    unknown.String() + `"x": 1`,
-		"a long list":       `"tags": [` + strings.Repeat(`1,`, 100_000) + `1]`,
-		"a list of objects": `"email": [` + strings.Repeat(`{"address": "a@b.com"},`, 999) + `{}]`,
-		"a long text":       `"website": "https://` + strings.Repeat("a.", 100_000) + `"`,
-		"many keys":         `"type": [` + strings.Repeat(`"client",`, 20_000) + `"client"]`,
+		"unknown fields": unknown.String() + `"x": 1`,
+		"a long list":    `"tags": [` + strings.Repeat(`"x",`, elements) + `"x"]`,
+		"many keys":      `"type": [` + strings.Repeat(`"client",`, elements) + `"client"]`,
+		"deep within":    `"notes": [` + strings.Repeat(`["x"],`, elements) + `1]`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.False(t, gateway{t, g.engine}.decide("Contact", `{"name": {"first": "Ana"}, `+fields+`}`, "konecty.*").Allow)
+			body := `{"name": {"first": "Ana"}, ` + fields + `}`
+			n := testing.AllocsPerRun(1, func() { require.False(t, g.decide("Contact", body, "konecty.*").Allow) })
+			t.Logf("%.1f allocations for each element", n/elements)
+			require.Less(t, n/elements, 18.0)
 		})
 	}
 }

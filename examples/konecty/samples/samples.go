@@ -20,7 +20,8 @@ type Sample struct {
 	Valid bool
 }
 
-// Of makes the samples of all modules. Existing are the ids that lookups may name, one for each document.
+// Of makes the samples of all modules, for every field as many valid ones as others. Existing are the ids that lookups may
+// name, one for each document.
 func Of(modules []crm.Module, existing map[string]string) (all []Sample) {
 	for i := range modules {
 		m := &modules[i]
@@ -32,20 +33,42 @@ func Of(modules []crm.Module, existing map[string]string) (all []Sample) {
 		}
 		for j := range m.Fields {
 			f := &m.Fields[j]
-			for _, value := range valid(f, existing) {
-				add(f.Name, f.Type, true, map[string]any{f.Name: value})
-			}
-			for _, value := range invalid(f, existing) {
-				add(f.Name, f.Type, false, map[string]any{f.Name: value})
+			right, wrong := valid(f, existing), invalid(f, existing)
+			for k := range max(len(right), len(wrong)) {
+				add(f.Name, f.Type, true, with(m, j, k, right, existing))
+				add(f.Name, f.Type, false, with(m, j, k, wrong, existing))
 			}
 		}
 		add("", "", true, nil)
 		add("", "", true, map[string]any{"nothing": nil, "else": ""})
+		add("", "", true, everything(m, existing))
 		add("nothing", "", false, map[string]any{"nothing": 1})
 		add("_id", "", false, map[string]any{"_id": "x"})
 		add("__proto__", "", false, map[string]any{"__proto__": map[string]any{"a": 1}})
 	}
 	return all
+}
+
+// with is the k-th of some values for field j of a module. Where they begin anew another field comes along.
+func with(m *crm.Module, j, k int, values []any, existing map[string]string) map[string]any {
+	changed := map[string]any{}
+	if other := &m.Fields[(j+k)%len(m.Fields)]; k >= len(values) && other.Type != "autoNumber" {
+		more := valid(other, existing)
+		changed[other.Name] = more[k%len(more)]
+	}
+	changed[m.Fields[j].Name] = values[k%len(values)]
+	return changed
+}
+
+// everything has a valid value for every field that may be sent.
+func everything(m *crm.Module, existing map[string]string) map[string]any {
+	payload := map[string]any{}
+	for i := range m.Fields {
+		if f := &m.Fields[i]; f.Type != "autoNumber" {
+			payload[f.Name] = valid(f, existing)[0]
+		}
+	}
+	return payload
 }
 
 // least is a small payload that is a record: what is required, and one field more, so that no field is the only one.
