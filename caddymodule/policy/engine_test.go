@@ -115,9 +115,9 @@ func TestNoDecisionMixesGenerations(t *testing.T) {
 	var done atomic.Bool
 	for range 2 {
 		load.Go(func() {
-			last := uint64(0)
+			in, last := request(), uint64(0)
 			for !done.Load() {
-				d, err := e.Decide(t.Context(), request())
+				d, err := e.Decide(t.Context(), in)
 				if err != nil || d.Message != fmt.Sprint(d.Details["n"]) || d.Message != fmt.Sprint(d.Generation) || d.Generation < last {
 					t.Errorf("%+v after generation %d: %v", d, last, err)
 					return
@@ -140,8 +140,9 @@ func TestNoDecisionMixesGenerations(t *testing.T) {
 func TestRemembersNothingWhereThatIsSwitchedOff(t *testing.T) {
 	e, err := New(t.Context(), Options{Remember: -1, Timeout: time.Minute})
 	require.NoError(t, err)
+	in := request()
 	for range 2 {
-		d, err := e.Decide(t.Context(), request())
+		d, err := e.Decide(t.Context(), in)
 		require.NoError(t, err)
 		require.False(t, d.Remembered)
 	}

@@ -15,9 +15,9 @@ func TestAnEndlessPolicyIsLateAndLeavesNothingBehind(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	e, err := New(t.Context(), Options{Paths: []string{folder(t, map[string]string{"a.rego": refusal(endless)})}})
 	require.NoError(t, err)
-	began := time.Now()
+	began, in := time.Now(), request()
 	for range 2 { // a failure is not remembered
-		d, err := e.Decide(t.Context(), request())
+		d, err := e.Decide(t.Context(), in)
 		require.ErrorIs(t, err, ErrLate)
 		require.Equal(t, Decision{}, d)
 	}
@@ -59,9 +59,10 @@ func TestFailsClosed(t *testing.T) {
 		"a field nobody knows":             {authz(`deny contains {"code": "FORBIDDEN", "status": 418}`), ErrMalformed, "status"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := engine(t, map[string]string{"a.rego": test.rego})
+			e, in := engine(t, map[string]string{"a.rego": test.rego}), request()
+			require.True(t, e.Report().Remembered)
 			for range 2 { // a failure is not remembered
-				d, err := e.Decide(t.Context(), request())
+				d, err := e.Decide(t.Context(), in)
 				require.Error(t, err)
 				require.Equal(t, Decision{}, d)
 				if test.want != nil {

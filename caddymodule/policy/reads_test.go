@@ -81,3 +81,21 @@ func TestAnUnknownNodeMayReadAnything(t *testing.T) {
 	require.False(t, f.visit(struct{}{}))
 	require.Equal(t, []reading{{}}, f.readings)
 }
+
+// TestNeedsNoCompilerToTakeReferencesApart walks rules as they were parsed, with paths within paths and heads.
+func TestNeedsNoCompilerToTakeReferencesApart(t *testing.T) {
+	for rule, want := range map[string][]string{
+		`p := input.a[input.b[data.c[input.d]]]`:                         {"input.a", "input.b", "input.d"},
+		`p[input.a][input.b].c := 1`:                                     {"input.a", "input.b"},
+		`p contains 1 if { f(input.a)[input.b] }`:                        {"input.a", "input.b"},
+		`p := [input.a][input.b]`:                                        {"input.a", "input.b"},
+		`p if { true } else := input.a if { input["b"] }`:                {"input.a", "input.b"},
+		`p := 1 if { x with input.a as input.b }`:                        {"input.b"},
+		`p := {input.a: {input.b | input.c}, "d": input}`:                {"input"},
+		`p := y if { some y in input.a; every z in y { z == input.b } }`: {"input.a", "input.b"},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			require.Equal(t, want, paths(ownReadingsOf(nil, ast.MustParseModule("package p\n\n"+rule).Rules)))
+		})
+	}
+}

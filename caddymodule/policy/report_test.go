@@ -42,8 +42,9 @@ func TestSaysWhyDecisionsAreNotRemembered(t *testing.T) {
 			e := engine(t, map[string]string{"a.rego": refusal(rule)})
 			require.False(t, e.Report().Remembered)
 			require.Contains(t, e.Report().Why, want)
+			in := request()
 			for range 2 {
-				d, err := e.Decide(t.Context(), request())
+				d, err := e.Decide(t.Context(), in)
 				require.NoError(t, err)
 				require.False(t, d.Remembered)
 			}
