@@ -191,3 +191,10 @@ func words(line string) (split []string) {
 	}
 	return split
 }
+
+// writeAll is write into a folder that may not be there yet.
+func (d *desk) writeAll(t *testing.T, name, text string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Join(d.dir, filepath.Dir(name)), 0o700))
+	d.write(t, name, text)
+}

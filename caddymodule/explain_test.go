@@ -1,0 +1,228 @@
+package caddymodule_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
+)
+
+// explained is what explain --json says, as far as these tests look.
+type explained struct {
+	Steps    []struct{ Step, Outcome, Why string }
+	Refusals []struct {
+		File   string
+		Line   int
+		Code   string
+		Stands bool
+		Values []struct {
+			Path    string
+			Present bool
+			Value   any
+		}
+	}
+	Windows struct {
+		Source string
+		Known  bool
+		List   []struct {
+			Window    string
+			Remaining int64
+			Reset     int64
+		}
+	}
+	Verdict struct {
+		Allowed bool
+		Status  int
+		Reason  string
+		Error   json.RawMessage
+	}
+	Request struct{ Site, Host string }
+}
+
+// explain asks what would happen. Any verdict is a success of the command.
+func (d *desk) explain(t *testing.T, args ...string) (e explained) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(d.must(t, append([]string{"explain", "--json"}, args...)...)), &e))
+	return e
+}
+
+// TestExplainIsTheGate: for many requests the status that explain foretells is the one that a gateway gives.
+func TestExplainIsTheGate(t *testing.T) {
+	g := harness.Start(t, behaviours())
+	d := newDesk(t, ":8080\n")
+	text := strings.NewReplacer("$DIR", g.Dir, "$PORT", "8080", "$BACKEND", "localhost:9000").Replace(behaviours().Caddyfile())
+	d.write(t, "Caddyfile", text)
+	keys := map[string]string{
+		"key_crm": crm, "key_reader": reader, "key_bare": bare, "key_wild": wild, "key_disabled": disabled, "key_expired": expired,
+		"key_elsewhere": elsewhere, "key_denied": denied, "key_nowhere": nowhere,
+	}
+	targets := []string{
+		"GET /public", "GET /plain", "GET /leads", "POST /leads", "GET /leads/l1", "GET /leads/export", "GET /leads/EXPORT", "GET /both",
+		"GET /deep", "GET /agent", "GET /files/a/b", "POST /rest/data/Contact", "POST /rest/data/Contact.x", "GET /nowhere",
+		"GET //leads", "GET /leads/..", "GET /leads/%6c1", "GET /leads?a=%zz", "HEAD /leads", "DELETE /leads", "POST /open/x",
+	}
+	for id, secret := range keys {
+		for _, target := range targets {
+			method, path, _ := strings.Cut(target, " ")
+			t.Run(id+" "+target, func(t *testing.T) {
+				raw := method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + secret + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+				answer := g.Raw(t, method, raw)
+				e := d.explain(t, method, path, "--key-id", id)
+				require.Equal(t, answer.Status == 200, e.Verdict.Allowed, "%+v", e.Verdict)
+				if e.Verdict.Allowed {
+					return
+				}
+				require.Equal(t, answer.Status, e.Verdict.Status)
+				if method != "HEAD" {
+					var shown struct{ Error json.RawMessage }
+					require.NoError(t, json.Unmarshal([]byte(answer.Body), &shown))
+					require.JSONEq(t, string(shown.Error), string(e.Verdict.Error))
+				}
+			})
+		}
+	}
+}
+
+func TestExplainNamesEveryRefusal(t *testing.T) {
+	d := newDesk(t, strings.Replace(deskCaddyfile, "plan tiny", "policies own\n\t\tplan tiny", 1))
+	d.ruled(t)
+	e := d.explain(t, "GET", "/leads", "--key-id", d.names["key"], "--query", "from=1999-01-01")
+	require.Len(t, e.Refusals, 2)
+	own, embedded := e.Refusals[0], e.Refusals[1]
+	require.Equal(t, d.dir+"/own/period.rego", own.File)
+	require.Equal(t, 5, own.Line)
+	require.Equal(t, "VALIDATION_ERROR", own.Code)
+	require.False(t, own.Stands, "FORBIDDEN beats it")
+	require.Equal(t, "input.request.query.from", own.Values[0].Path)
+	require.Equal(t, "embedded:tollgate/authz/scopes.rego", embedded.File)
+	require.True(t, embedded.Stands)
+	require.Equal(t, 403, e.Verdict.Status)
+	text := d.must(t, "explain", "GET", "/leads?from=1999-01-01", "--key-id", d.names["key"])
+	require.Contains(t, text, "period.rego:5 refuses with VALIDATION_ERROR: Too long ago. (another refusal's message stands)\n"+
+		"  input.request.query.from = [\"1999-01-01\"]\n")
+}
+
+// ruled makes a workspace and a key without scopes, and a policy of the team's own.
+func (d *desk) ruled(t *testing.T) {
+	t.Helper()
+	d.writeAll(t, "own/period.rego", `package tollgate.authz
+
+import rego.v1
+
+deny contains {"code": "VALIDATION_ERROR", "message": "Too long ago."} if {
+	some from in input.request.query.from
+	from < "2000-01-01"
+}
+`)
+	d.must(t, "workspace", "create", "ws_acme", "--plan", "tiny")
+	d.names["key"], d.names["secret"] = d.created(t, "--workspace", "ws_acme")
+}
+
+// twoSites are one site on two names, and two on other ports.
+const twoSites = `{
+	admin off
+	tollgate {
+		keys sqlite tollgate.db
+	}
+}
+http://api.example.com, http://*.api.example.com {
+	tollgate {
+		route GET /named
+	}
+}
+http://:8081 {
+	handle /inner* {
+		tollgate {
+			route GET /inner/any
+		}
+	}
+}
+`
+
+func TestExplainFindsTheSite(t *testing.T) {
+	d := newDesk(t, twoSites)
+	d.must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+	key, _ := d.created(t, "--workspace", "ws_acme")
+	for url, site := range map[string]string{
+		"http://api.example.com/named":          "api.example.com,*.api.example.com",
+		"http://eu.api.example.com/named":       "api.example.com,*.api.example.com",
+		"http://API.example.com:80/named":       "api.example.com,*.api.example.com",
+		"http://localhost:8081/inner/any":       ":8081",
+		"http://[::1]:8081/inner/any?a=1":       ":8081",
+		"http://api.example.com:8081/inner/any": ":8081",
+	} {
+		t.Run("takes/"+url, func(t *testing.T) {
+			e := d.explain(t, "get", url, "--key-id", key)
+			require.Equal(t, site, e.Request.Site)
+			require.True(t, e.Verdict.Allowed)
+		})
+	}
+	for line, want := range map[string]string{
+		"/named":                        "has 2 sites: write a URL instead of a path",
+		"https://api.example.com/named": "has no site for https://api.example.com",
+		"http://other.example.com/":     "has no site for http://other.example.com",
+		"http:///named":                 "has no host",
+		"http://api.example.com:x/":     "the port of the URL is no number",
+	} {
+		t.Run("refuses/"+line, func(t *testing.T) {
+			d.refuses(t, blunder{line: "explain GET " + line + " --key-id " + key, want: want}, key)
+		})
+	}
+	t.Run("refuses/no site", func(t *testing.T) {
+		d := newDesk(t, ":8080 {\n\trespond ok\n}\n")
+		d.refuses(t, blunder{line: "explain GET / --key-id key_x", want: "has no site with a tollgate directive"}, "")
+	})
+}
+
+// TestExplainReadsJSON: the configuration may be Caddy's own JSON.
+func TestExplainReadsJSON(t *testing.T) {
+	d := newDesk(t, twoSites)
+	document, err := harness.Adapt(twoSites, d.dir+"/Caddyfile")
+	require.NoError(t, err)
+	d.write(t, "gateway.json", string(document))
+	d.must(t, "workspace", "create", "ws_acme", "--plan", "pro", "--config", "gateway.json")
+	key, _ := d.created(t, "--workspace", "ws_acme", "--config", "gateway.json")
+	e := d.explain(t, "GET", "http://api.example.com/named", "--key-id", key, "--config", "gateway.json")
+	require.True(t, e.Verdict.Allowed)
+	require.Contains(t, d.must(t, "key", "list"), key, "the Caddyfile and its JSON name the same store")
+
+	d.write(t, "gateway.conf", twoSites)
+	d.refuses(t, blunder{line: "key list --config gateway.conf", want: "name its format with --adapter"}, "")
+	require.Contains(t, d.must(t, "key", "list", "--config", "gateway.conf", "--adapter", "caddyfile"), key)
+}
+
+func TestExplainReadsTheBody(t *testing.T) {
+	d := newDesk(t, strings.Replace(deskCaddyfile, "plan tiny", "policies own\n\t\tplan tiny", 1))
+	d.writeAll(t, "own/lead.rego", `package tollgate.authz
+
+import rego.v1
+
+deny contains {"code": "VALIDATION_ERROR", "message": "No name."} if {
+	input.request.body
+	not input.request.body.firstName
+}
+`)
+	d.must(t, "workspace", "create", "ws_acme", "--plan", "tiny")
+	key, _ := d.created(t, "--workspace", "ws_acme", "--scope", "agent.*")
+	for name, c := range map[string]struct {
+		body   string
+		status int
+		reason string
+	}{
+		"good":      {`{"firstName":"Ada"}`, 0, ""},
+		"refused":   {`{"lastName":"L"}`, 400, "policy_invalid"},
+		"no JSON":   {`{`, 400, "body_malformed"},
+		"too large": {`{"firstName":"` + strings.Repeat("a", 64) + `"}`, 413, "body_too_large"},
+		"none":      {"", 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d.write(t, "body.json", c.body)
+			e := d.explain(t, "POST", "/leads", "--key-id", key, "--body", "body.json")
+			require.Equal(t, c.status, e.Verdict.Status)
+			require.Equal(t, c.reason, e.Verdict.Reason)
+		})
+	}
+}
