@@ -18,11 +18,6 @@ func dropStale(h http.Header) {
 	for _, name := range stale {
 		delete(h, name)
 	}
-	for name := range h {
-		if strings.HasPrefix(name, http.TrailerPrefix) {
-			delete(h, name)
-		}
-	}
 }
 
 func first(values []string) string {

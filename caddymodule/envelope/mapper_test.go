@@ -223,9 +223,14 @@ func TestBounds(t *testing.T) {
 	t.Run("20,000 nested arrays", func(t *testing.T) {
 		for _, body := range []string{
 			strings.Repeat("[", 20000) + strings.Repeat("]", 20000), `{"errors":` + strings.Repeat("[", 20000), strings.Repeat(`{"a":`, 10000),
+			`{"message":"no","x":` + strings.Repeat("[", maxNesting) + strings.Repeat("]", maxNesting) + `}`,
 		} {
 			require.Equal(t, standardBody(CodeInvalid), m.Map(400, "application/json", []byte(body)).Body)
 		}
+	})
+	t.Run("as deep as may be", func(t *testing.T) {
+		body := `{"message":"no","x":` + strings.Repeat("[", maxNesting-1) + strings.Repeat("]", maxNesting-1) + `}`
+		require.Equal(t, "no", requireEnvelope(t, m.Map(400, "", []byte(body)).Body).Error.Message)
 	})
 	t.Run("nested details of an envelope", func(t *testing.T) {
 		body := `{"error":{"message":"m","details":{"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}}}`

@@ -63,6 +63,13 @@ func TestScanner(t *testing.T) {
 				}
 			}
 			require.Equal(t, tt.want, bytewise.result, "byte by byte")
+			for size := 2; size < 20; size++ {
+				var pieces scanner
+				for piece := range chunks([]byte(tt.body), size) {
+					pieces.feed(piece)
+				}
+				require.Equal(t, tt.want, pieces.result, "in pieces of %d", size)
+			}
 		})
 	}
 }
