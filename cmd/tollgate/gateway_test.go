@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// gateway is the program as "run", a process of its own, in front of a backend in this one.
+type gateway struct {
+	*world
+	url, admin string
+	process    *exec.Cmd
+	log        *bytes.Buffer
+}
+
+// startGateway runs a gateway with a key store and the workspace ws_acme.
+func startGateway(t *testing.T) *gateway {
+	t.Helper()
+	w := newWorld(t)
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+	t.Cleanup(backend.Close)
+	g := &gateway{world: w, url: "http://" + unusedAddress(t), admin: unusedAddress(t)}
+	w.write(t, "Caddyfile", fmt.Sprintf(`{
+	admin %s
+	metrics
+	log {
+		level DEBUG
+		output file caddy.log
+	}
+	tollgate {
+		keys sqlite tollgate.db
+		auth_throttle off
+		refusal_throttle off
+	}
+}
+%s {
+	log {
+		output file access.log
+	}
+	tollgate {
+		route GET /leads agent.leads.read
+	}
+	reverse_proxy %s
+}
+`, g.admin, g.url, strings.TrimPrefix(backend.URL, "http://")))
+	w.must(t, "workspace", "create", "ws_acme", "--plan", "enterprise", "--limit", "1000000/1m")
+	g.start(t)
+	t.Cleanup(g.kill)
+	return g
+}
+
+// start runs the process and waits until it serves.
+func (g *gateway) start(t *testing.T) {
+	t.Helper()
+	g.log = new(bytes.Buffer)
+	g.process = g.program(context.Background(), "run")
+	g.process.Stdout, g.process.Stderr = g.log, g.log
+	require.NoError(t, g.process.Start())
+	require.Eventually(t, func() bool { return g.status("nobody-knows-this-secret") == http.StatusUnauthorized }, waitFor, tick, "the gateway serves")
+}
+
+// kill ends the process without giving it a chance, if it runs.
+func (g *gateway) kill() {
+	_ = g.process.Process.Kill()
+	_ = g.process.Wait()
+}
+
+// get asks for /leads with a key. Without an answer it is nil.
+func (g *gateway) get(secret string) *http.Response {
+	request, err := http.NewRequest(http.MethodGet, g.url+"/leads", nil)
+	if err != nil {
+		return nil
+	}
+	request.Header.Set("Authorization", "Bearer "+secret)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	_ = response.Body.Close()
+	return response
+}
+
+// status is the answer's; 0 where nobody answers.
+func (g *gateway) status(secret string) int {
+	if response := g.get(secret); response != nil {
+		return response.StatusCode
+	}
+	return 0
+}
+
+// read reads files of the world; those that are not there are empty.
+func (w *world) read(pattern string) (text []byte) {
+	names, _ := filepath.Glob(filepath.Join(w.dir, pattern))
+	for _, name := range names {
+		one, _ := os.ReadFile(name)
+		text = append(text, one...)
+	}
+	return text
+}
+
+func unusedAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
