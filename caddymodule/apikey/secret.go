@@ -48,7 +48,7 @@ func Check(prefix, token string) bool {
 		return false
 	}
 	for i := 1; i <= randomLength; i++ {
-		if strings.IndexByte(alphabet, rest[i]) < 0 {
+		if c := rest[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
 			return false
 		}
 	}
@@ -88,9 +88,9 @@ func random(n int) string {
 
 // checksum is the CRC-32 (IEEE) of s in base62. It walks the string itself: crc32.ChecksumIEEE would need a copy.
 func checksum(s string) (sum [checksumLength]byte) {
-	crc := ^uint32(0)
+	table, crc := crc32.IEEETable, ^uint32(0)
 	for i := range len(s) {
-		crc = crc32.IEEETable[byte(crc)^s[i]] ^ crc>>8
+		crc = table[byte(crc)^s[i]] ^ crc>>8
 	}
 	crc = ^crc
 	for i := checksumLength - 1; i >= 0; i-- {
