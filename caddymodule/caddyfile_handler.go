@@ -161,7 +161,7 @@ func (h *Handler) parseIdentityHeaders(d *caddyfile.Dispenser) error {
 }
 
 func (h *Handler) parseInject(d *caddyfile.Dispenser) error {
-	var header Inject
+	header := Inject{Source: source(d)}
 	if !d.Args(&header.Header, &header.Value) || d.NextArg() {
 		return errors.New(`write a header and its value, such as: inject Authorization "Bearer {tollgate.secret.token}"`)
 	}

@@ -18,6 +18,8 @@ type Inject struct {
 	Header string `json:"header"`
 	// Value may hold placeholders; {tollgate.secret.<name>} is the workspace's value from the secrets folder.
 	Value string `json:"value"`
+	// Source is the file and line it was written at, for errors.
+	Source string `json:"source,omitempty"`
 
 	secrets []string // the names of secrets in Value
 }
@@ -47,7 +49,8 @@ func (h *Handler) checkInject() error {
 func (h *Handler) checkSecrets() error {
 	for _, header := range h.Inject {
 		if len(header.secrets) > 0 && h.app.secrets == nil {
-			return fmt.Errorf("inject %s: it needs the secret '%s': name the folder with the global option 'secrets'", header.Header, header.secrets[0])
+			return fmt.Errorf("%s: inject %s: it needs the secret '%s': name the folder with the global option 'secrets'",
+				header.Source, header.Header, header.secrets[0])
 		}
 	}
 	return nil
@@ -66,18 +69,20 @@ func (h *Handler) injectsAuthorization() bool {
 var errEmptyHeader = errors.New("the value is empty")
 
 // inject sets the configured headers. A secret that is needed and missing refuses the request; on public routes, where
-// nobody's secret could be meant, headers that need one are left out.
+// nobody's secret could be meant, headers that need one are left out, whatever the caller sends under their names.
 func (c *call) inject() *envelope.Refusal {
 	for i := range c.handler.Inject {
 		header := &c.handler.Inject[i]
+		name := http.CanonicalHeaderKey(header.Header)
 		if len(header.secrets) > 0 && c.verdict.Identity == nil {
+			delete(c.request.Header, name)
 			continue
 		}
 		value, err := c.injected(header)
 		if err != nil {
 			return &envelope.Refusal{Kind: envelope.SecretMissing, Cause: fmt.Errorf("injecting %s: %w", header.Header, err)}
 		}
-		c.request.Header[http.CanonicalHeaderKey(header.Header)] = []string{value}
+		c.request.Header[name] = []string{value}
 	}
 	return nil
 }
@@ -104,4 +109,19 @@ func (c *call) secret(name string) (string, bool) {
 		return "", false
 	}
 	return c.handler.app.secrets.Value(c.verdict.Identity.Workspace.ID, name)
+}
+
+// scrubbed takes the injected secrets out of what the backend said, for the log: some repeat the credential they refuse.
+func (c *call) scrubbed(said string) string {
+	if said == "" {
+		return said
+	}
+	for i := range c.handler.Inject {
+		for _, name := range c.handler.Inject[i].secrets {
+			if value, found := c.secret(name); found {
+				said = strings.ReplaceAll(said, value, "***")
+			}
+		}
+	}
+	return said
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
-	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/target"
 )
 
@@ -83,7 +82,7 @@ func (m *ManageKeys) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("joining the tollgate app: %w", err)
 	}
 	app := joined.(*App)
-	admin, ok := app.keys.Value.Store().(keystore.Admin)
+	admin, ok := app.keys.Value.Admin() // what it changes holds here from the next request on
 	if !ok {
 		return fmt.Errorf("%s: tollgate_keys: the key store (%s) cannot be managed: name another", m.Source, app.store.Place())
 	}

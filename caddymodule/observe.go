@@ -74,7 +74,7 @@ func (c *call) log(report *envelope.Report) {
 	if check := c.handler.logger.Check(level, message); check != nil {
 		check.Write(zap.Inline(c), zap.Int("status", report.Status), zap.String("source", string(report.Source)),
 			zap.String("reason", report.Reason), zap.String("dropped", string(report.Dropped)),
-			zap.String("backend_said", report.Backend), zap.NamedError("cause", report.Cause))
+			zap.String("backend_said", c.scrubbed(report.Backend)), zap.NamedError("cause", report.Cause))
 	}
 	c.logUnknownPlan()
 }
