@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -132,6 +134,26 @@ func TestRefusedRecords(t *testing.T) {
 	require.False(t, *body.Success)
 	require.Equal(t, "Message was refused", body.Error.Message)
 	require.Contains(t, body.Error.Details["sendAt"], "leave it out")
+}
+
+// TestWhatOnlyTheServerKnows has a server whose metadata says little.
+func TestWhatOnlyTheServerKnows(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			_, _ = w.Write([]byte(`{"success": true, "data": {"modules": [{"document": "Lead", "label": "Lead", "fields": [
+				{"name": "name", "type": "text"}, {"name": "status", "type": "picklist", "options": {"a": "A"}}]}]}}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"success": false, "errors": [{"message": "Field name is required"}, {"message": "Value for field hidden.part must be a valid String"},
+			{"message": "[Lead] The limit of leads is reached"}, {"message": "[Lead] Ask the sales team"}]}`))
+	}))
+	t.Cleanup(server.Close)
+	k := &tool{t: t, host: server.URL, token: token, home: t.TempDir()}
+	got := k.run("create", "Lead", "--data", `{"status": "a"}`).fails(exitRefused)
+	require.Equal(t, strings.Join([]string{
+		"konecty: Lead was refused: [Lead] The limit of leads is reached; [Lead] Ask the sales team:",
+		"  name: Field name is required → send text",
+		"  hidden: Value for field hidden.part must be a valid String", ""}, "\n"), got.stderr)
 }
 
 func TestTerminalsDoNotObeyTheServer(t *testing.T) {

@@ -6,9 +6,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tellStory is the whole workflow, against any Konecty whose records are those of the example: discover, a wrong payload,
-// all its problems, lookup, create, read back. The key needs konecty.*; wrong payloads must not reach the server, which
-// the caller can tell by what the server was asked.
+// tellStory is the whole workflow, against the example's server or a gateway in front of it: discover, a wrong payload, all
+// its problems, lookup, create, read back. A gateway's key needs konecty.*. The server gets two records to create, and
+// stores one of them.
 func tellStory(t *testing.T, host, key string) {
 	t.Helper()
 	k := &tool{t: t, host: host, token: key, home: t.TempDir()}

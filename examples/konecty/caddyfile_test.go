@@ -70,19 +70,7 @@ func TestTheCaddyfileClassifiesWhatTheBackendSays(t *testing.T) {
 		"down, query":       {query, `{}`, token, true, 400, envelope.CodeUnauthorized, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, err := crm.New(crm.Options{Token: token, Denied: []string{"Product", "Message.sendAt"}})
-			require.NoError(t, err)
-			server.SetDatabaseDown(c.down)
-			method := "POST"
-			if c.body == "" {
-				method = "GET"
-			}
-			r := httptest.NewRequest(method, c.target, strings.NewReader(c.body))
-			r.Header.Set("Authorization", "Bearer "+c.token)
-			r.Header.Set("Content-Type", "application/json")
-			recorder := httptest.NewRecorder()
-			server.ServeHTTP(recorder, r)
-
+			recorder := ask(t, c.target, c.body, c.token, c.down)
 			answer := m.Map(recorder.Code, recorder.Header().Get("Content-Type"), recorder.Body.Bytes())
 			require.Equal(t, c.status, answer.Status, recorder.Body)
 			require.Equal(t, c.code, answer.Code, recorder.Body)
@@ -94,4 +82,22 @@ func TestTheCaddyfileClassifiesWhatTheBackendSays(t *testing.T) {
 			require.NotContains(t, string(answer.Body), "10.20.0.5")
 		})
 	}
+}
+
+// ask sends a request to a backend of its own; one without a body is GET.
+func ask(t *testing.T, target, body, token string, down bool) *httptest.ResponseRecorder {
+	t.Helper()
+	server, err := crm.New(crm.Options{Token: "s3ssion-token-of-the-tests", Denied: []string{"Product", "Message.sendAt"}})
+	require.NoError(t, err)
+	server.SetDatabaseDown(down)
+	method := "POST"
+	if body == "" {
+		method = "GET"
+	}
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	recorder := httptest.NewRecorder()
+	server.ServeHTTP(recorder, r)
+	return recorder
 }

@@ -99,6 +99,17 @@ func TestThinMetadataRefusesNothingThatItDoesNotKnow(t *testing.T) {
 	require.Empty(t, payload.Problems(m, map[string]any{"n": -1.0, "p": "a"}))
 }
 
+func TestRequiredAddressesNeedAllTheirParts(t *testing.T) {
+	m := &api.Module{Document: "A", Fields: []api.Field{{Name: "home", Type: "address", IsRequired: true}}}
+	whole := map[string]any{"country": "BRA", "state": "SP", "city": "São Paulo", "place": "Paulista", "number": 1000.0}
+	require.Empty(t, payload.Problems(m, map[string]any{"home": whole}))
+	for part := range whole {
+		lacking := payload.Strip(whole)
+		delete(lacking, part)
+		require.Len(t, payload.Problems(m, map[string]any{"home": lacking}), 1, part)
+	}
+}
+
 func TestNearest(t *testing.T) {
 	names := []string{"subject", "status", "contact", "to"}
 	for word, want := range map[string][]string{

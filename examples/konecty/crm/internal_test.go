@@ -1,0 +1,66 @@
+package crm
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func newTestServer(t *testing.T) *Server {
+	t.Helper()
+	s, err := New(Options{Token: "s3ssion-token-of-the-tests"})
+	require.NoError(t, err)
+	return s
+}
+
+func TestRequiredAddressesNeedAllTheirParts(t *testing.T) {
+	f := &Field{Name: "home", Type: "address", IsRequired: true}
+	whole := map[string]any{"country": "BRA", "state": "SP", "city": "São Paulo", "place": "Paulista", "number": 1000.0}
+	stored, problem := takeAddress(f, "home", whole)
+	require.Empty(t, problem)
+	require.Equal(t, "1000", stored.(map[string]any)["number"])
+	for part := range whole {
+		lacking := clone(whole).(map[string]any)
+		delete(lacking, part)
+		_, problem := takeAddress(f, "home", lacking)
+		require.Equal(t, "Value for field home."+part+" must be a valid String", problem)
+	}
+}
+
+func TestTheStoreIsBounded(t *testing.T) {
+	s := newTestServer(t)
+	m := s.modules["Product"]
+	for range maxRecords - len(s.store.all("Product")) {
+		_, ok := s.store.insert(m, record{"name": "P"})
+		require.True(t, ok)
+	}
+	_, problems := s.create(m, map[string]any{"name": "P", "price": map[string]any{"currency": "BRL", "value": 1.0}})
+	require.Equal(t, []string{"[Product] Error on insert, there is no affected record"}, problems)
+	require.Len(t, s.store.all("Product"), maxRecords)
+}
+
+func TestPanicsAreTheFrameworks500(t *testing.T) {
+	s := newTestServer(t)
+	s.mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("boom") })
+	recorder := httptest.NewRecorder()
+	s.ServeHTTP(recorder, httptest.NewRequest("GET", "/panic", nil))
+	require.Equal(t, 500, recorder.Code)
+	require.JSONEq(t, `{"statusCode": 500, "error": "Internal Server Error", "message": "boom"}`, recorder.Body.String())
+}
+
+func TestUnknownTypesCannotBeValidated(t *testing.T) {
+	_, problem := newTestServer(t).take(&Field{Name: "x", Type: "composite"}, 1.0)
+	require.Equal(t, "Field x of type composite can not be validated", problem)
+}
+
+func TestIDsAreLongAndDifferent(t *testing.T) {
+	seen := map[string]bool{}
+	for range 1000 {
+		id := newID()
+		require.Regexp(t, `^[2-9A-HJ-NP-Za-km-z]{17}$`, id)
+		seen[id] = true
+	}
+	require.Len(t, seen, 1000)
+}
