@@ -40,7 +40,10 @@ type remembered struct {
 	owner     weak.Pointer[record.Key]
 	workspace weak.Pointer[record.Workspace]
 	decision  *Decision
-	key       string
+	// long is the key where it does not fit into short: what most look-ups need lies in two lines of the cache.
+	long   string
+	length uint8
+	short  [79]byte
 }
 
 // owners are the records that a decision stands for, each nil where the policies do not read it.
@@ -84,7 +87,14 @@ func (m *memory) get(key []byte, of owners) *Decision {
 
 // answers compares in full: a hash alone would let one caller's decision answer for another's.
 func (r *remembered) answers(key []byte, of owners) bool {
-	return r.key == string(key) && r.owner.Value() == of.key && r.workspace.Value() == of.workspace
+	return r.holds(key) && r.owner.Value() == of.key && r.workspace.Value() == of.workspace
+}
+
+func (r *remembered) holds(key []byte) bool {
+	if len(key) > len(r.short) {
+		return r.long == string(key)
+	}
+	return int(r.length) == len(key) && string(r.short[:r.length]) == string(key) && r.long == ""
 }
 
 // put remembers a decision, in a place that is free or any other.
@@ -97,9 +107,11 @@ func (m *memory) put(key []byte, of owners, d Decision) {
 		d.Remembered = true
 		decision = &d
 	}
-	r := &remembered{
-		hash: m.hash(key, of), owner: weak.Make(of.key), workspace: weak.Make(of.workspace),
-		decision: decision, key: string(key),
+	r := &remembered{hash: m.hash(key, of), owner: weak.Make(of.key), workspace: weak.Make(of.workspace), decision: decision}
+	if len(key) > len(r.short) {
+		r.long = string(key)
+	} else {
+		r.length = uint8(copy(r.short[:], key))
 	}
 	set := m.set(r.hash)
 	place := &set[rand.IntN(ways)]

@@ -41,6 +41,23 @@ func TestLongKeysAreNotRemembered(t *testing.T) {
 	}
 }
 
+// TestKeysOfEveryLengthAreToldApart has keys that begin alike, on both sides of what an entry holds itself.
+func TestKeysOfEveryLengthAreToldApart(t *testing.T) {
+	long := strings.Repeat("x", maxKey)
+	short := len(remembered{}.short)
+	for _, length := range []int{0, 1, short - 1, short, short + 1, maxKey} {
+		m := newMemory(8, 1)
+		m.put([]byte(long[:length]), owners{}, Decision{Allow: true})
+		r := m.set(m.hash([]byte(long[:length]), owners{}))[0].Load()
+		for other := range maxKey + 1 {
+			require.Equal(t, other == length, r.holds([]byte(long[:other])))
+		}
+		if length > 0 {
+			require.False(t, r.holds([]byte(long[:length-1]+"y")))
+		}
+	}
+}
+
 func TestComparesInFullNotByHash(t *testing.T) {
 	m := newMemory(8, 1)
 	one, other := &record.Key{ID: "k"}, &record.Key{ID: "k"}
