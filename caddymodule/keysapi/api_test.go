@@ -230,6 +230,30 @@ func TestAKeyMayRotateItself(t *testing.T) {
 	require.False(t, old.Usable(time.Now().Add(time.Millisecond)))
 }
 
+// TestWhatIsBegunIsEnded: a client that leaves leaves no key behind of which nobody knows.
+func TestWhatIsBegunIsEnded(t *testing.T) {
+	d := newDesk(t, "tollgate.keys.*", "agent.*")
+	caller, err := d.store.Lookup(t.Context(), record.SumOf(callerSecret))
+	require.NoError(t, err)
+	ctx, leave := context.WithCancel(t.Context())
+	confirmed := 0
+	_, refused := d.Answer(ctx, &Request{
+		Method: "POST", Caller: caller,
+		Body: func() ([]byte, *envelope.Refusal) { return nil, nil },
+		Confirm: func(ctx context.Context) (*record.Identity, error) {
+			if confirmed++; confirmed == 2 {
+				leave()
+				d.alter(t, "key_caller", revoked)
+			}
+			return d.store.Lookup(ctx, record.SumOf(callerSecret))
+		},
+	})
+	require.NotNil(t, refused)
+	for _, key := range d.keys(t) {
+		require.True(t, key.ID == "key_target" || !key.RevokedAt.IsZero(), key.ID)
+	}
+}
+
 func TestAStoreThatIsAwayIs503(t *testing.T) {
 	away := errors.New("dial tcp 10.1.2.3:5432: connection refused")
 	d := newDesk(t, "tollgate.keys.*", "agent.*")
