@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -123,6 +124,7 @@ func TestNoDecisionMixesGenerations(t *testing.T) {
 					return
 				}
 				last = d.Generation
+				runtime.Gosched()
 			}
 		})
 	}

@@ -141,14 +141,15 @@ func TestRefusesPaths(t *testing.T) {
 	require.NoError(t, os.Symlink(os.DevNull, filepath.Join(root, "pipe.rego")))
 	write(t, filepath.Join(root, "short.tar.gz"), tarball(t, map[string][]byte{"a.rego": []byte(authz("_a := 1\n"))})[:60])
 	write(t, filepath.Join(root, "delta.tar.gz"), tarball(t, map[string][]byte{"patch.json": []byte("{}")}))
-	write(t, filepath.Join(root, "huge.tar.gz"), tarball(t, map[string][]byte{"a.json": bytes.Repeat([]byte(" "), maxBytes+1)}))
+	write(t, filepath.Join(root, "huge.json"), "")
+	require.NoError(t, os.Truncate(filepath.Join(root, "huge.json"), maxBytes+1))
 	for path, want := range map[string]string{
 		"missing":      "no such file or directory",
 		"a.txt":        "is none of a folder, .rego, .json, .yaml, .yml and .tar.gz",
 		"a.tar.gz":     "a.tar.gz: gzip: invalid header",
 		"short.tar.gz": "short.tar.gz: unexpected EOF",
 		"delta.tar.gz": "a delta bundle is only a part",
-		"huge.tar.gz":  "huge.tar.gz:a.json: policies and data are more than 64 MiB or 10000 files",
+		"huge.json":    "huge.json: policies and data are more than 64 MiB or 10000 files",
 		"pipe.rego":    "pipe.rego is no regular file",
 		"loop":         "does a link lead back?",
 	} {
