@@ -87,6 +87,31 @@ func TestLimitWindowEnds(t *testing.T) {
 	}, waitFor, tick, "E05: a new window, a new count")
 }
 
+func TestLimitWindowEdge(t *testing.T) {
+	for name, c := range map[string]struct {
+		plan string
+		most int
+	}{
+		"E12/at most twice the limit over an edge": {"edge 4/2s", 8},
+		"E12/a second window bounds it":            {"edge 4/2s 6/1h", 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := harness.Start(t, limited(c.plan))
+			granted := 0
+			for range 2 { // the end of one window, the beginning of the next
+				var a *harness.Answer
+				for a = g.Do(t, harness.Request{Path: "/plain", Key: one("edge")}); a.Status == 200; a = g.Do(t, harness.Request{Path: "/plain", Key: one("edge")}) {
+					granted++
+				}
+				if wait := time.Duration(a.Number(t, "Retry-After")) * time.Second; wait < time.Minute {
+					<-time.After(wait)
+				}
+			}
+			require.Equal(t, c.most, granted)
+		})
+	}
+}
+
 func TestLimitRetryAfterIsKept(t *testing.T) {
 	g := harness.Start(t, limited("brief 1/2s"))
 	g.Do(t, harness.Request{Path: "/plain", Key: one("brief")})

@@ -8,6 +8,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
 	"github.com/tollgate-gateway/tollgate/caddymodule/services"
@@ -31,7 +32,7 @@ func TestLimitsOnRedis(t *testing.T) {
 		"counts down": TestLimitCountsDown, "window ends": TestLimitWindowEnds, "retry after": TestLimitRetryAfterIsKept,
 		"several windows": TestLimitSeveralWindows, "cost": TestLimitCost, "cost above own limit": TestLimitCostAboveOwnLimit,
 		"concurrency": TestLimitIsExactUnderConcurrency, "reload": TestLimitSurvivesReload, "headers": TestLimitHeadersAreOurs,
-		"refused requests": TestRefusalThrottle,
+		"refused requests": TestRefusalThrottle, "window edge": TestLimitWindowEdge,
 	} {
 		t.Run(name, func(t *testing.T) {
 			countOn(t, "timeout 5s\non_outage refuse")
@@ -107,7 +108,8 @@ func TestReloadsUnderLoadLoseNoCount(t *testing.T) {
 	if long() {
 		reloads = 300
 	}
-	countOn(t, "timeout 5s\non_outage refuse")
+	server := countOn(t, "timeout 5s\non_outage refuse")
+	before := goleak.IgnoreCurrent()
 	const limit = 100_000
 	setup := limited(fmt.Sprintf("small %d/1h", limit))
 	g := harness.Start(t, setup)
@@ -142,4 +144,15 @@ func TestReloadsUnderLoadLoseNoCount(t *testing.T) {
 	require.GreaterOrEqual(t, seen, total)
 	require.GreaterOrEqual(t, limit-left-1, seen, "whatever reached the backend was counted")
 	t.Logf("%d reloads, %d granted, %d counted", reloads, total, limit-left-1)
+
+	g.Stop(t)
+	g.CloseClients()
+	g.Backend.Close()
+	goleak.VerifyNone(t, before)
+	client := server.Client()
+	defer func() { _ = client.Close() }()
+	services.Wait(t, "the gateway's connections to end", func() bool {
+		list, err := client.ClientList(t.Context()).Result()
+		return err == nil && strings.Count(list, "\n") == 1 // ours
+	})
 }
