@@ -26,17 +26,24 @@ func kills() int {
 func TestKilledCommandsLoseNothing(t *testing.T) {
 	g := startGateway(t)
 	acknowledged := map[string]string{} // secrets by key id
+	whole := time.Hour // what a command takes
+	for range 3 {
+		began := time.Now()
+		id, secret := g.newKey(t)
+		acknowledged[id] = secret
+		whole = min(whole, time.Since(began))
+	}
 	for n := range kills() {
 		if n%2 == 1 {
-			g.killWhileCommandsWrite(t, acknowledged)
+			g.killWhileCommandsWrite(t, whole, acknowledged)
 			continue
 		}
 		command := g.program(t.Context(), "key", "create", "--workspace", "ws_acme", "--scope", "agent.*", "--json")
 		stdout, err := command.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, command.Start())
-		// A command takes some 70 ms: every moment of it has its turn.
-		timer := time.AfterFunc(rand.N(100*time.Millisecond), func() { _ = command.Process.Kill() })
+		// Most of a command is its start, and the writing comes last: the second half of its time has most turns.
+		timer := time.AfterFunc(whole/2+rand.N(whole*3/4), func() { _ = command.Process.Kill() })
 		lines := bufio.NewScanner(stdout)
 		if lines.Scan() {
 			acknowledge(t, acknowledged, lines.Bytes())
@@ -55,10 +62,10 @@ func acknowledge(t *testing.T, acknowledged map[string]string, line []byte) {
 }
 
 // killWhileCommandsWrite kills the gateway at a random moment while a command writes, and starts it again.
-func (g *gateway) killWhileCommandsWrite(t *testing.T, acknowledged map[string]string) {
+func (g *gateway) killWhileCommandsWrite(t *testing.T, whole time.Duration, acknowledged map[string]string) {
 	t.Helper()
 	var killed sync.WaitGroup
-	delay := time.NewTimer(rand.N(200 * time.Millisecond))
+	delay := time.NewTimer(rand.N(2 * whole))
 	killed.Go(func() {
 		<-delay.C
 		g.kill()
