@@ -144,11 +144,7 @@ func valuesRead(compiler *ast.Compiler, file string, line int, input ast.Value) 
 	var values []Value
 	for _, r := range readingsOf(compiler, rules) {
 		v := Value{Path: r.String()}
-		ref := make(ast.Ref, len(r.path))
-		for i, name := range r.path {
-			ref[i] = ast.StringTerm(name)
-		}
-		if found, err := input.Find(ref); err == nil {
+		if found, err := input.Find(r.ref()[1:]); err == nil {
 			if json, err := plainJSON(found); err == nil {
 				v.Present, v.JSON = true, json
 			}

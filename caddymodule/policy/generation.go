@@ -133,7 +133,7 @@ func (g *generation) evaluate(ctx context.Context, in *Input, timeout time.Durat
 // eval evaluates a prepared query within timeout and while ctx lasts, and gives its result to take. No goroutine waits
 // for either: both only set a flag that the evaluation looks at.
 func (s *sources) eval(ctx context.Context, query rego.PreparedEvalQuery, input ast.Value, timeout time.Duration, take func(ast.Value)) (found bool, err error) {
-	cancel := topdown.NewCancel()
+	began, cancel := time.Now(), topdown.NewCancel()
 	late := time.AfterFunc(timeout, cancel.Cancel)
 	left := context.AfterFunc(ctx, cancel.Cancel)
 	results, err := query.Eval(ctx,
@@ -146,7 +146,7 @@ func (s *sources) eval(ctx context.Context, query rego.PreparedEvalQuery, input 
 			return nil, nil
 		}),
 	)
-	inTime := late.Stop()
+	inTime := late.Stop() && time.Since(began) <= timeout // not everything can be interrupted
 	left()
 	switch {
 	case ctx.Err() != nil:

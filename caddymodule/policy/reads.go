@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -15,8 +14,17 @@ type reading struct {
 	at   *ast.Location
 }
 
-// String is the path as policies write it, such as "input.request.method".
-func (r reading) String() string { return strings.Join(append([]string{"input"}, r.path...), ".") }
+// ref is the path as OPA has it.
+func (r reading) ref() ast.Ref {
+	ref := ast.Ref{ast.InputRootDocument}
+	for _, name := range r.path {
+		ref = append(ref, ast.StringTerm(name))
+	}
+	return ref
+}
+
+// String is the path as policies write it, such as input.request.headers["x-tenant"].
+func (r reading) String() string { return r.ref().String() }
 
 // follower follows rules to all that they can read. It over-approximates: a reference counts wherever it stands in a
 // rule, whether evaluation gets there or not, and also where a caller replaces the input by `with`.

@@ -17,7 +17,7 @@ func TestFindsEverythingThatAPolicyCanRead(t *testing.T) {
 		want  []string // beside what the embedded policies read
 	}{
 		"nothing else":                 {},
-		"constant paths":               {map[string]string{"a.rego": refusal(`input.request.headers["x-a"][0] == input.workspace.metadata.a.b`)}, []string{`input.request.headers.x-a`, "input.workspace.metadata.a.b"}},
+		"constant paths":               {map[string]string{"a.rego": refusal(`input.request.headers["x-a"][0] == input.workspace.metadata.a.b`)}, []string{`input.request.headers["x-a"]`, "input.workspace.metadata.a.b"}},
 		"up to a variable":             {map[string]string{"a.rego": refusal(`input.request.query[_][0] == "a"`)}, []string{"input.request.query"}},
 		"up to an index":               {map[string]string{"a.rego": refusal(`input.request.query.a[0] == "a"`)}, []string{"input.request.query.a"}},
 		"a path within a path":         {map[string]string{"a.rego": refusal(`input.request.query[input.request.method]`)}, []string{"input.request.method", "input.request.query"}},
