@@ -1,7 +1,6 @@
 package caddymodule_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 )
 
 // TestLifeOfAManagedKey: what is done to a key over HTTP holds on this gateway, and its secrets are shown once.
@@ -62,14 +62,7 @@ func TestLifeOfAManagedKey(t *testing.T) {
 		require.Equal(t, 400, a.Status, "a revoked key stays so")
 		require.Contains(t, details(t, a), "id")
 	}
-	events, err := admin.History(t.Context(), "", made.ID, 20)
-	require.NoError(t, err)
-	var done []string
-	for _, e := range events {
-		require.Equal(t, "key key_owner", e.By)
-		done = append(done, e.Action)
-	}
-	require.Equal(t, strings.Fields("revoke rotate rotate change change change change create"), trimmed(done, "key "))
+	require.Equal(t, "revoke rotate rotate change change change change create", done(t, admin, made.ID, "key key_owner"))
 	for _, log := range []string{"caddy.log", "access.log"} {
 		for _, secret := range []string{made.Secret, rotated.Secret, last.Secret} {
 			require.NotContains(t, g.ReadFile(t, log), secret)
@@ -77,12 +70,17 @@ func TestLifeOfAManagedKey(t *testing.T) {
 	}
 }
 
-func trimmed(list []string, prefix string) []string {
-	list = slices.Clone(list)
-	for i := range list {
-		list[i] = strings.TrimPrefix(list[i], prefix)
+// done are the changes of a key, the newest first, all of them by one.
+func done(t *testing.T, admin keystore.Admin, key, by string) string {
+	t.Helper()
+	events, err := admin.History(t.Context(), "", key, 100)
+	require.NoError(t, err)
+	words := make([]string, len(events))
+	for i, e := range events {
+		require.Equal(t, by, e.By)
+		words[i] = strings.TrimPrefix(e.Action, "key ")
 	}
-	return list
+	return strings.Join(words, " ")
 }
 
 func TestManagedKeysComeInPages(t *testing.T) {
