@@ -26,7 +26,8 @@ func init() {
 }
 
 // ManageKeys serves the management of keys over HTTP behind the gate of its site: package keysapi says who may do what.
-// The gate must have routes for it, which may cost and need what they like:
+// The gate must have routes for it, which may cost and need what they like (a key that is made stays in the store for ever:
+// give POST a cost where customers are not to be trusted with that):
 //
 //	tollgate {
 //		route GET,POST         /keys

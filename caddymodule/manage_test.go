@@ -1,14 +1,18 @@
 package caddymodule_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
 // TestLifeOfAManagedKey: what is done to a key over HTTP holds on this gateway, and its secrets are shown once.
@@ -233,4 +237,41 @@ func TestKeyManagementMistakes(t *testing.T) {
 			require.ErrorContains(t, err, "/etc/caddy/Caddyfile:", "the error names file and line")
 		})
 	}
+}
+
+// mute is a key store that answers look-ups and cannot be managed.
+type mute struct{}
+
+func init() { caddy.RegisterModule(mute{}) }
+
+func (mute) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "tollgate.keys.mute", New: func() caddy.Module { return new(mute) }}
+}
+func (mute) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { d.Next(); return nil }
+func (mute) Place() string                                   { return "nowhere" }
+func (mute) Identity() string                                { return "mute" }
+func (mute) Open(func(error), bool) (keystore.Store, error)  { return lookups{}, nil }
+
+// lookups is its store: an empty one.
+type lookups struct{}
+
+func (lookups) Lookup(context.Context, record.Sum) (*record.Identity, error) {
+	return nil, keystore.ErrUnknown
+}
+func (lookups) Changes(ctx context.Context, _ keystore.Position) (keystore.Changes, error) {
+	<-ctx.Done()
+	return keystore.Changes{}, ctx.Err()
+}
+func (lookups) Close() error   { return nil }
+func (lookups) String() string { return "nowhere" }
+
+func TestAStoreThatCannotBeManagedIsAConfigError(t *testing.T) {
+	g := harness.New(t)
+	err := g.Load(managed("keys mute").Caddyfile())
+	require.ErrorContains(t, err, "the key store (nowhere) cannot be managed")
+	require.Regexp(t, g.Dir+`/Caddyfile:\d+: tollgate_keys`, err.Error())
+	setup := managed("keys mute")
+	setup.Then = ""
+	require.NoError(t, g.Load(setup.Caddyfile()), "without management it serves")
+	require.Equal(t, 401, g.Do(t, harness.Request{Path: "/any", Key: unknown}).Status)
 }
