@@ -92,8 +92,8 @@ func TestLimitWindowEdge(t *testing.T) {
 		plan string
 		most int
 	}{
-		"E12/at most twice the limit over an edge": {"edge 4/2s", 8},
-		"E12/a second window bounds it":            {"edge 4/2s 6/1h", 6},
+		"E12/at most twice the limit over an edge": {"edge 4/4s", 8},
+		"E12/a second window bounds it":            {"edge 4/4s 6/1h", 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := harness.Start(t, limited(c.plan))

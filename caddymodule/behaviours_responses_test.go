@@ -224,6 +224,20 @@ func TestRequestBodies(t *testing.T) {
 	require.True(t, a.Status >= 400 && a.Status < 500, "F10: a broken body is the client's fault: %d", a.Status)
 }
 
+func TestUpgradeThatNobodyAskedFor(t *testing.T) {
+	g := harness.Start(t, behaviours())
+	g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+			_ = conn.Close()
+		}
+	})
+	c := failed("a 101 that nobody asked for is 502, and no tunnel", 502, "INTERNAL_ERROR")
+	c.Hits = 1
+	g.Run(t, []harness.Case{c})
+}
+
 func TestSlowClientIsClosed(t *testing.T) {
 	setup := behaviours()
 	setup.Servers = "timeouts {\n read_header 500ms\n}"

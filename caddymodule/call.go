@@ -18,7 +18,8 @@ import (
 // call is one request on its way through a handler: what is known of it, what was decided, and the writer of its answer.
 type call struct {
 	handler *Handler
-	request *http.Request
+	request *http.Request // what goes to the handlers behind the gate; its context ends with the answer
+	own     http.Request
 	repl    *caddy.Replacer
 	id      string // X-Request-Id
 	cancel  context.CancelFunc
@@ -34,8 +35,9 @@ type call struct {
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	ctx, cancel := context.WithCancel(r.Context())
-	c := &call{handler: h, request: r.WithContext(ctx), repl: repl, id: requestID(r, repl), cancel: cancel, facts: facts(r)}
-	c.facts.Body = c
+	c := &call{handler: h, repl: repl, id: requestID(r, repl), cancel: cancel, facts: facts(r)}
+	c.own = *r.WithContext(ctx) // inlined, so that the copy costs no allocation of its own
+	c.request, c.facts.Body = &c.own, c
 	c.writer.Init(w, envelope.Options{
 		Mapper: h.mapper, Method: r.Method, Context: r.Context(), Cancel: cancel, Hook: c, Credential: h.injectsAuthorization(),
 	})
@@ -96,6 +98,10 @@ func (c *call) handlerError(err error) error {
 	if err == nil {
 		if unhandled, _ := caddyhttp.GetVar(c.request.Context(), "unhandled").(bool); unhandled {
 			return &envelope.Refusal{Kind: envelope.NoHandler}
+		}
+		if status, _ := c.repl.Get("http.reverse_proxy.status_code"); status == http.StatusSwitchingProtocols && !c.writer.Sent() {
+			// The proxy writes nothing for an upgrade that nobody asked for.
+			return &envelope.Refusal{Kind: envelope.UpstreamMalformed}
 		}
 		return nil
 	}

@@ -33,7 +33,7 @@ func (e *Errors) mapper() (*envelope.Mapper, error) {
 		config.MaxBody = envelope.DefaultMaxBody
 	}
 	for _, rule := range e.Classify {
-		config.Rules = append(config.Rules, envelope.Rule{Code: envelope.Code(rule.Code), Pattern: rule.Pattern})
+		config.Rules = append(config.Rules, envelope.Rule{Code: envelope.Code(rule.Code), Pattern: rule.Pattern, Source: rule.Source})
 	}
 	mapper, err := envelope.NewMapper(config)
 	if err != nil {
