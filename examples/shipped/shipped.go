@@ -29,10 +29,10 @@ type Setup struct {
 	Backend http.Handler
 	// Keys is the text of the keys file, in the harness's form.
 	Keys string
+	// Files are others of the gateway's folder, by name.
+	Files map[string]string
 	// Options are more lines of the global tollgate block.
 	Options string
-	// Site are more directives of the site.
-	Site string
 	// Changes are pairs of words, what stands in the file and what the test puts there. Each must stand there once.
 	Changes []string
 }
@@ -41,6 +41,9 @@ type Setup struct {
 const global = `
 	admin off
 	persist_config off
+	storage file_system $DIR/storage
+	storage_check off
+	storage_clean_interval off
 	grace_period 5s
 	metrics
 	log default {
@@ -66,6 +69,9 @@ func Start(t testing.TB, s Setup) *harness.Gateway {
 	}))
 	t.Cleanup(server.Close)
 	g.WriteFile(t, "keys.yaml", s.Keys)
+	for name, text := range s.Files {
+		g.WriteFile(t, name, text)
+	}
 	copyPolicies(t, filepath.Join(filepath.Dir(s.Caddyfile), "policies"), filepath.Join(g.Dir, "policies"))
 
 	content, err := os.ReadFile(s.Caddyfile)
@@ -77,7 +83,7 @@ func Start(t testing.TB, s Setup) *harness.Gateway {
 	for _, change := range append([][]string{
 		{"\n{\n\ttollgate {\n", "\n{\n" + global + "\ttollgate {\n" + s.Options + "\n"},
 		{"\n\t\tkeys sqlite tollgate.db\n", "\n\t\tkeys file keys.yaml\n"},
-		{"\n:8080 {\n", "\n:$PORT {\n\tbind 127.0.0.1\n\tlog\n" + s.Site + "\n"},
+		{"\n:8080 {\n", "\n:$PORT {\n\tbind 127.0.0.1\n\tlog\n"},
 	}, pairs(s.Changes)...) {
 		require.Equal(t, 1, strings.Count(text, change[0]), "the Caddyfile says %q", change[0])
 		text = strings.Replace(text, change[0], change[1], 1)
