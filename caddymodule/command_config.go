@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 )
@@ -118,9 +120,30 @@ type store struct {
 	free context.CancelFunc
 }
 
+// bare is a Caddy without apps, in which commands load modules. What these log is none of the answer, but for errors.
+var bare = sync.OnceValues(func() (caddy.Context, error) {
+	return caddy.ProvisionContext(&caddy.Config{Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{
+		caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{Level: zapcore.ErrorLevel.CapitalString()}},
+	}}})
+})
+
+// modules gives a context to load modules in, and the function that cleans them up.
+func (i *invocation) modules() (caddy.Context, context.CancelFunc, error) {
+	ctx, err := bare()
+	if err != nil {
+		return ctx, nil, fmt.Errorf("preparing to load modules: %w", err)
+	}
+	ctx.Context = i.Context
+	ctx, free := caddy.NewContext(ctx)
+	return ctx, free, nil
+}
+
 // open opens the key store of the configuration. Create lets the command make it where there is none. The caller closes it.
 func (i *invocation) open(app *App, create bool) (*store, error) {
-	ctx, free := caddy.NewContext(caddy.Context{Context: i.Context})
+	ctx, free, err := i.modules()
+	if err != nil {
+		return nil, err
+	}
 	s, err := openStore(ctx, app, create)
 	if err != nil {
 		free()

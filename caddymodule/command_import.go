@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
@@ -62,6 +63,7 @@ func (i *invocation) readSums(prefix string) ([]record.Sum, error) {
 	if hashes, _ := i.cmd.Flags().GetBool("sha256"); hashes {
 		read = importedHash
 	}
+	i.prompt("write one secret a line, then Ctrl-D")
 	var sums []record.Sum
 	seen := map[record.Sum]int{}
 	lines := bufio.NewScanner(i.cmd.InOrStdin())
@@ -83,6 +85,15 @@ func (i *invocation) readSums(prefix string) ([]record.Sum, error) {
 		return nil, errors.New("standard input is empty: write one secret a line")
 	}
 	return sums, nil
+}
+
+// prompt tells somebody at a terminal what is waited for.
+func (i *invocation) prompt(text string) {
+	if file, ok := i.cmd.InOrStdin().(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			i.note("%s", text)
+		}
+	}
 }
 
 // importedSecret checks a secret as the gateway will. No error holds it.
@@ -120,6 +131,7 @@ func refuseKnown(i *invocation, s *store, sums []record.Sum) error {
 
 // hashSecret prints what a keys file holds in place of a secret.
 func hashSecret(i *invocation) error {
+	i.prompt("write the secret, then Ctrl-D")
 	text, err := io.ReadAll(io.LimitReader(i.cmd.InOrStdin(), 4096))
 	if err != nil {
 		return fmt.Errorf("reading standard input: %w", err)

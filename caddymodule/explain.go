@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
@@ -57,7 +56,10 @@ func explain(i *invocation) error {
 	if err != nil {
 		return err
 	}
-	ctx, free := caddy.NewContext(caddy.Context{Context: i.Context})
+	ctx, free, err := i.modules()
+	if err != nil {
+		return err
+	}
 	defer free()
 	defer func() { _ = app.Cleanup() }() // gives back what Provision took; nothing of it was started
 	if err := app.Provision(ctx); err != nil {

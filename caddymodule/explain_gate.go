@@ -89,10 +89,10 @@ func (i *invocation) counts(c *configuration, app *App, identity *record.Identit
 	}
 	if _, alone := app.counters.(*MemoryCounters); !alone {
 		state, peekErr := app.counters.Peek(i, identity.Workspace.ID, windows)
-		if peekErr == nil {
+		if peekErr == nil && !state.Local {
 			return counts{state: state, source: "the shared counters", known: true}
 		}
-		err = fmt.Errorf("%w; and the shared counters do not answer: %w", err, peekErr)
+		err = fmt.Errorf("%w, and the shared counters do not answer", err)
 	}
 	return counts{state: stateOf(windows, time.Now().Unix(), nil), source: "as if unused, because " + err.Error()}
 }

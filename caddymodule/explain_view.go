@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -176,11 +175,22 @@ func (r *rehearsal) passed(step gate.Step) string {
 	case gate.StepRoute:
 		return r.routeInWords()
 	case gate.StepAuthenticate:
-		return fmt.Sprintf("key %s of workspace %s, plan %s", r.identity.Key.ID, r.identity.Workspace.ID, r.identity.Workspace.Plan)
+		return fmt.Sprintf("key %s of workspace %s, %s", r.identity.Key.ID, r.identity.Workspace.ID, r.planInWords())
 	case gate.StepPolicy:
 		return "no policy refuses"
 	}
 	return fmt.Sprintf("there is room for the cost of %d", max(r.verdict.Match.Route.Cost, 1))
+}
+
+func (r *rehearsal) planInWords() string {
+	plan := r.verdict.Plan
+	switch {
+	case plan.Unknown:
+		return "plan " + plan.Name + ", which nobody configured: denied"
+	case plan.Denied:
+		return "plan " + plan.Name + ", which is denied"
+	}
+	return "plan " + plan.Name
 }
 
 func (r *rehearsal) routeInWords() string {
@@ -200,7 +210,7 @@ func (r *rehearsal) routeInWords() string {
 	case len(route.Scopes) == 0:
 		return text + " needs any valid key"
 	}
-	return text + " needs " + strings.Join(slices.Concat(route.Scopes), " ")
+	return text + " needs " + strings.Join(route.Scopes, " ")
 }
 
 // refused says in words why a step refused, where the verdict alone does not.

@@ -20,6 +20,8 @@ func init() { caddy.RegisterModule(new(KeysSQLite)) }
 type KeysSQLite struct {
 	// Path is the database. Default: tollgate.db in Caddy's data folder.
 	Path string `json:"path,omitempty"`
+	// Source is the file and line it was written at, for errors.
+	Source string `json:"source,omitempty"`
 
 	path string // resolved
 }
@@ -38,7 +40,7 @@ func (k *KeysSQLite) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if d.Val() == "" {
 			return errors.New("the path is empty: write the path of a database, such as: keys sqlite tollgate.db")
 		}
-		k.Path = absolute(d, d.Val())
+		k.Path, k.Source = absolute(d, d.Val()), source(d)
 	}
 	if d.NextArg() {
 		return errors.New("write the path of one database, such as: keys sqlite tollgate.db")
@@ -57,7 +59,7 @@ func (k *KeysSQLite) Provision(caddy.Context) (err error) {
 	}
 	k.path, err = caddy.NewReplacer().ReplaceOrErr(k.Path, true, true)
 	if err != nil {
-		return fmt.Errorf("reading the path of the key store: %w", err)
+		return fmt.Errorf("%s: reading the path of the key store: %w", k.Source, err)
 	}
 	return nil
 }
@@ -68,10 +70,10 @@ func (k *KeysSQLite) Validate() error {
 		return nil
 	}
 	if info, err := os.Stat(k.path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("key store %s is no regular file", k.path)
+		return fmt.Errorf("%s: key store %s is no regular file", k.Source, k.path)
 	}
 	if info, err := os.Stat(filepath.Dir(k.path)); err != nil || !info.IsDir() {
-		return fmt.Errorf("key store %s: there is no such folder: make it, or name another path", k.path)
+		return fmt.Errorf("%s: key store %s: there is no such folder: make it, or name another path", k.Source, k.path)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func kills() int {
 func TestKilledCommandsLoseNothing(t *testing.T) {
 	g := startGateway(t)
 	acknowledged := map[string]string{} // secrets by key id
-	whole := time.Hour // what a command takes
+	whole := time.Hour                  // what a command takes
 	for range 3 {
 		began := time.Now()
 		id, secret := g.newKey(t)
