@@ -204,6 +204,9 @@ func (c *RedisCounters) Start() error {
 	return state.engine.Set(c.settings())
 }
 
+// Ping asks whether Redis answers, and spends nothing.
+func (c *RedisCounters) Ping(ctx context.Context) error { return c.hold.Value.engine.Ping(ctx) }
+
 // Cleanup gives the engine back.
 func (c *RedisCounters) Cleanup() error { return c.hold.release() }
 

@@ -11,6 +11,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/jsonbody"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
@@ -75,6 +76,12 @@ func (b bodyText) JSON(_ context.Context, limit int64) (any, bool, *envelope.Ref
 	return value, true, nil
 }
 
+// sharedCounters are counters that a command can ask as well as a gateway.
+type sharedCounters interface {
+	gate.Counters
+	Ping(context.Context) error
+}
+
 // counts finds out what is left of a workspace's windows: the running gateway is asked, else the counters that
 // gateways share; where there is neither, the windows stand as if unused.
 func (i *invocation) counts(c *configuration, app *App, identity *record.Identity) counts {
@@ -87,10 +94,10 @@ func (i *invocation) counts(c *configuration, app *App, identity *record.Identit
 	if err == nil {
 		return counts{state: state, source: source, known: true}
 	}
-	if _, alone := app.counters.(*MemoryCounters); !alone {
-		state, peekErr := app.counters.Peek(i, identity.Workspace.ID, windows)
-		if peekErr == nil && !state.Local {
-			return counts{state: state, source: "the shared counters", known: true}
+	if shared, ok := app.counters.(sharedCounters); ok {
+		if shared.Ping(i) == nil {
+			state, err = shared.Peek(i, identity.Workspace.ID, windows)
+			return counts{state: state, source: "the shared counters", known: err == nil}
 		}
 		err = fmt.Errorf("%w, and the shared counters do not answer", err)
 	}

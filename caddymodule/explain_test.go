@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
+	"github.com/tollgate-gateway/tollgate/caddymodule/services"
 )
 
 // explained is what explain --json says, as far as these tests look.
@@ -225,4 +226,28 @@ deny contains {"code": "VALIDATION_ERROR", "message": "No name."} if {
 			require.Equal(t, c.reason, e.Verdict.Reason)
 		})
 	}
+}
+
+// TestExplainAsksSharedCounters, where no gateway can be asked.
+func TestExplainAsksSharedCounters(t *testing.T) {
+	redis := services.Redis(t)
+	text := strings.Replace(deskCaddyfile, "plan tiny", "counters redis "+redis.URL()+"\n\t\tplan tiny", 1)
+	d := newDesk(t, text)
+	d.must(t, "workspace", "create", "ws_acme", "--plan", "tiny")
+	key, secret := d.created(t, "--workspace", "ws_acme", "--scope", "agent.*")
+
+	g := harness.New(t)
+	running := strings.NewReplacer(":8080", "http://"+g.Addr, "localhost:9000", g.Backend.Addr, "tollgate.db", d.dir+"/tollgate.db").Replace(text)
+	require.NoError(t, g.Load(running))
+	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/leads", Key: secret}).Status)
+
+	e := d.explain(t, "GET", "/leads", "--key-id", key)
+	require.Equal(t, "the shared counters", e.Windows.Source)
+	require.EqualValues(t, 2, e.Windows.List[0].Remaining)
+	g.Stop(t)
+	redis.Kill()
+	e = d.explain(t, "GET", "/leads", "--key-id", key)
+	require.False(t, e.Windows.Known)
+	require.Contains(t, e.Windows.Source, "the shared counters do not answer")
+	require.True(t, e.Verdict.Allowed)
 }
