@@ -27,6 +27,9 @@ type Kind struct {
 // PolicyDetails stands in Kind.Details where the policy chooses the keys.
 const PolicyDetails = "(the policy's own)"
 
+// FieldDetails stands in Kind.Details where the keys are the fields at fault.
+const FieldDetails = "(the fields at fault)"
+
 const (
 	retryAfter = "retry_after_seconds"
 	fixRequest = "Correct the request; sent again unchanged, it fails again."
@@ -98,9 +101,9 @@ var (
 
 	// The errors that later handlers return, by the code of their status.
 	HandlerUnauthorized = row("handler_unauthorized", CodeUnauthorized, 0, CodeUnauthorized.Message(), "Authenticate as this path asks for.")
-	HandlerForbidden    = row("handler_forbidden", CodeForbidden, 0, CodeForbidden.Message(), askOwner)
+	HandlerForbidden    = row("handler_forbidden", CodeForbidden, 0, CodeForbidden.Message(), askOwner, FieldDetails)
 	HandlerNotFound     = row("handler_not_found", CodeNotFound, 0, CodeNotFound.Message(), "Check method and path.")
-	HandlerInvalid      = row("handler_invalid", CodeInvalid, 0, CodeInvalid.Message(), fixRequest)
+	HandlerInvalid      = row("handler_invalid", CodeInvalid, 0, CodeInvalid.Message(), fixRequest, FieldDetails)
 	HandlerLimited      = row("handler_limited", CodeRateLimited, 0, CodeRateLimited.Message(), waitRetry)
 	HandlerFailed       = row("handler_failed", CodeInternal, 0, CodeInternal.Message(), backOff)
 )
