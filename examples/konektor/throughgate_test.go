@@ -126,6 +126,7 @@ func TestLongBodiesAreRefused(t *testing.T) {
 				require.Equal(t, http.StatusRequestEntityTooLarge, a.Status, "%s: %s", name, a.Body)
 				a.CheckEnvelope(t, "VALIDATION_ERROR", false)
 				a.CheckLimits(t, harness.Workspace)
+				require.Empty(t, details(t, a), "the gateway refuses it: the backend, which has the same limit, would name it")
 			}
 			require.Equal(t, before, everything(t, g))
 		})
