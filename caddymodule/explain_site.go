@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 )
 
 // site is a gate of the configuration and the requests that come to it.
@@ -34,7 +35,7 @@ func (s *site) handler(app *App) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := new(Handler)
+	h := &Handler{logger: zap.NewNop()} // no request will come
 	if err := caddy.StrictUnmarshalJSON(raw, h); err != nil {
 		return nil, err
 	}

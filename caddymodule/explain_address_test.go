@@ -1,0 +1,28 @@
+package caddymodule
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzParseAddress: whatever is written, the target is judged byte for byte as it was written.
+func FuzzParseAddress(f *testing.F) {
+	for _, text := range []string{"/leads", "/leads?a=1", "http://h/x//y", "https://h:8443?q", "http://", "leads", "https://[::1]:1/%zz", "/a://b", "HTTP://h/"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		a, err := parseAddress(text)
+		if err != nil {
+			return
+		}
+		require.True(t, strings.HasPrefix(a.target, "/"))
+		written := strings.TrimPrefix(a.scheme+"://"+a.host, "://") + a.target
+		if written != text {
+			require.Equal(t, text, strings.Replace(written, a.host+"/", a.host, 1), "only a missing slash is added")
+		}
+		require.Equal(t, strings.Contains(a.target, "?"), a.hasQuery)
+		_, _, _ = a.hostPort() // never panics
+	})
+}
