@@ -18,10 +18,11 @@ func FuzzParseAddress(f *testing.F) {
 			return
 		}
 		require.True(t, strings.HasPrefix(a.target, "/"))
-		written := strings.TrimPrefix(a.scheme+"://"+a.host, "://") + a.target
-		if written != text {
-			require.Equal(t, text, strings.Replace(written, a.host+"/", a.host, 1), "only a missing slash is added")
+		head := ""
+		if a.scheme != "" {
+			head = a.scheme + "://" + a.host
 		}
+		require.Contains(t, []string{head + a.target, head + a.target[1:]}, text, "at most a missing slash was added")
 		require.Equal(t, strings.Contains(a.target, "?"), a.hasQuery)
 		_, _, _ = a.hostPort() // never panics
 	})
