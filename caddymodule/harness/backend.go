@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -65,6 +66,7 @@ func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body []byte
 	if r.Header.Get("Upgrade") == "" {
 		body, _ = io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body)) // for an answer that reads it as well
 	}
 	b.mu.Lock()
 	b.seen = append(b.seen, Seen{

@@ -36,8 +36,7 @@ func TestBrowsersMayAskFromTheConfiguredOriginOnly(t *testing.T) {
 		return fromBrowser(harness.Request{Method: "OPTIONS", Path: "/api/v2/agent/leads/l1"}, "Origin", from,
 			"Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers", "authorization,content-type")
 	}
-	g := start(t, "Caddyfile")
-	g.Run(t, []harness.Case{
+	cases := []harness.Case{
 		{Name: "preflight", Request: preflight(origin), Status: 204, Limits: harness.NoLimits, Check: func(t *testing.T, a *harness.Answer, seen []harness.Seen) {
 			allowed(origin)(t, a, seen)
 			require.Equal(t, "GET, POST, PATCH", a.Header.Get("Access-Control-Allow-Methods"))
@@ -54,5 +53,8 @@ func TestBrowsersMayAskFromTheConfiguredOriginOnly(t *testing.T) {
 		{Name: "plan", Request: fromBrowser(get("/leads", trial), "Origin", origin), Status: 403, Code: "FORBIDDEN", Limits: harness.DeniedPlan, Check: allowed(origin)},
 		{Name: "backend's refusal", Request: fromBrowser(post("/leads", acme, "{}"), "Origin", origin), Status: 400, Code: "VALIDATION_ERROR", Hits: 1, Limits: harness.Workspace, Check: allowed(origin)},
 		{Name: "another origin", Request: fromBrowser(get("/leads", acme), "Origin", "https://evil.example"), Status: 200, Hits: 1, Limits: harness.Workspace, Check: allowed("")},
-	})
+	}
+	for name, caddyfile := range caddyfiles {
+		t.Run(name, func(t *testing.T) { start(t, caddyfile).Run(t, cases) })
+	}
 }
