@@ -82,3 +82,12 @@ func TestGatewayMakesTheDefaultStore(t *testing.T) {
 	_, secret := d.created(t, "--workspace", "ws_acme")
 	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/leads", Key: secret}).Status)
 }
+
+// TestWorkspaceCreateMakesTheDefaultStore where Caddy never ran, folder included.
+func TestWorkspaceCreateMakesTheDefaultStore(t *testing.T) {
+	d := newDesk(t, ":8080\n")
+	d.refuses(t, blunder{line: "workspace list", want: "data/caddy/tollgate.db does not exist"}, "")
+	d.must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+	require.Contains(t, d.files(t), filepath.Join("data", "caddy", "tollgate.db"))
+	require.Contains(t, d.must(t, "workspace", "list"), "ws_acme")
+}
