@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
@@ -162,12 +163,24 @@ func compactJSON[T any](m map[string]T) string {
 func table(w io.Writer, rows [][]string) error {
 	aligned := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		// No cell holds a tab: ids and names are printable characters. "-" keeps an empty last one from being cut.
+		for i, cell := range row {
+			row[i] = printable(cell)
+		}
 		if _, err := fmt.Fprintln(aligned, strings.Join(row, "\t")); err != nil {
 			return err
 		}
 	}
 	return aligned.Flush()
+}
+
+// printable keeps what strangers wrote (a file's name, a policy's message about a request) from moving the terminal's cursor.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }
 
 // fields writes names and values, one pair a line.

@@ -25,6 +25,9 @@ func TestKeyScan(t *testing.T) {
 	require.Error(t, o.err)
 	require.Contains(t, o.out, `"line":3,"key":"`+live+`","workspace":"ws_acme"}]`)
 
+	d.writeAll(t, "evil/a\n\x1b[2J", secret)
+	require.Regexp(t, `^\S*evil/a��\[2J:1  `+live, d.run("", "key", "scan", "evil").out, "names of files do not move the cursor")
+
 	d.must(t, "key", "revoke", live)
 	require.NoError(t, d.run("", "key", "scan", "src").err)
 	if os.Geteuid() != 0 {

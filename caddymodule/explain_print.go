@@ -23,7 +23,8 @@ func (r *rehearsal) print(i *invocation) error {
 // text is the answer for people.
 func (v *explainView) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s at %s, from %s, with key %s", v.Request.Method, v.Request.Target, v.Request.Host, v.Request.ClientIP, v.Key.ID)
+	fmt.Fprintf(&b, "%s %s at %s, from %s, with key %s", printable(v.Request.Method), printable(v.Request.Target),
+		printable(v.Request.Host), v.Request.ClientIP, v.Key.ID)
 	if v.Key.Name != "" {
 		fmt.Fprintf(&b, " (%s)", v.Key.Name)
 	}
@@ -41,7 +42,7 @@ func (v *explainView) text() string {
 
 func (v *explainView) textRefusals(b *strings.Builder) {
 	for _, r := range v.Refusals {
-		fmt.Fprintf(b, "\n%s:%d refuses with %s: %s", r.File, r.Line, r.Code, dash(r.Message))
+		fmt.Fprintf(b, "\n%s:%d refuses with %s: %s", r.File, r.Line, printable(r.Code), dash(printable(r.Message)))
 		if r.Details != nil {
 			fmt.Fprintf(b, " %s", inJSON(r.Details))
 		}

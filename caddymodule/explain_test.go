@@ -251,3 +251,14 @@ func TestExplainAsksSharedCounters(t *testing.T) {
 	require.Contains(t, e.Windows.Source, "the shared counters do not answer")
 	require.True(t, e.Verdict.Allowed)
 }
+
+// TestExplainPrintsTextOnly: what a policy says about a request is the caller's text, and no command for a terminal.
+func TestExplainPrintsTextOnly(t *testing.T) {
+	d := newDesk(t, strings.Replace(deskCaddyfile, "plan tiny", "policies own\n\t\tplan tiny", 1))
+	d.writeAll(t, "own/echo.rego", "package tollgate.authz\n\nimport rego.v1\n\ndeny contains {\"code\": \"FORBIDDEN\", \"message\": from} if some from in input.request.query.from\n")
+	d.must(t, "workspace", "create", "ws_acme", "--plan", "tiny")
+	key, _ := d.created(t, "--workspace", "ws_acme", "--scope", "agent.*")
+	text := d.must(t, "explain", "GET", "/leads?from=%1b%5b2J%0averdict:", "--key-id", key)
+	require.NotContains(t, text, "\x1b")
+	require.Contains(t, text, "refuses with FORBIDDEN: �[2J�verdict:")
+}
