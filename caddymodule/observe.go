@@ -17,6 +17,9 @@ func (c *call) end() {
 	if report.Code != "" {
 		code = string(report.Code)
 	}
+	if route := c.verdict.Match.Route; route != nil && route.Whoami {
+		report.Source = envelope.SourceGateway // whoami answers itself
+	}
 	meters.count(&c.verdict, code, string(report.Source), report.Reason)
 	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.Inline(c))
