@@ -38,7 +38,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{dir: t.TempDir()}
-	w.env = append(os.Environ(), asProgram+"=1", "TMPDIR="+w.path(t, "tmp"), "HOME="+w.path(t, "home"),
+	w.env = append(os.Environ(), asProgram+"=1", "no_proxy=127.0.0.1", "TMPDIR="+w.path(t, "tmp"), "HOME="+w.path(t, "home"),
 		"XDG_DATA_HOME="+w.path(t, "home", "data"), "XDG_CONFIG_HOME="+w.path(t, "home", "config"))
 	return w
 }
