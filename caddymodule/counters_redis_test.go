@@ -92,7 +92,7 @@ func TestRedisMistakes(t *testing.T) {
 	} {
 		t.Run("refuses/"+name, func(t *testing.T) {
 			setup := limited("small 5/1m")
-			setup.Options += "counters redis " + c.url + "\n"
+			setup.Options += "counters redis " + c.url + " {\n timeout 5s\n}\n" // a loaded machine is no outage
 			g := harness.New(t)
 			g.WriteFile(t, "keys.yaml", setup.Keys)
 			err := g.Load(setup.Caddyfile())
