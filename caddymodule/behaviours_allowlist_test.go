@@ -2,6 +2,7 @@ package caddymodule_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -93,6 +94,18 @@ func TestAllowlistNetworks(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestLeftmostAddressesAreWarnedOf(t *testing.T) {
+	setup := behaviours()
+	setup.Servers = "trusted_proxies static 127.0.0.1"
+	g := harness.Start(t, setup)
+	for range 3 {
+		g.Do(t, harness.Request{Path: "/plain", Key: crm, Header: header("X-Forwarded-For", "203.0.113.7, 198.51.100.1")})
+	}
+	require.Eventually(t, func() bool {
+		return strings.Count(g.ReadFile(t, "caddy.log"), "trusted_proxies without trusted_proxies_strict") == 1
+	}, waitFor, tick, "D04: Caddy believes the leftmost value unless told otherwise; the log says so, once")
 }
 
 func TestAllowlistZoneIsIgnored(t *testing.T) {

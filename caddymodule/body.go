@@ -27,7 +27,7 @@ func (c *call) JSON(_ context.Context, limit int64) (value any, present bool, re
 		return nil, false, refusal
 	}
 	if !isJSON(c.request.Header) {
-		return nil, false, malformedBody(errors.New("send it as application/json, without a content encoding"))
+		return nil, false, malformedBody(errors.New("send it as application/json in UTF-8, without a content encoding"))
 	}
 	value, err := jsonbody.Parse(data)
 	if err != nil {
@@ -83,12 +83,16 @@ func malformedBody(why error) *envelope.Refusal {
 	return &envelope.Refusal{Kind: envelope.BodyMalformed, Details: map[string]any{"reason": why.Error()}}
 }
 
-// isJSON reports whether the body is sent as one JSON value: application/json or any +json, not encoded.
+// isJSON reports whether the body is sent as one JSON value: application/json or any +json, not encoded, and in UTF-8. In
+// another charset a backend might read names in it that policies did not.
 func isJSON(h http.Header) bool {
 	if len(h["Content-Type"]) != 1 || len(h["Content-Encoding"]) > 0 {
 		return false
 	}
-	kind, _, err := mime.ParseMediaType(h["Content-Type"][0])
+	kind, parameters, err := mime.ParseMediaType(h["Content-Type"][0])
+	if charset, given := parameters["charset"]; given && !strings.EqualFold(charset, "utf-8") {
+		return false
+	}
 	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
 }
 

@@ -239,8 +239,10 @@ func checkIdentityPrefix(prefix string) error {
 	if prefix == "off" {
 		return nil
 	}
-	if !httpguts.ValidHeaderFieldName(prefix) || !strings.HasSuffix(prefix, "-") || len(prefix) < 3 {
-		return fmt.Errorf("'%s' cannot begin a header's name: write off, or a prefix that ends with '-', such as X-Tollgate-", prefix)
+	lower := strings.ToLower(prefix)
+	if !httpguts.ValidHeaderFieldName(prefix) || !strings.HasPrefix(lower, "x-") || !strings.HasSuffix(prefix, "-") || len(prefix) < 4 ||
+		strings.HasPrefix(lower, "x-forwarded-") || strings.HasPrefix(lower, "x-request-") {
+		return fmt.Errorf("'%s' cannot begin the identity headers: write off, or a prefix of your own that begins with X- and ends with '-', such as X-Tollgate-", prefix)
 	}
 	return nil
 }

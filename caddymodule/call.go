@@ -37,10 +37,14 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
 	ctx, cancel := context.WithCancel(r.Context())
 	c := &call{handler: h, repl: repl, id: requestID(r, repl), cancel: cancel, facts: facts(r)}
 	c.own = *r.WithContext(ctx) // inlined, so that the copy costs no allocation of its own
-	c.request, c.facts.Body = &c.own, c
-	c.writer.Init(w, envelope.Options{
+	c.request, c.facts.Body, c.facts.Upstream = &c.own, c, c
+	options := envelope.Options{
 		Mapper: h.mapper, Method: r.Method, Context: r.Context(), Cancel: cancel, Hook: c, Credential: h.injectsAuthorization(),
-	})
+	}
+	if len(h.Inject) > 0 {
+		options.Secret = c.repeats
+	}
+	c.writer.Init(w, options)
 	return c
 }
 
@@ -54,15 +58,17 @@ func (c *call) judge() {
 		return
 	}
 	caddyhttp.SetVar(c.request.Context(), judgedVar, true)
-	c.handler.gate.Judge(c.request.Context(), &c.facts, &c.verdict)
 	c.placeholders()
+	c.handler.warnLeftmost(c.request)
+	c.handler.gate.Judge(c.request.Context(), &c.facts, &c.verdict)
+	c.nameUser()
 }
 
 // judgedVar marks a request that a gateway handler has judged. For the handlers behind the gate it holds the *call.
 const judgedVar = "tollgate.judged"
 
-// prepare changes the request's headers to what the backend may see.
-func (c *call) prepare() *envelope.Refusal {
+// Ready changes the request's headers to what the backend may see. It is gate.Upstream.
+func (c *call) Ready() *envelope.Refusal {
 	h, r := c.handler, c.request
 	c.credential = r.Header["Authorization"]
 	h.upstream.clean(r, fromTrustedProxy(r))

@@ -60,6 +60,17 @@ func clientIP(r *http.Request) netip.Addr {
 	return addr.Unmap().WithZone("")
 }
 
+// warnLeftmost says once that the site believes what clients of its proxies write: Caddy takes the leftmost address of
+// X-Forwarded-For unless told to walk from the right, and an allowlist is then no more than the client's word.
+func (h *Handler) warnLeftmost(r *http.Request) {
+	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if ok && server.TrustedProxiesStrict == 0 && fromTrustedProxy(r) {
+		h.leftmost.Do(func() {
+			h.logger.Warn("trusted_proxies without trusted_proxies_strict: clients can choose the address that allowlists judge")
+		})
+	}
+}
+
 // fromTrustedProxy reports whether the peer is one of the configured trusted proxies.
 func fromTrustedProxy(r *http.Request) bool {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)

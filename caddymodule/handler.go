@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -39,6 +40,7 @@ type Handler struct {
 	names    *identityNames // nil: off
 	mapper   *envelope.Mapper
 	logger   *zap.Logger
+	leftmost sync.Once
 	// decisions is the decision log, which is off unless it is set to level DEBUG.
 	decisions *zap.Logger
 }
@@ -111,9 +113,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	c.judge()
 	if c.verdict.Refusal == nil && c.verdict.Match.Route.Whoami {
 		return c.whoami()
-	}
-	if c.verdict.Refusal == nil {
-		c.verdict.Refusal = c.prepare()
 	}
 	if c.verdict.Refusal != nil {
 		c.writer.Refuse(c.verdict.Refusal)

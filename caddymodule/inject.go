@@ -1,10 +1,12 @@
 package caddymodule
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -24,22 +26,63 @@ type Inject struct {
 	secrets []string // the names of secrets in Value
 }
 
-// secretNames finds the secrets that a value needs.
-var secretNames = regexp.MustCompile(`\{tollgate\.secret\.([^{}]+)\}`)
+// ownPlaceholders finds what a value asks of the gateway; known are the names it has, secrets and metadata aside.
+var (
+	ownPlaceholders = regexp.MustCompile(`\{tollgate\.([^{}]*)\}?`)
+	known           = []string{"workspace.id", "workspace.plan", "key.id", "key.name", "route", "decision"}
+	secretName      = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*$`)
+)
 
-// checkInject refuses header names that are none or not for a configuration to set, and finds the secrets.
+// notInjected are headers that are the connection's, the proxy's or the gateway's own to set.
+var notInjected = map[string]bool{
+	"connection": true, "host": true, "content-length": true, "transfer-encoding": true, "te": true, "trailer": true,
+	"upgrade": true, "keep-alive": true, "x-request-id": true,
+}
+
+// checkInject refuses headers that are none or not for a configuration to set, and values that can never be filled in; it
+// finds the secrets.
 func (h *Handler) checkInject() error {
+	seen, identity := make(map[string]bool), defaultIdentityPrefix
+	if h.IdentityHeaders != "" && h.IdentityHeaders != "off" {
+		identity = string(normalize(nil, h.IdentityHeaders))
+	}
 	for i := range h.Inject {
 		header := &h.Inject[i]
-		if !httpguts.ValidHeaderFieldName(header.Header) || strings.EqualFold(header.Header, "Connection") || strings.EqualFold(header.Header, "Host") {
+		name := string(normalize(nil, header.Header))
+		if !httpguts.ValidHeaderFieldName(header.Header) || notInjected[name] || strings.HasPrefix(name, identity) {
 			return fmt.Errorf("inject: '%s' is no header that can be set", header.Header)
 		}
-		if header.Value == "" || !httpguts.ValidHeaderFieldValue(header.Value) {
-			return fmt.Errorf("inject: the value of %s is empty, or no header can carry it", header.Header)
+		if seen[name] {
+			return fmt.Errorf("inject: '%s' is given twice: keep one of them", header.Header)
 		}
-		header.secrets = nil
-		for _, match := range secretNames.FindAllStringSubmatch(header.Value, -1) {
-			header.secrets = append(header.secrets, match[1])
+		seen[name] = true
+		if name == "authorization" && h.ForwardAuthorization {
+			return errors.New("inject: Authorization is the gateway's or the caller's: drop this line or forward_authorization")
+		}
+		if err := header.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check refuses a value that no header can carry, or that names what does not exist.
+func (i *Inject) check() error {
+	if i.Value == "" || !httpguts.ValidHeaderFieldValue(i.Value) {
+		return fmt.Errorf("inject: the value of %s is empty, or no header can carry it", i.Header)
+	}
+	i.secrets = nil
+	for _, match := range ownPlaceholders.FindAllStringSubmatch(i.Value, -1) {
+		secret, isSecret := strings.CutPrefix(match[1], "secret.")
+		switch {
+		case !strings.HasSuffix(match[0], "}"):
+			return fmt.Errorf("inject: '%s' lacks its closing brace", match[0])
+		case isSecret && secretName.MatchString(secret):
+			i.secrets = append(i.secrets, secret)
+		case strings.HasPrefix(match[1], "workspace.metadata.") || slices.Contains(known, match[1]):
+		default:
+			return fmt.Errorf("inject: '%s' is no placeholder: write one of {tollgate.secret.<name>}, {tollgate.workspace.metadata.<name>}, {tollgate.%s}",
+				match[0], strings.Join(known, "}, {tollgate."))
 		}
 	}
 	return nil
@@ -124,4 +167,17 @@ func (c *call) scrubbed(said string) string {
 		}
 	}
 	return said
+}
+
+// repeats reports whether a text of the backend holds an injected secret. Some repeat the credential they refuse: nobody
+// is shown such a text.
+func (c *call) repeats(body []byte) bool {
+	for i := range c.handler.Inject {
+		for _, name := range c.handler.Inject[i].secrets {
+			if value, found := c.secret(name); found && bytes.Contains(body, []byte(value)) {
+				return true
+			}
+		}
+	}
+	return false
 }

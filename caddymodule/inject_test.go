@@ -245,3 +245,32 @@ func TestInjectMistakes(t *testing.T) {
 		})
 	}
 }
+
+func TestAMissingSecretSpendsNothing(t *testing.T) {
+	g, _ := startInjecting(t)
+	left := func() int64 {
+		a := g.Do(t, harness.Request{Path: "/leads", Key: globex})
+		require.Equal(t, 500, a.Status)
+		return a.Number(t, "X-Ratelimit-Remaining")
+	}
+	require.Equal(t, left(), left(), "a refused request never spends")
+}
+
+func TestASecretThatTheBackendRepeatsGoesNoFurther(t *testing.T) {
+	g, _ := startInjecting(t)
+	for _, body := range []string{
+		`{"message":"token ` + acmeToken + ` has no right"}`,
+		`{"success":false,"error":{"code":"FORBIDDEN","message":"no","details":{"token":"` + acmeToken + `"}}}`,
+	} {
+		g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, body)
+		})
+		g.Run(t, []harness.Case{{
+			Name: body[:12], Request: harness.Request{Path: "/leads", Key: crm}, Status: 403, Code: "FORBIDDEN", Hits: 1, Limits: harness.Workspace,
+			Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) { require.NotContains(t, a.Body, acmeToken) },
+		}})
+	}
+	require.NotContains(t, g.ReadFile(t, "caddy.log"), acmeToken)
+}

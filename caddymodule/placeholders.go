@@ -7,10 +7,15 @@ import (
 
 // placeholders makes {tollgate.…} known to later handlers: every name under it is known, and empty where nothing is set,
 // so that none ever goes upstream as literal text.
-func (c *call) placeholders() {
-	c.repl.Map(c.placeholder)
+func (c *call) placeholders() { c.repl.Map(c.placeholder) }
+
+// nameUser tells access logs, and who asks for {http.auth.user.id}, whose key it was. A handler before us may have said.
+func (c *call) nameUser() {
+	const name = "http.auth.user.id"
 	if c.verdict.Identity != nil {
-		c.repl.Set("http.auth.user.id", c.verdict.Identity.Key.ID)
+		c.repl.Set(name, c.verdict.Identity.Key.ID)
+	} else if _, set := c.repl.Get(name); !set {
+		c.repl.Set(name, "")
 	}
 }
 

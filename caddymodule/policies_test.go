@@ -177,6 +177,8 @@ func TestBodiesForPolicies(t *testing.T) {
 		send("C17/too deep", strings.Repeat("[", 65)+strings.Repeat("]", 65), 400, "VALIDATION_ERROR"),
 		send("C17/wrong type", good, 400, "VALIDATION_ERROR", "Content-Type", "text/plain"),
 		send("C17/no type", good, 400, "VALIDATION_ERROR", "Accept", "*/*"),
+		send("C17/charset UTF-8", good, 200, "", "Content-Type", "application/json; charset=UTF-8"),
+		send("C17/other charset", good, 400, "VALIDATION_ERROR", "Content-Type", "application/json; charset=utf-7"),
 		send("C17/encoded", good, 400, "VALIDATION_ERROR", "Content-Type", "application/json", "Content-Encoding", "gzip"),
 		send("C17/empty body is absent from the input", "", 403, "FORBIDDEN"),
 		send("C16/too large", `{"name":"`+strings.Repeat("x", 1024)+`"}`, 413, "VALIDATION_ERROR"),

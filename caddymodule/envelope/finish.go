@@ -115,6 +115,12 @@ func (w *Writer) answer() {
 		w.giveUp(DroppedUndecodable)
 		return
 	}
+	if w.opt.Secret != nil && w.opt.Secret(body) {
+		a := w.opt.Mapper.standard(w.held.status)
+		a.Hidden = logText(body)
+		w.respond(a, body)
+		return
+	}
 	w.respond(w.opt.Mapper.Map(w.held.status, first(w.held.header["Content-Type"]), body), body)
 }
 

@@ -17,6 +17,7 @@ const (
 var leaks = []string{
 	"ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "EPIPE",
 	"connection refused", "no such host", "Traceback (most recent call last)", "\n    at ", "\n\tat ", "goroutine ", "SQLSTATE",
+	"dial tcp", "i/o timeout", "Exception at ", "ORA-0",
 }
 
 // show is the text as the caller may see it: valid UTF-8 in one line of bounded length. It reports false for what must

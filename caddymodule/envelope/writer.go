@@ -32,6 +32,9 @@ type Options struct {
 	Cancel context.CancelFunc
 	// Hook may be nil.
 	Hook Hook
+	// Secret reports whether an error body holds what nobody may see; nil: none does. Such a body becomes the code's
+	// standard message.
+	Secret func(body []byte) bool
 	// Credential says that the site injects Authorization: a 401 then is not the caller's, and becomes 502.
 	Credential bool
 }

@@ -87,7 +87,8 @@ type Verdict struct {
 	Took [Steps]time.Duration
 }
 
-// Judge takes a request through steps 1 to 6. It sets v, whose zero value it expects, and changes nothing of r.
+// Judge takes a request through steps 1 to 6. It sets v, whose zero value it expects, and changes nothing of r but what
+// r.Upstream does.
 func (g *Gate) Judge(ctx context.Context, r *Request, v *Verdict) {
 	clock := stopwatch{verdict: v, last: g.Now()}
 	defer func() { clock.stop(g.Now()) }()
@@ -102,6 +103,7 @@ func (g *Gate) Judge(ctx context.Context, r *Request, v *Verdict) {
 		return
 	}
 	if v.Match.Route != nil && v.Match.Route.Public {
+		v.Refusal = r.ready()
 		return
 	}
 	clock.next(StepAuthenticate, g.Now())
@@ -124,6 +126,10 @@ func (g *Gate) admitted(ctx context.Context, r *Request, v *Verdict, clock *stop
 	}
 	clock.next(StepPolicy, g.Now())
 	if v.Refusal = g.decide(ctx, r, v); v.Refusal != nil {
+		g.lastKnown(v)
+		return
+	}
+	if v.Refusal = r.ready(); v.Refusal != nil {
 		g.lastKnown(v)
 		return
 	}

@@ -277,6 +277,31 @@ func TestJudgeWhoamiSpendsNothing(t *testing.T) {
 	}
 }
 
+// unready is what follows a gate that cannot pass the request on.
+type unready struct{ asked int }
+
+func (u *unready) Ready() *envelope.Refusal {
+	u.asked++
+	return &envelope.Refusal{Kind: envelope.SecretMissing}
+}
+
+func TestJudgeChargesNothingForWhatCannotBePassedOn(t *testing.T) {
+	s, r, upstream := newSetup(t), request("/leads"), new(unready)
+	r.Upstream = upstream
+	for range 3 {
+		v := s.judge(t, r)
+		require.Equal(t, "secret_missing", reason(v))
+		require.Equal(t, int64(200), v.Limits.Statuses()[0].Remaining)
+	}
+	require.Equal(t, 3, upstream.asked)
+	r.Upstream = nil
+	require.Equal(t, int64(199), s.judge(t, r).Limits.Statuses()[0].Remaining)
+	r = request("/nothing")
+	r.Upstream = upstream
+	require.Equal(t, "unknown_route", reason(s.judge(t, r)), "whoever is refused before is not passed on")
+	require.Equal(t, 3, upstream.asked)
+}
+
 func TestJudgeAsKeyNeedsNoCredential(t *testing.T) {
 	s, r := newSetup(t), request("/leads")
 	r.Header, r.As = nil, s.keys.identity

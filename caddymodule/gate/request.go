@@ -29,6 +29,8 @@ type Request struct {
 	ClientIP netip.Addr
 	// Body reads the request's body for policies; nil where there is none to read.
 	Body Body
+	// Upstream makes the request ready for the backend; nil where nothing goes there.
+	Upstream Upstream
 	// As stands in for a credential: explain asks what would happen to the holder of a key without having the secret.
 	// It is nil for every request from outside.
 	As *record.Identity
@@ -39,4 +41,18 @@ type Body interface {
 	// JSON reads one JSON value of at most limit bytes. It gives present=false for no body at all, and a refusal for a
 	// body that is too large, late or no JSON.
 	JSON(ctx context.Context, limit int64) (value any, present bool, refusal *envelope.Refusal)
+}
+
+// Upstream is what follows the gate. It is asked before anything is charged: a request that cannot be passed on spends
+// nothing.
+type Upstream interface {
+	// Ready changes the request to what the backend may see, or says why that cannot be done.
+	Ready() *envelope.Refusal
+}
+
+func (r *Request) ready() *envelope.Refusal {
+	if r.Upstream == nil {
+		return nil
+	}
+	return r.Upstream.Ready()
 }

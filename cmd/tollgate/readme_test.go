@@ -111,7 +111,7 @@ func (w *world) shippedGateway(t *testing.T) string {
 	backend := exampleBackend(t, "ws_acme")
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
-	w.write(t, "Caddyfile", strings.NewReplacer("{\n\ttollgate {\n\t\t#", "{\n\tadmin "+admin+"\n\ttollgate {\n\t\t#",
+	w.write(t, "Caddyfile", strings.NewReplacer("\n\ttollgate {\n\t\t# Where", "\n\tadmin "+admin+"\n\ttollgate {\n\t\t# Where",
 		":8080 {", ":"+port+" {", "localhost:9000", backend).Replace(string(text)))
 	return address
 }
