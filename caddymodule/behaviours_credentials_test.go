@@ -22,7 +22,7 @@ func refusedKey(name string, r harness.Request, token bool) harness.Case {
 	return harness.Case{
 		Name: name, Request: r, Status: 401, Code: "UNAUTHORIZED", Limits: harness.AuthLimit,
 		Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
-			require.Equal(t, challenge, a.Header.Get("WWW-Authenticate"))
+			require.Equal(t, challenge, a.Header.Get("WWW-Authenticate"), "A03")
 			if r.Method != http.MethodHead {
 				require.JSONEq(t, `{"success":false,"error":{"code":"UNAUTHORIZED","message":"A valid API key is required.","details":null}}`, a.Body,
 					"one message, whatever was wrong")

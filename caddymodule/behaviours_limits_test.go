@@ -123,6 +123,23 @@ func TestLimitRetryAfterIsKept(t *testing.T) {
 	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/plain", Key: one("brief")}).Status, "E03: a retry then is granted")
 }
 
+func TestLimitResetFalls(t *testing.T) {
+	g := harness.Start(t, limited("small 100000/1m"))
+	left := func() (seconds, reset int64) {
+		a := g.Do(t, harness.Request{Path: "/plain", Key: one("small")})
+		_, text, found := strings.Cut(a.Header.Get("Ratelimit"), ";t=")
+		require.True(t, found)
+		_, err := fmt.Sscan(text, &seconds)
+		require.NoError(t, err)
+		return seconds, a.Number(t, "X-Ratelimit-Reset")
+	}
+	first, end := left()
+	require.Eventually(t, func() bool {
+		seconds, reset := left()
+		return reset == end && seconds < first
+	}, waitFor, tick, "E04: the window's end stays, the time to it falls")
+}
+
 func TestLimitSeveralWindows(t *testing.T) {
 	g := harness.Start(t, limited("both 10/1m 4/1h"))
 	for range 4 {

@@ -1,0 +1,38 @@
+package gate_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// The gate's own cost: what the cores allocate is theirs to bound.
+func TestJudgeAllocations(t *testing.T) {
+	s, r := newSetup(t), request("/leads")
+	s.Policy = lax{}
+	s.keys.identity.Workspace.Limits = []record.Window{{Limit: 1 << 40, Duration: time.Hour}}
+	var v gate.Verdict
+	allocations := testing.AllocsPerRun(1000, func() {
+		v = gate.Verdict{}
+		s.Judge(t.Context(), r, &v)
+	})
+	require.Empty(t, reason(&v))
+	require.Zero(t, allocations, "hygiene, route, authentication and limit allocate nothing")
+}
+
+func BenchmarkJudge(b *testing.B) {
+	s, r := newSetup(b), request("/leads")
+	s.keys.identity.Workspace.Limits = []record.Window{{Limit: 1 << 40, Duration: time.Hour}}
+	b.ReportAllocs()
+	for b.Loop() {
+		var v gate.Verdict
+		s.Judge(b.Context(), r, &v)
+		if v.Refusal != nil {
+			b.Fatal(v.Refusal)
+		}
+	}
+}
