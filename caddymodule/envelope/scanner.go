@@ -1,5 +1,7 @@
 package envelope
 
+import "encoding/binary"
+
 // verdict is what a look at a success says.
 type verdict uint8
 
@@ -34,13 +36,13 @@ const successName = "success"
 type scanner struct {
 	phase   phase
 	result  verdict
-	escape  bool  // the last byte of a string was a backslash that escapes the next
-	matched int8  // how much of successName the name has matched; mismatch: it is another
-	hex     uint8 // digits of \uXXXX still to come
-	literal uint8 // bytes of "false" seen
-	rune    rune  // what \uXXXX has said so far
-	quoted  bool  // inside a string of a nested value
-	depth   int   // of arrays and objects inside the value
+	escape  bool   // the last byte of a string was a backslash that escapes the next
+	matched int8   // how much of successName the name has matched; mismatch: it is another
+	hex     uint8  // digits of \uXXXX still to come
+	literal uint8  // bytes of "false" seen
+	rune    rune   // what \uXXXX has said so far
+	depth   uint64 // of arrays and objects inside the value
+	inside  uint64 // all ones inside a string of a nested value, else 0
 }
 
 const mismatch = -1
@@ -56,12 +58,21 @@ func (s *scanner) feed(p []byte) verdict {
 			}
 		case inNested:
 			i = s.skipNested(p, i)
+		case inScalar:
+			for i < len(p) && p[i] != ',' && p[i] != '}' {
+				i++
+			}
+			if i < len(p) {
+				s.phase = atComma
+			}
 		case inName:
 			s.nameByte(p[i])
 			i++
 		default:
 			s.structure(p[i])
-			i++
+			if i++; s.phase == inName {
+				i = s.name(p, i)
+			}
 		}
 	}
 	return s.result
@@ -72,10 +83,6 @@ func (s *scanner) structure(c byte) {
 	switch {
 	case s.phase == inFalse:
 		s.falseByte(c)
-	case s.phase == inScalar:
-		if c == ',' || c == '}' {
-			s.afterValue(c)
-		}
 	case c == ' ' || c == '\n' || c == '\r' || c == '\t':
 	case s.phase == atStart:
 		s.start(c)
@@ -186,43 +193,75 @@ func hexValue(c byte) rune {
 	return 1 << 16
 }
 
-// marks are the bytes that matter inside a nested value.
-var marks = [256]uint8{'"': 1, '{': 2, '[': 2, '}': 3, ']': 3}
-
-// skipNested goes to the end of an array or object. Only brackets and quotes matter; a body that says success last is read
-// to its end here, so that this loop is what the look costs: the depth stays in a register.
+// skipNested goes to the end of an array or object, a word at a time. Only brackets outside of strings matter. A body that
+// says success last is read to its end here, so that this loop is what the look costs.
 func (s *scanner) skipNested(p []byte, i int) int {
-	if s.quoted {
-		var closed bool
-		if i, closed = s.skipString(p, i); !closed {
-			return i
+	depth, inside := s.depth, s.inside // in registers
+	for ; i <= len(p)-8; i += 8 {
+		all := binary.LittleEndian.Uint64(p[i : i+8])
+		high, w := all&highest, all&^highest
+		quote := ^(unlike(w, quotes) | high) & highest
+		if slash := ^(unlike(w, slashes) | high) & highest; slash != 0 || s.escape {
+			quote &^= s.escaped(slash)
 		}
-		s.quoted = false
-	}
-	depth := s.depth
-	for i < len(p) {
-		mark := marks[p[i]]
-		i++
-		switch mark {
-		case 0:
-		case 1:
-			next, closed := s.skipString(p, i)
-			if !closed {
-				s.quoted, s.depth = true, depth
-				return next
-			}
-			i = next
-		case 2:
-			depth++
-		default:
-			if depth--; depth == 0 {
-				s.phase = atComma
-				return i
-			}
+		// Behind an odd number of quotes is a string; one that began before turns that round.
+		strings := oddUpTo(quote) ^ inside
+		inside = uint64(int64(strings) >> 63)
+		ignored, folded := high|strings, w|each*0x20 // '[' becomes '{', and ']' becomes '}'
+		opened, closed := ^(unlike(folded, opening)|ignored)&highest, ^(unlike(folded, closing)|ignored)&highest
+		down := count(closed)
+		if down < depth {
+			depth += count(opened) - down
+			continue
+		}
+		var end int
+		if end, depth = lastClosing(opened, closed, depth); depth == 0 {
+			s.phase, s.inside, s.escape = atComma, 0, false
+			return i + end
 		}
 	}
-	s.depth = depth
+	s.depth, s.inside = depth, inside
+	for ; i < len(p) && s.phase == inNested; i++ {
+		s.nestedByte(p[i])
+	}
 	return i
+}
+
+// escaped is behindSlashes from word to word.
+func (s *scanner) escaped(slash uint64) (behind uint64) {
+	behind, s.escape = behindSlashes(slash, s.escape)
+	return behind
+}
+
+// lastClosing counts the brackets of a word. Where they end the value, no depth is left, and end is the place behind it.
+func lastClosing(opened, closed, depth uint64) (end int, left uint64) {
+	for all := opened | closed; all != 0; all &= all - 1 {
+		if first := all & -all; opened&first != 0 {
+			depth++
+		} else if depth--; depth == 0 {
+			return place(first) + 1, 0
+		}
+	}
+	return 0, depth
+}
+
+// nestedByte is skipNested for a byte of what is left of a piece.
+func (s *scanner) nestedByte(c byte) {
+	switch {
+	case s.escape:
+		s.escape = false
+	case c == '\\':
+		s.escape = true
+	case c == '"':
+		s.inside = ^s.inside
+	case s.inside != 0:
+	case c == '{' || c == '[':
+		s.depth++
+	case c == '}' || c == ']':
+		if s.depth--; s.depth == 0 {
+			s.phase = atComma
+		}
+	}
 }
 
 // skipString goes behind the end of a string, and reports whether p holds it.
@@ -232,17 +271,27 @@ func (s *scanner) skipString(p []byte, i int) (next int, closed bool) {
 		i++
 	}
 	for i < len(p) {
-		c := p[i]
-		i++
-		if c == '"' {
-			return i, true
-		}
-		if c == '\\' {
-			if i == len(p) {
-				s.escape = true
-			}
-			i++
+		i = nextMark(p, i)
+		switch {
+		case i == len(p):
+		case p[i] == '"':
+			return i + 1, true
+		default:
+			s.escape = i+1 == len(p)
+			i += 2
 		}
 	}
 	return len(p), false
+}
+
+// name takes a name from its first byte, where p holds all of it without an escape; nameByte takes the others.
+func (s *scanner) name(p []byte, i int) (next int) {
+	end := nextMark(p, i)
+	if end == len(p) || p[end] != '"' {
+		return i
+	}
+	if s.phase, s.matched = atColon, mismatch; string(p[i:end]) == successName {
+		s.matched = int8(len(successName))
+	}
+	return end + 1
 }
