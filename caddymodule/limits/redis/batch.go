@@ -11,7 +11,7 @@ import (
 
 // batchSlack is how much longer than the timeout a request may wait in all: it may have had to wait for the round trip
 // before its own.
-const batchSlack = 40 * time.Millisecond
+const batchSlack = 25 * time.Millisecond
 
 // look is the cost of requests that only want to know how the windows stand.
 const look = 0
@@ -53,7 +53,7 @@ func (e *Engine) run(b *batch, s *stripes.Stripe[*account], a *account, workspac
 	if b.previous != nil && b.previous.err != nil {
 		b.err = b.previous.err
 		s.Unlock()
-		e.judge(b.n, b.err)
+		e.judge(workspace, b.windows, b.n, b.err)
 		return
 	}
 	b.previous = nil // else each would keep all those before it
@@ -68,7 +68,7 @@ func (e *Engine) run(b *batch, s *stripes.Stripe[*account], a *account, workspac
 			a.learn(b.windows, b.reply, e.now())
 		}
 		s.Unlock()
-		e.judge(b.n, b.err)
+		e.judge(workspace, b.windows, b.n, b.err)
 	}()
 	cost, n := b.cost, b.n
 	if cost == look {

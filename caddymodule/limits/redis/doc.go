@@ -4,6 +4,7 @@
 // all gateways is exact at any concurrency and clock skew. Concurrent requests of one workspace and cost share a round
 // trip, and a workspace that is known to be over its limit costs none until its window ends.
 //
-// While Redis is away, Settings say what happens, within their timeout; a circuit breaker keeps all but a few requests
-// from waiting at all. What is granted then is never added to Redis' counts.
+// While Redis is away, Settings say what happens, within their timeout. A circuit breaker opens at the fifth request that
+// waited in vain: from then on none waits at all, while a goroutine asks four times a second whether Redis is back. What is
+// granted meanwhile is never added to Redis' counts.
 package redis

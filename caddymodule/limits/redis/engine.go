@@ -48,6 +48,7 @@ type Engine struct {
 	settings atomic.Pointer[Settings]
 	accounts *stripes.Table[*account]
 	breaker  breaker
+	prober   prober
 	skew     atomic.Int64 // Redis' time less the engine's, in ms: at most what it really is
 }
 
@@ -68,6 +69,7 @@ func New(backend *Backend, settings Settings, options Options) (*Engine, error) 
 	e.skew.Store(e.base.UnixMilli())
 	e.accounts = stripes.New[*account](stripes.Options{Now: e.now, Bound: options.MaxWorkspaces, SweepEvery: options.SweepEvery})
 	e.client = backend.client()
+	e.prober.init()
 	return e, nil
 }
 
@@ -87,9 +89,11 @@ func (e *Engine) Start() { e.accounts.Start() }
 // Stop ends the sweeper and waits for it. It may be called at any time and more than once; counting goes on.
 func (e *Engine) Stop() { e.accounts.Stop() }
 
-// Close ends the sweeper and the connections. Requests that come later find Redis away.
+// Close ends the sweeper, the asking after a Redis that is away, and the connections. Requests that come later find Redis away.
 func (e *Engine) Close() error {
 	e.Stop()
+	e.prober.stop()
+	defer e.prober.wait() // a probe under way ends with its connection
 	return e.client.Close()
 }
 
@@ -140,15 +144,7 @@ func (e *Engine) Peek(_ context.Context, workspace string, windows []record.Wind
 // ask has a request answered by Redis, in the batch of all that ask the same at the time. The stripe is locked when it
 // is called, and unlocked when it returns. Any error means that Redis cannot be asked.
 func (e *Engine) ask(s *stripes.Stripe[*account], workspace string, windows []record.Window, cost int64) (b *batch, position int64, err error) {
-	now := e.now()
-	allowed, probe := e.breaker.allows(now)
-	if probe {
-		s.Unlock()
-		err := e.probe(context.Background(), workspace, windows)
-		s.Lock()
-		allowed = err == nil
-	}
-	if !allowed {
+	if e.Away() {
 		s.Unlock()
 		return nil, 0, ErrAway
 	}
@@ -157,7 +153,7 @@ func (e *Engine) ask(s *stripes.Stripe[*account], workspace string, windows []re
 		s.Unlock()
 		return nil, 0, err
 	}
-	b, position = a.join(windows, cost, now)
+	b, position = a.join(windows, cost, e.now())
 	s.Unlock()
 	if position == 1 {
 		e.run(b, s, a, workspace)
@@ -231,16 +227,6 @@ func (e *Engine) Last(workspace string, windows []record.Window) (state limits.S
 		s.Get(workspace).shared(&state, windows, now)
 	}
 	return state
-}
-
-// judge tells the breaker how a call for so many requests ended, and the observer if that opened or closed it.
-func (e *Engine) judge(requests int64, err error) {
-	switch {
-	case err != nil && e.breaker.failed(requests, e.now()):
-		e.observer.Away(true, err)
-	case err == nil && e.breaker.succeeded():
-		e.observer.Away(false, nil)
-	}
 }
 
 // now is the instant on the engine's monotonic clock, in nanoseconds.

@@ -12,6 +12,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits/redis"
@@ -52,8 +53,12 @@ func blackhole(t *testing.T) (url string) {
 // load is what a gateway's callers saw.
 type load struct {
 	requests, waited, errors atomic.Int64
+	late                     atomic.Int64 // that waited although the breaker was open when they began
 	longest                  atomic.Int64
 }
+
+// pressing is from how many goroutines press sends.
+const pressing = 16
 
 // press sends requests of many workspaces from many goroutines for a while. Who needed most of the timeout has waited.
 func press(t *testing.T, e *redis.Engine, timeout, d time.Duration, workspaces int) *load {
@@ -61,10 +66,10 @@ func press(t *testing.T, e *redis.Engine, timeout, d time.Duration, workspaces i
 	l := &load{}
 	w := windows(t, "1000000/1h", "2000000/1d")
 	var all sync.WaitGroup
-	for g := range 16 {
+	for g := range pressing {
 		all.Go(func() {
 			for i, end := 0, time.Now().Add(d); time.Now().Before(end); i++ {
-				began := time.Now()
+				away, began := e.Away(), time.Now()
 				_, err := e.Take(context.Background(), fmt.Sprint("ws_", (g+i)%workspaces), w, 1)
 				took := time.Since(began)
 				l.requests.Add(1)
@@ -73,6 +78,9 @@ func press(t *testing.T, e *redis.Engine, timeout, d time.Duration, workspaces i
 				}
 				if took > timeout*3/4 {
 					l.waited.Add(1)
+					if away {
+						l.late.Add(1)
+					}
 				}
 				for was := l.longest.Load(); int64(took) > was && !l.longest.CompareAndSwap(was, int64(took)); was = l.longest.Load() {
 				}
@@ -104,7 +112,7 @@ func TestRedisAway(t *testing.T) {
 			healthy := press(t, g[0], timeout, 200*time.Millisecond, 8)
 			require.Zero(t, healthy.errors.Load())
 			c.away(server)
-			assertFewWait(t, press(t, g[0], timeout, lasting, 8), timeout, lasting)
+			assertFewWait(t, press(t, g[0], timeout, lasting, 8), timeout)
 			require.True(t, g[0].Away())
 			c.again(server)
 			began := time.Now()
@@ -121,7 +129,7 @@ func TestRedisAway(t *testing.T) {
 	t.Run("down from the start", func(t *testing.T) {
 		port := services.FreePort(t)
 		e, _ := newEngine(t, "redis://"+services.Address(port), redis.Settings{Timeout: timeout})
-		assertFewWait(t, press(t, e, timeout, lasting, 8), timeout, lasting)
+		assertFewWait(t, press(t, e, timeout, lasting, 8), timeout)
 		services.RedisWith(t, goredis.Options{Addr: services.Address(port)}, "--port", strconv.Itoa(port))
 		began := time.Now()
 		services.Wait(t, "the gateway to find Redis", func() bool {
@@ -131,25 +139,28 @@ func TestRedisAway(t *testing.T) {
 	})
 	t.Run("a listener that never reads, all requests of one workspace", func(t *testing.T) {
 		e, _ := newEngine(t, blackhole(t), redis.Settings{Timeout: timeout})
-		assertFewWait(t, press(t, e, timeout, lasting, 1), timeout, lasting)
+		assertFewWait(t, press(t, e, timeout, lasting, 1), timeout)
 	})
 	t.Run("a listener that never reads", func(t *testing.T) {
 		e, _ := newEngine(t, blackhole(t), redis.Settings{Timeout: timeout})
-		assertFewWait(t, press(t, e, timeout, lasting, 8), timeout, lasting)
+		assertFewWait(t, press(t, e, timeout, lasting, 8), timeout)
 	})
 }
 
-// assertFewWait: those under way when Redis went (at most one for each of the 16 goroutines, twice that on a busy
-// machine), and 4 probes a second.
-func assertFewWait(t *testing.T, l *load, timeout, lasting time.Duration) {
+// assertFewWait: only those wait that began before the fifth of them had waited in vain, which is at most one in each
+// goroutine (twice that on a busy machine), however long the outage lasts. Over the 10 s of the long form that is less than
+// 5 + 4 a second.
+func assertFewWait(t *testing.T, l *load, timeout time.Duration) {
 	t.Helper()
 	t.Logf("%d requests, %d waited, the longest %s", l.requests.Load(), l.waited.Load(), time.Duration(l.longest.Load()))
 	require.Zero(t, l.errors.Load())
-	require.LessOrEqual(t, l.waited.Load(), int64(2*16+4*(lasting+time.Second)/time.Second))
+	require.LessOrEqual(t, l.waited.Load(), int64(2*pressing))
+	require.Zero(t, l.late.Load(), "once it is known that Redis is away, nobody waits for it")
 	require.Less(t, time.Duration(l.longest.Load()), 3*(timeout+50*time.Millisecond))
 }
 
-// TestFewCallsFailBeforeTheBreakerOpens sends one request after the other: five wait in vain, then one in 250 ms.
+// TestFewCallsFailBeforeTheBreakerOpens sends one request after the other: five wait in vain, then none does. Without any
+// request somebody asks every 250 ms whether Redis is back.
 func TestFewCallsFailBeforeTheBreakerOpens(t *testing.T) {
 	e, o := newEngine(t, blackhole(t), redis.Settings{Timeout: 20 * time.Millisecond})
 	w := windows(t, "1000000/1h")
@@ -160,11 +171,29 @@ func TestFewCallsFailBeforeTheBreakerOpens(t *testing.T) {
 	}
 	require.True(t, e.Away())
 	began := time.Now()
-	for time.Since(began) < time.Second {
+	for time.Since(began) < 100*time.Millisecond {
 		take(t, e, "ws", w, 1)
 	}
+	services.Wait(t, "somebody to ask whether Redis is back", func() bool { return o.calls.Load() >= 8 })
 	require.LessOrEqual(t, o.calls.Load(), 5+int64(time.Since(began)/(250*time.Millisecond)))
-	require.Greater(t, o.calls.Load(), int64(5), "somebody asks whether Redis is back")
+	require.Equal(t, int64(5), o.requests.Load(), "and no request does")
+}
+
+// TestAnOutageEndsByItself: a gateway that nobody asks finds Redis again, and stops asking.
+func TestAnOutageEndsByItself(t *testing.T) {
+	server, g, o := newGateways(t, 1, redis.Settings{Timeout: 200 * time.Millisecond})
+	w := windows(t, "1000000/1h")
+	take(t, g[0], "ws", w, 1)
+	running := goleak.IgnoreCurrent()
+	for range 3 {
+		server.Kill()
+		services.Wait(t, "the breaker", func() bool { take(t, g[0], "ws", w, 1); return g[0].Away() })
+		server.Start()
+		services.Wait(t, "the end of the outage", func() bool { return !g[0].Away() })
+		require.Equal(t, limits.FromRedis, take(t, g[0], "ws", w, 1).Source)
+	}
+	require.Equal(t, []bool{true, false, true, false, true, false}, o[0].outages())
+	require.NoError(t, goleak.Find(running), "nobody asks any more")
 }
 
 func TestOnOutage(t *testing.T) {

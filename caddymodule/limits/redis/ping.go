@@ -28,13 +28,3 @@ func (e *Engine) Ping(ctx context.Context) error {
 	}
 	return err
 }
-
-// probe looks whether Redis answers for a workspace, and takes nothing: a Redis that was stopped executes what it was
-// sent meanwhile, when it goes on.
-func (e *Engine) probe(ctx context.Context, workspace string, windows []record.Window) error {
-	ctx, cancel := context.WithTimeout(ctx, e.settings.Load().Timeout)
-	defer cancel()
-	_, err := e.call(ctx, workspace, windows, make([]window, len(windows)), 1, 0)
-	e.judge(1, err)
-	return err
-}

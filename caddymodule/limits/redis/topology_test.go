@@ -127,7 +127,7 @@ func TestCluster(t *testing.T) {
 		e, o := newEngine(t, "redis://"+server.Address()+"?cluster=true", redis.Settings{Timeout: timeout})
 		require.Equal(t, limits.FromRedis, take(t, e, "ws", windows(t, "100/1m"), 1).Source)
 		server.Pause()
-		assertFewWait(t, press(t, e, timeout, time.Second, 8), timeout, time.Second)
+		assertFewWait(t, press(t, e, timeout, time.Second, 8), timeout)
 		server.Resume()
 		services.Wait(t, "the gateway to find the cluster again", func() bool {
 			return take(t, e, "another", windows(t, "1000000/1h"), 1).Source == limits.FromRedis

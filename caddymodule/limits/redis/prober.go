@@ -1,0 +1,87 @@
+package redis
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// probeEvery is how often an engine asks whether Redis is back.
+const probeEvery = 250 * time.Millisecond
+
+// prober asks whether Redis is back, in a goroutine that lives for as long as the circuit breaker is open: no request
+// waits for the answer.
+type prober struct {
+	ends context.Context // with the engine
+	end  context.CancelFunc
+
+	mu      sync.Mutex
+	probing bool
+	running sync.WaitGroup
+}
+
+func (p *prober) init() { p.ends, p.end = context.WithCancel(context.Background()) }
+
+// start begins to call probe every probeEvery for as long as away says so. It does nothing where that is under way, or the
+// prober was stopped.
+func (p *prober) start(away func() bool, probe func(context.Context)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.probing || p.ends.Err() != nil {
+		return
+	}
+	p.probing = true
+	p.running.Go(func() {
+		tick := time.NewTicker(probeEvery)
+		defer tick.Stop()
+		for p.goOn(away) {
+			select {
+			case <-tick.C:
+				probe(p.ends)
+			case <-p.ends.Done():
+			}
+		}
+	})
+}
+
+// goOn reports whether to probe on. Under the lock, so that an outage that begins now either sees that nobody probes, or
+// is seen.
+func (p *prober) goOn(away func() bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.probing = away() && p.ends.Err() == nil
+	return p.probing
+}
+
+// stop tells the goroutine to end, for good. wait waits until it has.
+func (p *prober) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.end()
+}
+
+func (p *prober) wait() { p.running.Wait() }
+
+// probe looks whether Redis answers for a workspace, and takes nothing: a Redis that was stopped executes what it was
+// sent meanwhile, when it goes on.
+func (e *Engine) probe(ctx context.Context, workspace string, windows []record.Window) error {
+	ctx, cancel := context.WithTimeout(ctx, e.settings.Load().Timeout)
+	defer cancel()
+	_, err := e.call(ctx, workspace, windows, make([]window, len(windows)), 1, 0)
+	e.judge(workspace, windows, 1, err)
+	return err
+}
+
+// judge tells the breaker how a call for so many requests of a workspace ended, and the observer if that opened or closed
+// it. Whether Redis is back is asked for the workspace that found it away: in a Redis Cluster others may be elsewhere.
+func (e *Engine) judge(workspace string, windows []record.Window, requests int64, err error) {
+	switch {
+	case err != nil && e.breaker.failed(requests):
+		e.observer.Away(true, err)
+		e.prober.start(e.Away, func(ctx context.Context) { _ = e.probe(ctx, workspace, windows) })
+	case err == nil && e.breaker.succeeded():
+		e.observer.Away(false, nil)
+	}
+}
