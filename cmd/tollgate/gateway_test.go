@@ -25,16 +25,10 @@ type gateway struct {
 	log        *bytes.Buffer
 }
 
-// startGateway runs a gateway with a key store and the workspace ws_acme.
+// startGateway runs a gateway that logs all it can, with a key store and the workspace ws_acme.
 func startGateway(t *testing.T) *gateway {
 	t.Helper()
-	w := newWorld(t)
-	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
-	t.Cleanup(backend.Close)
-	g := &gateway{world: w, url: "http://" + unusedAddress(t), admin: unusedAddress(t)}
-	w.write(t, "Caddyfile", fmt.Sprintf(`{
-	admin %s
-	metrics
+	return runGateway(t, `	metrics
 	log {
 		level DEBUG
 		output file caddy.log
@@ -43,18 +37,30 @@ func startGateway(t *testing.T) *gateway {
 		keys sqlite tollgate.db
 		auth_throttle off
 		refusal_throttle off
-	}
+	}`, `	log {
+		output file access.log
+	}`)
+}
+
+// runGateway runs a gateway with global options and directives of its site.
+func runGateway(t *testing.T, global, site string) *gateway {
+	t.Helper()
+	w := newWorld(t)
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+	t.Cleanup(backend.Close)
+	g := &gateway{world: w, url: "http://" + unusedAddress(t), admin: unusedAddress(t)}
+	w.write(t, "Caddyfile", fmt.Sprintf(`{
+	admin %s
+%s
 }
 %s {
-	log {
-		output file access.log
-	}
+%s
 	tollgate {
 		route GET /leads agent.leads.read
 	}
 	reverse_proxy %s
 }
-`, g.admin, g.url, strings.TrimPrefix(backend.URL, "http://")))
+`, g.admin, global, g.url, site, strings.TrimPrefix(backend.URL, "http://")))
 	w.must(t, "workspace", "create", "ws_acme", "--plan", "enterprise", "--limit", "1000000/1m")
 	g.start(t)
 	t.Cleanup(g.kill)
