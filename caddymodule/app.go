@@ -43,6 +43,8 @@ type App struct {
 	KeyPrefix string `json:"key_prefix,omitempty"`
 	// Secrets is the folder of values for inject: <folder>/<workspace id>/<name>.
 	Secrets string `json:"secrets,omitempty"`
+	// Sources are the files and lines at which policies and secrets were written, for errors that only loading can find.
+	Sources map[string]string `json:"sources,omitempty"`
 
 	store     KeyStore
 	keys      lease[*keyCache]
@@ -94,9 +96,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	if err := a.provisionSecrets(); err != nil {
-		return err
+		return a.locate("secrets", err)
 	}
-	return a.provisionPolicies(ctx)
+	return a.locate("policies", a.provisionPolicies(ctx))
 }
 
 func (a *App) defaults() {
@@ -143,6 +145,14 @@ func (a *App) provisionCounters(ctx caddy.Context) error {
 	}
 	a.counters = engine
 	return nil
+}
+
+// locate puts in front of an error where the option was written, if that is known.
+func (a *App) locate(option string, err error) error {
+	if at := a.Sources[option]; at != "" && err != nil {
+		return fmt.Errorf("%s: %s: %w", at, option, err)
+	}
+	return err
 }
 
 func (a *App) staleKeys() time.Duration { return time.Duration(*a.StaleKeys) }

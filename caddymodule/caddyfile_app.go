@@ -168,7 +168,20 @@ func (a *App) parsePolicies(d *caddyfile.Dispenser) error {
 	for _, path := range paths {
 		a.Policies = append(a.Policies, absolute(d, path))
 	}
+	a.written(d, "policies")
 	return nil
+}
+
+// written keeps where an option stands, every place of one that may be repeated.
+func (a *App) written(d *caddyfile.Dispenser, option string) {
+	if a.Sources == nil {
+		a.Sources = map[string]string{}
+	}
+	if earlier := a.Sources[option]; earlier != "" {
+		a.Sources[option] = earlier + ", " + source(d)
+		return
+	}
+	a.Sources[option] = source(d)
 }
 
 func (a *App) parsePolicyTimeout(d *caddyfile.Dispenser) (err error) {
@@ -200,6 +213,7 @@ func (a *App) parseSecrets(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	a.Secrets = absolute(d, a.Secrets)
+	a.written(d, "secrets")
 	return nil
 }
 

@@ -132,7 +132,16 @@ func TestPolicyMistakesAreConfigErrors(t *testing.T) {
 	t.Run("refuses/C21/missing folder", func(t *testing.T) {
 		g := harness.New(t)
 		g.WriteFile(t, "keys.yaml", behaviourKeys)
-		require.ErrorContains(t, g.Load(policySetup().Caddyfile()), filepath.Join(g.Dir, "policies"))
+		err := g.Load(policySetup().Caddyfile())
+		require.ErrorContains(t, err, filepath.Join(g.Dir, "policies"))
+		require.Regexp(t, `Caddyfile:\d+: policies: `, err.Error(), "and the line that names it")
+	})
+	t.Run("refuses/missing folder of secrets", func(t *testing.T) {
+		g := harness.New(t)
+		g.WriteFile(t, "keys.yaml", behaviourKeys)
+		setup := behaviours()
+		setup.Options += "\nsecrets nowhere"
+		require.Regexp(t, `Caddyfile:\d+: secrets: .*nowhere`, g.Load(setup.Caddyfile()).Error())
 	})
 }
 
