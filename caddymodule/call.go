@@ -21,7 +21,8 @@ type call struct {
 	request *http.Request // what goes to the handlers behind the gate; its context ends with the answer
 	own     http.Request
 	repl    *caddy.Replacer
-	id      string // X-Request-Id
+	id      []string // X-Request-Id, one value
+	limits  limits.Headers
 	cancel  context.CancelFunc
 	facts   gate.Request
 	verdict gate.Verdict
@@ -35,7 +36,7 @@ type call struct {
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	ctx, cancel := context.WithCancel(r.Context())
-	c := &call{handler: h, repl: repl, id: requestID(r, repl), cancel: cancel, facts: facts(r)}
+	c := &call{handler: h, repl: repl, id: []string{requestID(r, repl)}, cancel: cancel, facts: facts(r)}
 	c.own = *r.WithContext(ctx) // inlined, so that the copy costs no allocation of its own
 	c.request, c.facts.Body, c.facts.Upstream = &c.own, c, c
 	options := envelope.Options{
@@ -72,7 +73,7 @@ func (c *call) Ready() *envelope.Refusal {
 	h, r := c.handler, c.request
 	c.credential = r.Header["Authorization"]
 	h.upstream.clean(r, fromTrustedProxy(r))
-	r.Header["X-Request-Id"] = []string{c.id}
+	r.Header["X-Request-Id"] = []string{c.id[0]}
 	if h.names != nil && c.verdict.Identity != nil {
 		h.names.set(r.Header, c.verdict.Identity)
 	}
@@ -122,21 +123,26 @@ func (c *call) handlerError(err error) error {
 
 // BeforeHeader puts on every answer what every answer carries, in place of what the backend says under the same names.
 func (c *call) BeforeHeader(_ int, h http.Header) {
-	limits.StripHeaders(h)
+	c.limits = c.verdict.Limits.Headers()
+	c.setOurs(h)
 	if announced := h["Trailer"]; len(announced) > 0 {
 		h["Trailer"] = withoutOurs(announced)
 	}
-	c.verdict.Limits.SetHeaders(h)
-	h["X-Request-Id"] = []string{c.id}
 }
 
-// BeforeTrailer keeps the backend from saying in a trailer what it may not say in a header.
-func (c *call) BeforeTrailer(h http.Header) {
+// BeforeTrailer keeps the backend from saying in a trailer what it may not say in a header. Behind encode, and for short
+// answers over HTTP/3, the header itself has not left yet: ours stay in it.
+func (c *call) BeforeTrailer(h http.Header) { c.setOurs(h) }
+
+// setOurs makes what is ours to say the only thing that is said under its names.
+func (c *call) setOurs(h http.Header) {
 	for name := range h {
 		if isOurs(name) {
 			delete(h, name)
 		}
 	}
+	c.limits.Set(h)
+	h["X-Request-Id"] = c.id
 }
 
 // withoutOurs takes the names that are ours to set out of a Trailer header.

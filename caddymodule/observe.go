@@ -38,14 +38,14 @@ func (c *call) logDecision() {
 		return
 	}
 	d := &c.verdict.Decision
-	check.Write(zap.String("request_id", c.id), zap.String("workspace", c.verdict.Identity.Workspace.ID),
+	check.Write(zap.String("request_id", c.id[0]), zap.String("workspace", c.verdict.Identity.Workspace.ID),
 		zap.String("key_id", c.verdict.Identity.Key.ID), zap.String("method", c.facts.Method), zap.String("route", c.routePattern()),
 		zap.Bool("allow", d.Allow), zap.String("code", d.Code), zap.Uint64("generation", d.Generation), zap.Bool("remembered", d.Remembered))
 }
 
 // MarshalLogObject adds to the access log who called, what was decided and what the caller was told.
 func (c *call) MarshalLogObject(enc zapcore.ObjectEncoder) error {
-	enc.AddString("request_id", c.id)
+	enc.AddString("request_id", c.id[0])
 	if identity := c.verdict.Identity; identity != nil {
 		enc.AddString("workspace", identity.Workspace.ID)
 		enc.AddString("plan", identity.Workspace.Plan)

@@ -18,16 +18,23 @@ const (
 	headerRateLimit = "Ratelimit"
 )
 
-// SetHeaders sets the limit headers (design, section 4): the X-RateLimit ones of the violated, else the first window,
-// and the RateLimit-Policy and RateLimit fields of the IETF draft (draft-ietf-httpapi-ratelimit-headers), a field line
-// for each window. It replaces what stood under the same names; StripHeaders removes other spellings.
+// Headers are the values of the limit headers for one answer.
+type Headers struct {
+	values   []string // limit, remaining and reset of one window; the policies and the rest of each
+	policies int      // where in values those end
+	local    bool
+}
+
+// Headers gives the limit headers (design, section 4): the X-RateLimit ones of the violated, else the first window, and the
+// RateLimit-Policy and RateLimit fields of the IETF draft (draft-ietf-httpapi-ratelimit-headers), a field line for each
+// window. A state without windows has none.
 //
 // All numbers are written into one string and all values share one slice, so that an answer costs two allocations,
 // whatever the number of windows.
-func (s *State) SetHeaders(h http.Header) {
+func (s *State) Headers() Headers {
 	shown, found := s.Shown()
 	if !found {
-		return
+		return Headers{}
 	}
 	var (
 		scratch [512]byte
@@ -57,17 +64,28 @@ func (s *State) SetHeaders(h http.Header) {
 		values[i] = all[start:ends[i]]
 		start = ends[i]
 	}
+	return Headers{values: values, policies: 3 + s.count, local: s.Local}
+}
+
+// Set puts them into h, in place of what stands there under the same names; IsLimitHeader knows the other spellings. It
+// may be called again where somebody else has written into h.
+func (v *Headers) Set(h http.Header) {
+	if v.values == nil {
+		return
+	}
 	// Capped, so that an Add by somebody else copies instead of writing over the next header's value.
-	h[headerLimit] = values[0:1:1]
-	h[headerRemaining] = values[1:2:2]
-	h[headerReset] = values[2:3:3]
-	policies := 3 + s.count
-	h[headerPolicy] = values[3:policies:policies]
-	h[headerRateLimit] = values[policies:n:n]
-	if s.Local {
-		h[headerMode] = []string{"local"}
+	h[headerLimit] = v.values[0:1:1]
+	h[headerRemaining] = v.values[1:2:2]
+	h[headerReset] = v.values[2:3:3]
+	h[headerPolicy] = v.values[3:v.policies:v.policies]
+	h[headerRateLimit] = v.values[v.policies:len(v.values):len(v.values)]
+	if v.local {
+		h[headerMode] = local
 	}
 }
+
+// local is the value of X-RateLimit-Mode while Redis is away.
+var local = []string{"local"}[:1:1]
 
 // appendPolicy writes `"1m";q=60;w=60`.
 func (s *State) appendPolicy(b []byte, status *Status) []byte {
@@ -112,15 +130,6 @@ func appendDuration(b []byte, s int64) []byte {
 		}
 	}
 	return b
-}
-
-// StripHeaders removes the limit headers, whatever their spelling, so that an answer carries nobody's but ours.
-func StripHeaders(h http.Header) {
-	for name := range h {
-		if IsLimitHeader(name) {
-			delete(h, name)
-		}
-	}
 }
 
 // IsLimitHeader reports whether name is a limit header in any spelling: letter case, hyphens, underscores and dots do
