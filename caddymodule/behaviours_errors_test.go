@@ -3,10 +3,12 @@ package caddymodule_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -140,6 +142,30 @@ func TestErrorsAreJSONWhateverIsAccepted(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return contains(g.ReadFile(t, "caddy.log"), "secret internals at 127.0.0.1", "request_id")
 	}, waitFor, tick, "the backend's text is in the log, with the request id")
+}
+
+// TestStalledErrorIsGivenUp: of an error whose body does not come the caller hears after 2 s, and the backend is let go.
+func TestStalledErrorIsGivenUp(t *testing.T) {
+	g := harness.Start(t, behaviours())
+	ended := make(chan struct{}, 1)
+	g.Backend.Answer(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, "disk full at")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		ended <- struct{}{}
+	})
+	c := failed("a stalled error", 503, "INTERNAL_ERROR")
+	c.Hits = 1
+	g.Run(t, []harness.Case{c})
+	select {
+	case <-ended:
+	case <-time.After(waitFor):
+		require.Fail(t, "the request to the backend goes on")
+	}
+	require.Eventually(t, func() bool {
+		return contains(g.ReadFile(t, "caddy.log"), `"backend_said":"disk full at"`, `"dropped":"not complete in time"`)
+	}, waitFor, tick, "what came of it is in the log")
 }
 
 func TestClientLeaves(t *testing.T) {

@@ -224,6 +224,19 @@ func TestRequestBodies(t *testing.T) {
 	require.True(t, a.Status >= 400 && a.Status < 500, "F10: a broken body is the client's fault: %d", a.Status)
 }
 
+func TestSoftFailuresAreAskedForUnencoded(t *testing.T) {
+	setup := behaviours()
+	setup.Gate += "errors {\n soft_failures\n}\n"
+	g := harness.Start(t, setup)
+	g.Run(t, []harness.Case{{
+		Name: "nobody asks the backend for gzip", Request: harness.Request{Path: "/leads", Key: crm, Header: header("Accept-Encoding", "br, gzip")},
+		Status: 200, Hits: 1, Limits: harness.Workspace,
+		Check: func(t *testing.T, _ *harness.Answer, seen []harness.Seen) {
+			require.Equal(t, []string{"identity"}, seen[0].Header["Accept-Encoding"])
+		},
+	}})
+}
+
 func TestUpgradeThatNobodyAskedFor(t *testing.T) {
 	g := harness.Start(t, behaviours())
 	g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) {

@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
@@ -135,7 +136,7 @@ func (r *Route) parseOption(d *caddyfile.Dispenser, word string) error {
 		r.Cost = cost
 		return nil
 	case word == "body" && r.Body == 0:
-		size, err := parseSize(value)
+		size, err := parseSize(value, 1<<30)
 		r.Body = size
 		return err
 	case word == "cost" || word == "body":
@@ -203,7 +204,7 @@ func (e *Errors) parseOption(d *caddyfile.Dispenser, word string) error {
 		if e.MaxBody != 0 {
 			return errors.New("is given twice: keep one of them")
 		}
-		size, err := parseSize(value)
+		size, err := parseSize(value, envelope.MostBody)
 		e.MaxBody = size
 		return err
 	}
@@ -222,14 +223,14 @@ func parseFlag(d *caddyfile.Dispenser, into *bool) error {
 	return nil
 }
 
-// parseSize reads a size in bytes such as 64KiB, from 1 byte to 1 GiB.
-func parseSize(s string) (int64, error) {
+// parseSize reads a size in bytes such as 64KiB, from 1 byte to most.
+func parseSize(s string, most uint64) (int64, error) {
 	size, err := humanize.ParseBytes(s)
 	if err != nil {
 		return 0, fmt.Errorf("size '%s' is not valid: write a number and a unit, such as 64KiB or 1MiB", s)
 	}
-	if size < 1 || size > 1<<30 {
-		return 0, fmt.Errorf("size '%s' must be from 1B to 1GiB", s)
+	if size < 1 || size > most {
+		return 0, fmt.Errorf("size '%s' must be from 1B to %s", s, strings.NewReplacer(".0 ", "", " ", "").Replace(humanize.IBytes(most)))
 	}
 	return int64(size), nil
 }

@@ -78,7 +78,8 @@ func (c *call) Ready() *envelope.Refusal {
 		h.names.set(r.Header, c.verdict.Identity)
 	}
 	if h.mapper.SoftFailures() {
-		delete(r.Header, "Accept-Encoding")
+		// Without this the proxy's transport would ask for gzip on its own.
+		r.Header["Accept-Encoding"] = []string{"identity"}
 	}
 	return c.inject()
 }

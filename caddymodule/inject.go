@@ -162,8 +162,23 @@ func (c *call) scrubbed(said string) string {
 	for i := range c.handler.Inject {
 		for _, name := range c.handler.Inject[i].secrets {
 			if value, found := c.secret(name); found {
-				said = strings.ReplaceAll(said, value, "***")
+				said = withoutBeginning(strings.ReplaceAll(said, value, "***"), value)
 			}
+		}
+	}
+	return said
+}
+
+// withoutBeginning takes the beginning of a secret off the end of a text that was cut.
+func withoutBeginning(said, secret string) string {
+	text, cut := strings.CutSuffix(said, "…")
+	for n := min(len(secret), len(text)); n >= 4; n-- {
+		if kept, found := strings.CutSuffix(text, secret[:n]); found {
+			said = kept + "***"
+			if cut {
+				said += "…"
+			}
+			break
 		}
 	}
 	return said

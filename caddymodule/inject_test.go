@@ -274,3 +274,18 @@ func TestASecretThatTheBackendRepeatsGoesNoFurther(t *testing.T) {
 	}
 	require.NotContains(t, g.ReadFile(t, "caddy.log"), acmeToken)
 }
+
+// TestASecretThatIsCutInTheLog: of a text that is too long to be logged whole, no part of a secret stands at its end.
+func TestASecretThatIsCutInTheLog(t *testing.T) {
+	g, _ := startInjecting(t)
+	for cut := range len(acmeToken) {
+		g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = io.WriteString(w, strings.Repeat("x", 2<<10-len("…")-cut)+acmeToken+strings.Repeat("x", 100_000))
+		})
+		require.Equal(t, 500, g.Do(t, harness.Request{Path: "/leads", Key: crm}).Status)
+	}
+	log := g.ReadFile(t, "caddy.log")
+	require.True(t, strings.Contains(log, "xxx***"), "it is crossed out")
+	require.False(t, strings.Contains(log, acmeToken[:6]))
+}

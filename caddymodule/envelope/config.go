@@ -51,8 +51,8 @@ type rule struct {
 
 // NewMapper checks the configuration and compiles it. All mistakes are found here, none at request time.
 func NewMapper(c Config) (*Mapper, error) {
-	if c.MaxBody <= 0 || c.MaxBody > maxMaxBody {
-		return nil, fmt.Errorf("reading max_body: it is %d bytes: write 1 to %d, or leave it out for %d", c.MaxBody, maxMaxBody, DefaultMaxBody)
+	if c.MaxBody <= 0 || c.MaxBody > MostBody {
+		return nil, fmt.Errorf("reading max_body: it is %d bytes: write 1 to %d, or leave it out for %d", c.MaxBody, MostBody, DefaultMaxBody)
 	}
 	m := &Mapper{soft: c.SoftFailures, maxBody: int(c.MaxBody), timeout: bodyTimeout}
 	for _, r := range c.Rules {
@@ -67,8 +67,8 @@ func NewMapper(c Config) (*Mapper, error) {
 	return m, nil
 }
 
-// maxMaxBody keeps a slip of the pen (64GiB) from taking away the bound on memory.
-const maxMaxBody = 16 << 20
+// MostBody is the largest max_body, in bytes. It keeps a slip of the pen (64GiB) from taking away the bound on memory.
+const MostBody = 16 << 20
 
 func (r Rule) compile() (rule, error) {
 	if !r.Code.Known() {

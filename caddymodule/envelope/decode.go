@@ -15,29 +15,27 @@ import (
 // maxCodings is how many layers of encoding are taken off.
 const maxCodings = 2
 
-// decode takes the encodings off a body, the last one first. It reports false for an unknown encoding, a broken body and
-// one longer than limit: a bomb is never unpacked further than that.
-func decode(coding string, body []byte, limit int) ([]byte, bool) {
+// decode takes the encodings off a body, the last one first. Of a body that is broken or not over, and of one longer than
+// limit, it gives what comes before that, and reports false; of an unknown encoding nothing. A bomb is never unpacked
+// further than limit.
+func decode(coding string, body []byte, limit int) (decoded []byte, whole bool) {
 	codings := strings.Split(coding, ",")
 	if len(codings) > maxCodings {
 		return nil, false
 	}
-	if len(body) == 0 {
-		return nil, true
-	}
-	for i := len(codings) - 1; i >= 0; i-- {
+	whole = true
+	for i := len(codings) - 1; i >= 0 && len(body) > 0; i-- {
 		var ok bool
-		if body, ok = decodeOne(strings.TrimSpace(codings[i]), body, limit); !ok {
-			return nil, false
-		}
+		body, ok = decodeOne(strings.TrimSpace(codings[i]), body, limit)
+		whole = whole && ok
 	}
-	return body, true
+	return body, whole
 }
 
-func decodeOne(coding string, body []byte, limit int) ([]byte, bool) {
+func decodeOne(coding string, body []byte, limit int) (decoded []byte, whole bool) {
 	switch coding {
 	case "identity", "":
-		return body, len(body) <= limit
+		return body[:min(len(body), limit)], len(body) <= limit
 	case "gzip", "x-gzip":
 		r, err := gzip.NewReader(bytes.NewReader(body))
 		return readAll(r, err, limit)
@@ -59,12 +57,12 @@ func decodeOne(coding string, body []byte, limit int) ([]byte, bool) {
 }
 
 // readAll reads what may be as long as limit.
-func readAll(r io.Reader, err error, limit int) ([]byte, bool) {
+func readAll(r io.Reader, err error, limit int) (body []byte, whole bool) {
 	if err != nil {
 		return nil, false
 	}
-	body, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
-	return body, err == nil && len(body) <= limit
+	body, err = io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	return body[:min(len(body), limit)], err == nil && len(body) <= limit
 }
 
 // maxBrotliWindow is the largest window taken, as the power of two of its size. The decoder makes room for all of it,
@@ -89,14 +87,31 @@ func brotliWindow(b byte) int {
 // maxZstdWindow is the largest window that HTTP's zstd may use (RFC 9659, section 3), in bytes.
 const maxZstdWindow = 8 << 20
 
-// decodeZstd decodes whole frames into a buffer as large as may be: it is its own window, no frame can ask for more room.
-func decodeZstd(body []byte, limit int) ([]byte, bool) {
+// maxZstdBeginning is the largest window for the beginning of a frame, in bytes.
+const maxZstdBeginning = 1 << 20
+
+// maxZstdBlock is the largest block of a frame (RFC 8878, section 3.1.1.2.4), in bytes. A block is decoded whole.
+const maxZstdBlock = 128 << 10
+
+// decodeZstd decodes into a buffer as large as may be: it is its own window, no frame can ask for more room. A frame that
+// announces more is not begun so; for its beginning a small window has to do.
+func decodeZstd(body []byte, limit int) (decoded []byte, whole bool) {
 	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return nil, false
 	}
 	defer r.Close()
-	decoded, err := r.DecodeAll(body, make([]byte, 0, limit))
-	return decoded, err == nil
+	decoded, err = r.DecodeAll(body, make([]byte, 0, limit+maxZstdBlock))
+	if len(decoded) > 0 || err == nil {
+		return decoded[:min(len(decoded), limit)], err == nil && len(decoded) <= limit
+	}
+	beginning, err := zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(maxZstdBeginning))
+	if err != nil {
+		return nil, false
+	}
+	defer beginning.Close()
+	decoded, _ = readAll(beginning, nil, limit)
+	return decoded, false
 }

@@ -6,7 +6,6 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"io"
-	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -48,12 +47,10 @@ func encoded(t testing.TB, coding string, body io.Reader) []byte {
 }
 
 func TestDecode(t *testing.T) {
-	noise := make([]byte, DefaultMaxBody) // as long as may be, and not to be compressed
-	_, _ = rand.NewChaCha8([32]byte{1}).Read(noise)
 	for name := range encoders {
 		coding := strings.TrimPrefix(name, "raw ")
 		t.Run(name, func(t *testing.T) {
-			for _, body := range []string{`{"message":"no"}`, "", string(noise)} {
+			for _, body := range []string{`{"message":"no"}`, "", noise(DefaultMaxBody)} {
 				raw := encoded(t, name, strings.NewReader(body))
 				require.LessOrEqual(t, len(raw), DefaultMaxBody+encodedSlack)
 				got, ok := decode(coding, raw, DefaultMaxBody)
@@ -63,14 +60,16 @@ func TestDecode(t *testing.T) {
 			raw := encoded(t, name, strings.NewReader(strings.Repeat("x", 101)))
 			_, ok := decode(coding, raw, 101)
 			require.True(t, ok, "exactly the limit")
-			_, ok = decode(coding, raw, 100)
+			got, ok := decode(coding, raw, 100)
 			require.False(t, ok, "one byte more")
+			require.NotEmpty(t, got, "the beginning is there")
+			require.LessOrEqual(t, len(got), 100)
 			_, ok = decode(coding, raw[:len(raw)/2], 1000)
 			require.False(t, ok, "cut off")
 			_, ok = decode(coding, []byte("\xde\xad\xbe\xef no such thing"), 1000)
 			require.False(t, ok, "broken")
 			twice := coding + ", " + coding
-			got, ok := decode(twice, encoded(t, name, bytes.NewReader(raw)), 101)
+			got, ok = decode(twice, encoded(t, name, bytes.NewReader(raw)), 101)
 			require.True(t, ok)
 			require.Len(t, got, 101)
 			_, ok = decode(twice+","+coding, raw, 101)
@@ -116,7 +115,7 @@ func TestBrotliWindow(t *testing.T) {
 		require.NoError(t, z.Close())
 		require.Equal(t, window, brotliWindow(b.Bytes()[0]))
 		_, ok := decode("br", b.Bytes(), 100)
-		require.Equal(t, window <= maxBrotliWindow, ok)
+		require.Equal(t, window <= 22, ok)
 	}
 	require.Equal(t, 30, brotliWindow(0x11))
 }

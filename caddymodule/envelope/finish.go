@@ -82,30 +82,28 @@ func (w *Writer) conclude() {
 	if w.state == unwritten {
 		w.WriteHeader(http.StatusOK)
 	}
+	if w.state == looking {
+		_ = w.lookAtHeld(true) // an error here is the client's leaving, and so it is below
+	}
 	switch w.state {
 	case collecting:
 		w.answer()
 	case looking:
-		if w.held.coding != "" && w.softAfterDecoding() {
-			w.answer()
-			return
-		}
-		_ = w.release() // an error here is the client's leaving
+		_ = w.release()
 	}
-}
-
-func (w *Writer) softAfterDecoding() bool {
-	body, ok := w.held.decoded()
-	var s scanner
-	return ok && s.feed(body) == softFailure
 }
 
 // giveUp answers with the standard message for a body that was dropped.
 func (w *Writer) giveUp(why Dropped) {
 	if w.report.Dropped == "" {
 		w.report.Dropped = why
+		w.held.giveUp()
 	}
-	w.respond(w.opt.Mapper.standard(w.held.status), nil)
+	a := w.opt.Mapper.standard(w.held.status)
+	if a.Code == CodeInternal {
+		a.Hidden = w.held.said
+	}
+	w.respond(a, []byte(w.held.said))
 }
 
 // answer maps the body that was held.

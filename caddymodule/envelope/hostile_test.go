@@ -131,6 +131,7 @@ func TestHostileBackends(t *testing.T) {
 				if err != nil && tt.name == "1xx without end" && c.major == 3 {
 					require.ErrorContains(t, err, "too many 1xx") // this client takes five
 					<-ended
+					<-g.reports
 					return
 				}
 				require.NoError(t, err)

@@ -27,9 +27,9 @@ func (m *Mapper) Map(status int, contentType string, body []byte) Answer {
 	code, classified := m.judge(&f)
 	if !classified {
 		code = codeFor(status)
-		if own, ok := validEnvelope(body, isJSON); ok && (own == code || status < 400 && own != CodeInternal) {
-			return Answer{Status: answerStatus(status, own), Code: own, Body: body, Passed: true}
-		}
+	}
+	if own, ok := validEnvelope(body, isJSON); ok && (own == code || !classified && status < 400 && own != CodeInternal) {
+		return Answer{Status: answerStatus(status, own), Code: own, Body: body, Passed: true}
 	}
 	a := Answer{Status: answerStatus(status, code), Code: code}
 	if code == CodeInternal {

@@ -13,6 +13,7 @@ var shapes = []func(*finding, object){
 	metaErrors,   // Konecty's ndjson: {"_meta": {"errors": […]}}
 	errorObject,  // {"error": {"message", "details" | "issues" | "errors"}}: our own envelope, Stripe, Zod, Google
 	errorEntries, // {"errors": […]}, {"errors": {field: […]}}, {"detail": [{"loc", "msg"}]}, {"details": […]}
+	namedParams,  // {"invalid-params": [{"name", "reason"}]}: RFC 7807
 	plainMessage, // {"message"}, {"detail"}, {"title"}, {"error": "…", "error_description"}: problem+json, Spring, OAuth
 	fieldMap,     // {field: ["…"]}: Django
 }
@@ -52,8 +53,13 @@ func errorObject(f *finding, o object) {
 	}
 	f.say(message)
 	for _, member := range []string{"issues", "errors", "details"} {
-		if list, ok := e[member].([]any); ok {
-			f.tree(list, "")
+		switch v := e[member].(type) {
+		case []any:
+			f.tree(v, "")
+		case object:
+			if member != "details" {
+				f.fieldsOf(v, "")
+			}
 		}
 	}
 }
@@ -65,6 +71,18 @@ func errorEntries(f *finding, o object) {
 			f.tree(v, "")
 		case object:
 			f.fieldsOf(v, "")
+		}
+	}
+}
+
+// namedParams reads the extension member that RFC 7807 gives as an example.
+func namedParams(f *finding, o object) {
+	for _, member := range []string{"invalid-params", "invalidParams", "invalid_params"} {
+		list, _ := o[member].([]any)
+		for _, element := range list {
+			if param, ok := element.(object); ok {
+				f.add(dotted(param["name"]), messageOf(param))
+			}
 		}
 	}
 }
@@ -105,15 +123,18 @@ func onlyLists(v any) bool {
 	return false
 }
 
-// notFields are the names under which frameworks put what is about no field: Django, Zod, Rails.
-var notFields = []string{"non_field_errors", "_errors", "base"}
+// notFields are the names under which frameworks put what is about no field, or entries that name theirs themselves:
+// Django, Zod, Rails, Google.
+var notFields = []string{"non_field_errors", "_errors", "base", "fieldViolations"}
 
 // fieldsOf takes the members of an object for names of fields.
 func (f *finding) fieldsOf(o object, prefix string) {
 	for _, name := range slices.Sorted(maps.Keys(o)) {
-		if slices.Contains(notFields, name) {
+		switch {
+		case slices.Contains(notFields, name):
 			f.tree(o[name], prefix)
-		} else {
+		case strings.HasPrefix(name, "@"): // "@type": what the object is, not what is wrong
+		default:
 			f.tree(o[name], join(prefix, dotted(name)))
 		}
 	}
@@ -133,15 +154,38 @@ func (f *finding) tree(v any, field string) {
 			f.tree(element, field)
 		}
 	case object:
-		message := messageOf(v)
+		message, own := messageOf(v), ""
 		if field == "" {
-			field = fieldOf(v)
+			own = fieldOf(v)
+			field = own
 		}
-		if message != "" {
+		switch {
+		case message != "":
 			f.add(field, message)
-		} else {
+		case own != "":
+			f.silent(v, own)
+		default:
 			f.fieldsOf(v, field)
 		}
+	}
+}
+
+// silent takes an entry that names its field and has no message for people: what is wrong with it is said by constraints
+// (class-validator) or by a code (GitHub), and of the fields inside it by its children.
+func (f *finding) silent(entry object, field string) {
+	constraints, _ := entry["constraints"].(object)
+	for _, name := range slices.Sorted(maps.Keys(constraints)) {
+		f.tree(constraints[name], field)
+	}
+	children, _ := entry["children"].([]any)
+	for _, child := range children {
+		if child, ok := child.(object); ok {
+			f.silent(child, join(field, fieldOf(child)))
+		}
+	}
+	if len(constraints) == 0 && len(children) == 0 {
+		code, _ := entry["code"].(string)
+		f.add(field, code)
 	}
 }
 

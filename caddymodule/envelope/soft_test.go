@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -180,25 +181,54 @@ func TestSoftReadFrom(t *testing.T) {
 	}
 }
 
-func TestSoftEncodedUnasked(t *testing.T) {
-	zip := func(s string) string {
+// TestSoftEncoded: a backend that encodes although it was not asked to is looked at all the same.
+func TestSoftEncoded(t *testing.T) {
+	long := strings.Repeat("x", 2*DefaultMaxBody)
+	for name := range encoders {
+		coding := strings.TrimPrefix(name, "raw ")
+		headers := []string{"Content-Encoding", coding}
+		encode := func(body string) string { return string(encoded(t, name, strings.NewReader(body))) }
+		t.Run(name, func(t *testing.T) {
+			var seen []bool
+			failure := encode(`{"success":false,"errors":[{"message":"no"}]}`)
+			o := exchange(t, Options{}, pieces(&seen, headers, failure[:7], failure[7:]))
+			o.requireMapped(t, 400, CodeInvalid, "no")
+			require.Empty(t, o.Header().Get("Content-Encoding"))
+
+			o = exchange(t, Options{}, pieces(&seen, headers, encode(`{"success":false,"message":"no","padding":"`+long+`"}`)))
+			o.requireMapped(t, 400, CodeInvalid, CodeInvalid.Message())
+
+			success := encode(`{"success":true}`)
+			o = exchange(t, Options{}, pieces(&seen, headers, success))
+			require.Equal(t, success, o.Body.String(), "byte for byte, encoded as it came")
+			require.Equal(t, coding, o.Header().Get("Content-Encoding"))
+
+			for _, rows := range []string{long, noise(2 * DefaultMaxBody)} {
+				undecided := encode(`{"rows":"` + rows + `"}`)
+				o = exchange(t, Options{}, pieces(&seen, headers, undecided))
+				require.True(t, undecided == o.Body.String(), "byte for byte")
+			}
+		})
+	}
+	t.Run("a success streams on as soon as it says so", func(t *testing.T) {
 		var b bytes.Buffer
 		z := gzip.NewWriter(&b)
-		_, _ = io.WriteString(z, s)
-		require.NoError(t, z.Close())
-		return b.String()
-	}
-	var seen []bool
-	failure := zip(`{"success":false,"errors":[{"message":"no"}]}`)
-	o := exchange(t, Options{}, pieces(&seen, []string{"Content-Encoding", "gzip"}, failure[:20], failure[20:]))
-	o.requireMapped(t, 400, CodeInvalid, "no")
-	require.Empty(t, o.Header().Get("Content-Encoding"))
+		_, _ = io.WriteString(z, `{"success":true,"rows":[`)
+		require.NoError(t, z.Flush())
+		var seen []bool
+		exchange(t, Options{}, pieces(&seen, []string{"Content-Encoding", "gzip"}, b.String()[:12], b.String()[12:], "later"))
+		require.Equal(t, []bool{false, true, true}, seen)
+	})
+	t.Run("an unknown encoding passes", func(t *testing.T) {
+		var seen []bool
+		o := exchange(t, Options{}, pieces(&seen, []string{"Content-Encoding", "unknown"}, "abc"))
+		require.Equal(t, "abc", o.Body.String())
+	})
+}
 
-	success := zip(`{"success":true}`)
-	o = exchange(t, Options{}, pieces(&seen, []string{"Content-Encoding", "gzip"}, success))
-	require.Equal(t, success, o.Body.String(), "byte for byte, encoded as it came")
-	require.Equal(t, "gzip", o.Header().Get("Content-Encoding"))
-
-	o = exchange(t, Options{}, pieces(&seen, []string{"Content-Encoding", "unknown"}, "abc"))
-	require.Equal(t, "abc", o.Body.String())
+// noise is text that cannot be compressed.
+func noise(n int) string {
+	text := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(text)
+	return string(text)
 }

@@ -139,11 +139,6 @@ func (w *Writer) decide(status int) {
 // statusClientClosed is what Caddy's reverse_proxy writes when the client left.
 const statusClientClosed = 499
 
-// mayBeSoft reports whether a 200 or 201 is one that may say `"success": false`.
-func (w *Writer) mayBeSoft(h http.Header) bool {
-	return w.opt.Method != http.MethodHead && w.opt.Method != http.MethodConnect && isJSON(mediaType(h))
-}
-
 // pass sends the header; the body will follow untouched.
 func (w *Writer) pass(status int) {
 	w.state = passing
@@ -168,9 +163,13 @@ func (w *Writer) collect(status int, h http.Header) {
 	}
 	w.state = collecting
 	w.held.snapshot(h)
-	if w.held.announcedTooLong(h) && w.opt.Method != http.MethodHead {
+	switch {
+	case !w.held.announcedTooLong(h) || w.opt.Method == http.MethodHead:
+	case status < 500:
 		w.drop(DroppedTooLong)
 		return
+	default:
+		w.held.bound = min(w.held.bound, maxLogText) // the log is to have its beginning
 	}
 	w.held.await(w.opt.Cancel)
 }
@@ -179,7 +178,7 @@ func (w *Writer) collect(status int, h http.Header) {
 func (w *Writer) drop(why Dropped) {
 	w.state = dropping
 	w.report.Dropped = why
-	w.held.forget()
+	w.held.giveUp()
 	w.cancel()
 }
 
@@ -207,6 +206,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 		case w.held.late.Load():
 			w.drop(DroppedLate)
 		case !w.held.add(p):
+			w.held.addForLog(p)
 			w.drop(DroppedTooLong)
 		default:
 			return len(p), nil
@@ -215,33 +215,6 @@ func (w *Writer) Write(p []byte) (int, error) {
 		return 0, http.ErrHijacked
 	}
 	return 0, errDropped
-}
-
-// look holds a success back until it is known to be none of the backend's soft failures, or has been held long enough.
-func (w *Writer) look(p []byte) (int, error) {
-	verdict := w.held.scan(p)
-	if verdict == softFailure {
-		w.collect(w.held.status, w.under.Header())
-		return w.Write(p)
-	}
-	if verdict == undecided && !w.held.expired() && w.held.add(p) {
-		return len(p), nil
-	}
-	if err := w.release(); err != nil {
-		return 0, err
-	}
-	return w.under.Write(p)
-}
-
-// release sends what was held of a success, which from then on streams.
-func (w *Writer) release() error {
-	defer w.stopHolding()
-	w.pass(w.held.status)
-	if len(w.held.body) == 0 {
-		return nil
-	}
-	_, err := w.under.Write(w.held.body)
-	return err
 }
 
 // ReadFrom keeps the way open for sendfile where the body is passed on.

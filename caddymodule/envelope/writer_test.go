@@ -179,14 +179,31 @@ func TestTooLong(t *testing.T) {
 		written := -1
 		o := exchange(t, Options{Mapper: m}, func(w http.ResponseWriter) error {
 			w.Header().Set("Content-Length", "101")
-			w.WriteHeader(500)
+			w.WriteHeader(404)
 			var err error
 			written, err = w.Write([]byte("x"))
 			return err
 		})
-		o.requireMapped(t, 500, CodeInternal, CodeInternal.Message())
+		o.requireMapped(t, 404, CodeNotFound, CodeNotFound.Message())
 		require.True(t, o.cancelled.Load())
 		require.Zero(t, written)
+	})
+	for name, headers := range map[string][]string{"announced": {"Content-Length", "100000"}, "not announced": nil} {
+		t.Run("of a failure the log has the beginning, "+name, func(t *testing.T) {
+			o := exchange(t, Options{}, responds(500, "text/html", "<h1>DatabaseError</h1>"+strings.Repeat("x", 100_000), headers...))
+			o.requireMapped(t, 500, CodeInternal, CodeInternal.Message())
+			require.Equal(t, DroppedTooLong, o.report.Dropped)
+			require.True(t, strings.HasPrefix(o.report.Backend, "<h1>DatabaseError</h1>xxx"), o.report.Backend)
+			require.LessOrEqual(t, len(o.report.Backend), maxLogText)
+		})
+	}
+	t.Run("of a failure that is cut off the log has what came", func(t *testing.T) {
+		o := exchange(t, Options{}, func(w http.ResponseWriter) error {
+			_ = responds(503, "text/plain", "DatabaseError at")(w)
+			panic(http.ErrAbortHandler)
+		})
+		o.requireMapped(t, 503, CodeInternal, CodeInternal.Message())
+		require.Equal(t, "DatabaseError at", o.report.Backend)
 	})
 	t.Run("writing on ends the copying, aborted or not", func(t *testing.T) {
 		o := exchange(t, Options{Mapper: m}, func(w http.ResponseWriter) error {
