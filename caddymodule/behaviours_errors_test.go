@@ -139,8 +139,14 @@ func TestErrorsAreJSONWhateverIsAccepted(t *testing.T) {
 	c.Hits = 1
 	head := harness.Case{Name: "F06/HEAD", Request: harness.Request{Method: "HEAD", Path: "/leads", Key: crm}, Status: 500, Code: "INTERNAL_ERROR", Hits: 1, Limits: harness.Workspace}
 	g.Run(t, []harness.Case{c, head})
+	id := g.Do(t, harness.Request{Path: "/leads", Key: crm}).Header.Get("X-Request-Id")
 	require.Eventually(t, func() bool {
-		return contains(g.ReadFile(t, "caddy.log"), "secret internals at 127.0.0.1", "request_id")
+		for line := range strings.Lines(g.ReadFile(t, "caddy.log")) {
+			if contains(line, "secret internals at 127.0.0.1", `"request_id":"`+id+`"`) {
+				return true
+			}
+		}
+		return false
 	}, waitFor, tick, "the backend's text is in the log, with the request id")
 }
 

@@ -253,16 +253,24 @@ func TestUpgradeThatNobodyAskedFor(t *testing.T) {
 
 func TestSlowClientIsClosed(t *testing.T) {
 	setup := behaviours()
-	setup.Servers = "timeouts {\n read_header 500ms\n}"
+	setup.Servers = "timeouts {\n read_header 300ms\n read_body 300ms\n idle 300ms\n}"
 	g := harness.Start(t, setup)
-	conn, err := net.Dial("tcp", g.Addr)
-	require.NoError(t, err)
-	defer func() { _ = conn.Close() }()
-	_, err = io.WriteString(conn, "GET /leads HTTP/1.1\r\nHost:")
-	require.NoError(t, err)
-	require.NoError(t, conn.SetReadDeadline(time.Now().Add(waitFor)))
-	_, err = io.ReadAll(conn)
-	require.NoError(t, err, "F12: closed in time")
+	request := "POST /leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + crm + "\r\nContent-Length: 10\r\n\r\n"
+	for name, sent := range map[string]string{
+		"no byte at all": "", "a header that does not end": "GET /leads HTTP/1.1\r\nHost:", "a body that does not end": request + "x",
+		"nothing after an answer": request + "0123456789",
+	} {
+		t.Run("F12/"+name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", g.Addr)
+			require.NoError(t, err)
+			defer func() { _ = conn.Close() }()
+			_, err = io.WriteString(conn, sent)
+			require.NoError(t, err)
+			require.NoError(t, conn.SetReadDeadline(time.Now().Add(waitFor)))
+			_, err = io.ReadAll(conn)
+			require.NoError(t, err, "closed in time")
+		})
+	}
 }
 
 func TestGracefulStop(t *testing.T) {
