@@ -151,20 +151,49 @@ func viewRefusals(x *policy.Explanation) []refusalView {
 	return views
 }
 
-// steps tells what became of each step.
+// steps tells what became of each step. The gate knows an unknown route when policy has been asked; to its users that is
+// a step of its own.
 func (r *rehearsal) steps() []stepView {
-	views := make([]stepView, gate.Steps)
+	views := make([]stepView, 0, gate.Steps+1)
+	nowhere := r.nowhere()
 	for step := range gate.Steps {
 		view := stepView{Step: step.String(), Outcome: stepUnasked}
 		switch {
-		case step < r.verdict.Step || step == r.verdict.Step && r.verdict.Refusal == nil:
+		case step < r.verdict.Step || step == r.verdict.Step && (r.verdict.Refusal == nil || nowhere != ""):
 			view.Outcome, view.Why = stepPassed, r.passed(step)
 		case step == r.verdict.Step:
 			view.Outcome, view.Why = stepRefused, r.refused(step)
 		}
-		views[step] = view
+		views = append(views, view)
+		if step == gate.StepPolicy {
+			views = append(views, unknownRoute(r.verdict.Step > step, nowhere))
+		}
 	}
 	return views
+}
+
+// nowhere says in words why there is no route for a request that the policies let through; empty: there is one.
+func (r *rehearsal) nowhere() string {
+	switch refusal := r.verdict.Refusal; {
+	case refusal == nil:
+		return ""
+	case refusal.Kind == envelope.UnknownRoute:
+		return "there is no route"
+	case refusal.Kind == envelope.ScopeParameter:
+		return "a parameter of the path can stand in no scope: it must match [A-Za-z0-9_-]+"
+	}
+	return ""
+}
+
+func unknownRoute(passed bool, nowhere string) stepView {
+	view := stepView{Step: "unknown route", Outcome: stepUnasked}
+	switch {
+	case nowhere != "":
+		view.Outcome, view.Why = stepRefused, nowhere
+	case passed:
+		view.Outcome, view.Why = stepPassed, "the route is known"
+	}
+	return view
 }
 
 // passed says in words why a step let the request through.
@@ -219,10 +248,6 @@ func (r *rehearsal) refused(step gate.Step) string {
 	switch {
 	case step == gate.StepAuthenticate:
 		return "the key is " + keyState(r.identity.Key, time.Now())
-	case refusal.Kind == envelope.UnknownRoute:
-		return "no policy refuses, and there is no route"
-	case refusal.Kind == envelope.ScopeParameter:
-		return "no policy refuses, and a parameter of the path can stand in no scope: it must match [A-Za-z0-9_-]+"
 	case refusal.Cause != nil:
 		return refusal.Cause.Error()
 	case refusal.Kind == envelope.OverLimit:
