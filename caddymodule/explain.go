@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -89,6 +88,10 @@ func (r *rehearsal) judge(i *invocation) {
 
 // read reads the request from the command line, and finds the site it would come to.
 func (r *rehearsal) read(i *invocation, c *configuration) error {
+	method := i.args[0]
+	if err := checkMethod(method); err != nil {
+		return err
+	}
 	address, err := parseAddress(i.args[1])
 	if err != nil {
 		return err
@@ -111,7 +114,7 @@ func (r *rehearsal) read(i *invocation, c *configuration) error {
 		return fmt.Errorf("the server itself refuses this request target with 400, before the gateway sees it: %w", err)
 	}
 	r.request = gate.Request{
-		Method: strings.ToUpper(i.args[0]), Target: address.target, TargetPath: u.EscapedPath(), Path: u.EscapedPath(),
+		Method: method, Target: address.target, TargetPath: u.EscapedPath(), Path: u.EscapedPath(),
 		RawQuery: u.RawQuery, Host: address.host, Header: http.Header{}, ClientIP: client.Unmap().WithZone(""),
 	}
 	if r.request.Host == "" {
@@ -141,40 +144,6 @@ func (i *invocation) holder(app *App) (*record.Identity, error) {
 	}
 	workspace, err := s.Workspace(i, key.Workspace)
 	return &record.Identity{Key: &key.Key, Workspace: workspace}, err
-}
-
-// address is where a request goes, as it was written.
-type address struct {
-	scheme, host string // empty for a bare path
-	target       string
-	hasQuery     bool
-}
-
-// parseAddress cuts a path or URL without reading it: the target must stay as it was written.
-func parseAddress(text string) (a address, err error) {
-	a.target = text
-	for _, scheme := range []string{"http", "https"} {
-		rest, found := strings.CutPrefix(text, scheme+"://")
-		if !found {
-			continue
-		}
-		end := strings.IndexAny(rest, "/?")
-		if end < 0 {
-			end = len(rest)
-		}
-		a.scheme, a.host, a.target = scheme, rest[:end], rest[end:]
-		if a.host == "" {
-			return a, fmt.Errorf("'%s' has no host: write a URL such as https://api.example.com/leads", text)
-		}
-		if !strings.HasPrefix(a.target, "/") {
-			a.target = "/" + a.target
-		}
-	}
-	if !strings.HasPrefix(a.target, "/") {
-		return a, fmt.Errorf("'%s' is neither a path nor a URL: write /leads or https://api.example.com/leads", text)
-	}
-	a.hasQuery = strings.Contains(a.target, "?")
-	return a, nil
 }
 
 // Interface guards

@@ -2,12 +2,9 @@ package caddymodule
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -177,19 +174,6 @@ func nearest(sites []*site, a address, file string) (*site, error) {
 		return nil, fmt.Errorf("configuration %s has no site for %s://%s: they are %s", file, a.scheme, a.host, words(sites))
 	}
 	return best, nil
-}
-
-// hostPort reads the address's host and port.
-func (a *address) hostPort() (string, uint, error) {
-	name, text, err := net.SplitHostPort(a.host)
-	if err != nil {
-		name, text = strings.Trim(a.host, "[]"), map[string]string{"http": "80", "https": "443"}[a.scheme]
-	}
-	port, err := strconv.ParseUint(text, 10, 16)
-	if err != nil {
-		return "", 0, errors.New("the port of the URL is no number")
-	}
-	return name, uint(port), nil
 }
 
 // precision is how well the site names a host: 3 by itself, 2 by a wildcard, 1 where it takes any, 0 not at all.

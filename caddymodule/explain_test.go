@@ -156,7 +156,7 @@ func TestExplainFindsTheSite(t *testing.T) {
 		"http://api.example.com:8081/inner/any": ":8081",
 	} {
 		t.Run("takes/"+url, func(t *testing.T) {
-			e := d.explain(t, "get", url, "--key-id", key)
+			e := d.explain(t, "GET", url, "--key-id", key)
 			require.Equal(t, site, e.Request.Site)
 			require.True(t, e.Verdict.Allowed)
 		})
