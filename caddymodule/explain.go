@@ -1,15 +1,23 @@
 package caddymodule
 
 import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
 
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
@@ -17,8 +25,10 @@ import (
 func explainCommand() caddycmd.Command {
 	return caddycmd.Command{
 		Name: "explain", Usage: "METHOD PATH_OR_URL", Short: "Tells what would happen to a request, and why; spends nothing",
-		Long: `Takes a request through the gateway's steps as the configuration has them, for the holder of a key, and tells what
-each of them says: the route, the policies that refuse with file and line and the values they read, the windows.
+		Long: `Takes a request through the matchers and rewrites of the configuration to its gate, and through the gateway's steps, for
+the holder of a key, and tells what each of them says: the route, the policies that refuse with file and line and the
+values they read, the windows. A request that comes to no gate is said to be so. Handlers in front of the gate that could
+change the verdict are named; none of them is run.
 It needs no running gateway. If one runs, its admin endpoint is asked what is left of the windows. Nothing is spent.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			runnable(cmd, explain)
@@ -31,15 +41,23 @@ It needs no running gateway. If one runs, its admin endpoint is asked what is le
 	}
 }
 
-// rehearsal is a site's gate in the hands of explain, and the request it is asked about.
+// rehearsal is a configuration in the hands of explain, and the request it is asked about.
 type rehearsal struct {
-	site     *site
+	// method, target and client are the request's as it comes to the server.
+	method, target string
+	client         netip.Addr
+	body           gate.Body
+	walk           walk
+	identity       *record.Identity
+	plans          record.Plans
+	// What follows is set where the request comes to a gate.
 	handler  *Handler
-	identity *record.Identity
 	request  gate.Request
 	windows  counts
 	policies explainedPolicy
 	verdict  gate.Verdict
+	// behind is why a request that passes the gate is refused all the same; nil: it is not.
+	behind *envelope.Refusal
 }
 
 func explain(i *invocation) error {
@@ -64,15 +82,35 @@ func explain(i *invocation) error {
 	if err := app.Provision(ctx); err != nil {
 		return fmt.Errorf("reading configuration %s: %w", c.file, err)
 	}
-	if r.handler, err = r.site.handler(app); err != nil {
-		return fmt.Errorf("reading configuration %s: %w", c.file, err)
-	}
 	if r.identity, err = i.holder(app); err != nil {
 		return err
+	}
+	r.walk.ctx, r.plans = ctx, app.planTable
+	if err := r.walk.start(); err != nil {
+		return err
+	}
+	if r.walk.gate == nil {
+		return r.print(i)
+	}
+	if r.handler, err = gateOf(r.walk.gate, app); err != nil {
+		return fmt.Errorf("reading configuration %s: %w", c.file, err)
 	}
 	r.windows = i.counts(c, app, r.identity)
 	r.judge(i)
 	return r.print(i)
+}
+
+// gateOf builds a gate's handler, as loading the configuration would.
+func gateOf(raw json.RawMessage, app *App) (*Handler, error) {
+	own, err := withoutName(raw)
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{logger: zap.NewNop()} // no request will come
+	if err := caddy.StrictUnmarshalJSON(own, h); err != nil {
+		return nil, err
+	}
+	return h, h.join(app)
 }
 
 // judge runs the very gate, with nothing in it that spends.
@@ -82,14 +120,29 @@ func (r *rehearsal) judge(i *invocation) {
 	g.Counters = &r.windows
 	r.policies.engine = r.handler.app.policies
 	g.Policy = &r.policies
-	r.request.As = r.identity
+	r.request = r.walk.facts
+	r.request.As, r.request.Body = r.identity, r.body
 	g.Judge(i, &r.request, &r.verdict)
+	if whoami := r.verdict.Match.Route != nil && r.verdict.Match.Route.Whoami; r.verdict.Refusal == nil && !whoami {
+		r.behind = r.walk.refusalBehind()
+	}
 }
 
-// read reads the request from the command line, and finds the site it would come to.
+// refusalBehind is why the gate refuses what it let through: no handler answers, or it comes to a second gate.
+func (w *walk) refusalBehind() *envelope.Refusal {
+	switch {
+	case w.nested:
+		return &envelope.Refusal{Kind: envelope.Internal} // what the inner one says about itself is a 5xx, whose text no caller sees
+	case w.answer == "" && len(w.behind) == 0:
+		return &envelope.Refusal{Kind: envelope.NoHandler}
+	}
+	return nil
+}
+
+// read reads the request from the command line, and finds the server it would come to.
 func (r *rehearsal) read(i *invocation, c *configuration) error {
-	method := i.args[0]
-	if err := checkMethod(method); err != nil {
+	r.method = i.args[0]
+	if err := checkMethod(r.method); err != nil {
 		return err
 	}
 	address, err := parseAddress(i.args[1])
@@ -102,24 +155,18 @@ func (r *rehearsal) read(i *invocation, c *configuration) error {
 		}
 		address.target += "?" + i.text("query")
 	}
-	if r.site, err = c.site(address); err != nil {
-		return err
-	}
-	client, err := netip.ParseAddr(i.text("ip"))
-	if err != nil {
+	if r.client, err = netip.ParseAddr(i.text("ip")); err != nil {
 		return fmt.Errorf("reading --ip: '%s' is no IP address", i.text("ip"))
 	}
+	r.target = address.target
 	u, err := url.ParseRequestURI(address.target)
 	if err != nil {
 		return fmt.Errorf("the server itself refuses this request target with 400, before the gateway sees it: %w", err)
 	}
-	r.request = gate.Request{
-		Method: method, Target: address.target, TargetPath: u.EscapedPath(), Path: u.EscapedPath(),
-		RawQuery: u.RawQuery, Host: address.host, Header: http.Header{}, ClientIP: client.Unmap().WithZone(""),
+	if r.walk.server, address, err = c.destination(address); err != nil {
+		return err
 	}
-	if r.request.Host == "" {
-		r.request.Host = r.site.host()
-	}
+	r.walk.request = r.synthetic(i, u, &address)
 	if !i.given("body") {
 		return nil
 	}
@@ -127,8 +174,21 @@ func (r *rehearsal) read(i *invocation, c *configuration) error {
 	if err != nil {
 		return fmt.Errorf("reading --body: %w", err)
 	}
-	r.request.Body = bodyText(body)
+	r.body = bodyText(body)
 	return nil
+}
+
+// synthetic is the request as Caddy hands it to its routes: with all that a server knows of a request, so that matchers,
+// rewrites and the gate read it as they read any other.
+func (r *rehearsal) synthetic(ctx context.Context, u *url.URL, a *address) *http.Request {
+	request := &http.Request{
+		Method: r.method, URL: u, RequestURI: r.target, Host: a.host, RemoteAddr: net.JoinHostPort(r.client.String(), "0"),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: http.NoBody,
+	}
+	if a.scheme == "https" {
+		request.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: host(a.host)}
+	}
+	return caddyhttp.PrepareRequest(request.WithContext(ctx), caddy.NewReplacer(), unread{}, r.walk.server.Server)
 }
 
 // holder is the identity behind --key-id.

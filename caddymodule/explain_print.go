@@ -28,7 +28,18 @@ func (v *explainView) text() string {
 	if v.Key.Name != "" {
 		fmt.Fprintf(&b, " (%s)", v.Key.Name)
 	}
-	fmt.Fprintf(&b, "\n\n")
+	b.WriteString("\n")
+	if v.Way.Rewritten {
+		fmt.Fprintf(&b, "before the gate it is rewritten to %s %s\n", printable(v.Way.Method), printable(v.Way.Target))
+	}
+	for _, note := range v.Way.Notes {
+		fmt.Fprintf(&b, "note: %s\n", printable(note))
+	}
+	if !v.Way.Gate {
+		fmt.Fprintf(&b, "\nverdict: %s\n", printable(v.Way.textNoGate()))
+		return b.String()
+	}
+	b.WriteString("\n")
 	rows := make([][]string, len(v.Steps))
 	for n, step := range v.Steps {
 		rows[n] = []string{strconv.Itoa(n+1) + " " + step.Step, step.Outcome, dash(step.Why)}
@@ -78,8 +89,10 @@ func (v *explainView) textVerdict(b *strings.Builder) {
 		fmt.Fprintf(b, "\nverdict: %d %s\n  %s\n", v.Verdict.Status, inJSON(v.Verdict.Error), v.Verdict.Advice)
 	case v.Route != nil && v.Route.Whoami:
 		b.WriteString("\nverdict: answered by the gateway\n")
-	default:
+	case v.Way.Answer == "reverse_proxy" || v.Way.Answer == "":
 		b.WriteString("\nverdict: goes to the backend\n")
+	default:
+		fmt.Fprintf(b, "\nverdict: goes to %s\n", printable(v.Way.Answer))
 	}
 }
 

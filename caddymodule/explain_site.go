@@ -5,199 +5,236 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
-	"go.uber.org/zap"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// site is a gate of the configuration and the requests that come to it.
+// server is one of the configuration's HTTP servers, as it is written. Nothing of it is provisioned as a whole: that
+// would open logs, make certificates and begin health checks.
+type server struct {
+	*caddyhttp.Server
+	// httpPort is the port on which nothing is made HTTPS by itself.
+	httpPort uint
+}
+
+// site is a place with a gate in it: names that a server answers to.
 type site struct {
-	// listen are the addresses of its server.
-	listen []string
-	// hosts are the names it answers to, "*.example.com" among them; none: any.
+	server *server
+	// hosts are the names, "*.example.com" among them; none: any.
 	hosts []string
-
-	raw json.RawMessage
 }
 
-// handler builds the site's handler, as loading the configuration would.
-func (s *site) handler(app *App) (*Handler, error) {
-	var named map[string]json.RawMessage
-	if err := json.Unmarshal(s.raw, &named); err != nil {
-		return nil, err
-	}
-	delete(named, "handler") // the word by which Caddy finds the module
-	raw, err := json.Marshal(named)
-	if err != nil {
-		return nil, err
-	}
-	h := &Handler{logger: zap.NewNop()} // no request will come
-	if err := caddy.StrictUnmarshalJSON(raw, h); err != nil {
-		return nil, err
-	}
-	return h, h.join(app)
-}
-
-// String names the site, for people.
+// String names the site with its ports, for people.
 func (s *site) String() string {
-	if len(s.hosts) > 0 {
-		return strings.Join(s.hosts, ",")
+	var names []string
+	for _, listen := range s.server.Listen {
+		a, err := caddy.ParseNetworkAddress(listen)
+		if err != nil || a.IsUnixNetwork() || a.IsFdNetwork() || len(s.hosts) == 0 {
+			names = append(names, listen)
+			continue
+		}
+		for _, host := range s.hosts {
+			names = append(names, host+":"+port(&a))
+		}
 	}
-	return strings.Join(s.listen, ",")
+	return strings.Join(names, ",")
+}
+
+// port is the one that an address listens on, or the range of them.
+func port(a *caddy.NetworkAddress) string {
+	first := strconv.FormatUint(uint64(a.StartPort), 10)
+	if a.EndPort == a.StartPort {
+		return first
+	}
+	return first + "-" + strconv.FormatUint(uint64(a.EndPort), 10)
 }
 
 // host is a name by which the site can be asked.
 func (s *site) host() string {
-	for _, host := range s.hosts {
-		if !strings.Contains(host, "*") {
-			return host
+	if len(s.hosts) == 0 {
+		return "localhost"
+	}
+	host := s.hosts[0]
+	for _, other := range s.hosts {
+		if !strings.Contains(other, "*") {
+			host = other
+			break
 		}
 	}
-	return "localhost"
+	return strings.ReplaceAll(caddy.NewReplacer().ReplaceAll(host, ""), "*", "any")
 }
 
-// Parts of Caddy's JSON: what a site is found by.
-type (
-	serverJSON struct {
-		Listen []string    `json:"listen"`
-		Routes []routeJSON `json:"routes"`
-	}
-	routeJSON struct {
-		Match []struct {
-			Host []string `json:"host"`
-		} `json:"match"`
-		Handle []json.RawMessage `json:"handle"`
-	}
-	subrouteJSON struct {
-		Routes []routeJSON `json:"routes"`
-	}
-)
-
-// sites finds all gates of the configuration.
-func (c *configuration) sites() (sites []*site, err error) {
+// servers reads the configuration's HTTP servers, by their names.
+func (c *configuration) servers() (servers []*server, err error) {
 	var http struct {
-		Servers map[string]serverJSON `json:"servers"`
+		HTTPPort uint                         `json:"http_port"`
+		Servers  map[string]*caddyhttp.Server `json:"servers"`
 	}
 	if raw := c.apps["http"]; raw != nil {
 		if err := json.Unmarshal(raw, &http); err != nil {
 			return nil, fmt.Errorf("reading configuration %s: %w", c.file, err)
 		}
 	}
+	if http.HTTPPort == 0 {
+		http.HTTPPort = caddyhttp.DefaultHTTPPort
+	}
 	for _, name := range slices.Sorted(maps.Keys(http.Servers)) {
-		server := http.Servers[name]
-		found, err := gates(server.Routes, server.Listen, nil)
+		s := &server{Server: http.Servers[name], httpPort: http.HTTPPort}
+		if s.Server == nil {
+			continue
+		}
+		for n, listen := range s.Listen {
+			s.Listen[n] = caddy.NewReplacer().ReplaceAll(listen, "") // as Caddy does when it loads the configuration
+		}
+		servers = append(servers, s)
+	}
+	return servers, nil
+}
+
+// sites finds the places that have a gate, each once.
+func (c *configuration) sites(servers []*server) (sites []*site, err error) {
+	seen := make(map[string]bool)
+	for _, s := range servers {
+		err := s.gates(s.Routes, nil, 0, func(hosts []string) {
+			found := &site{server: s, hosts: hosts}
+			if name := found.String(); !seen[name] {
+				seen[name] = true
+				sites = append(sites, found)
+			}
+		})
 		if err != nil {
 			return nil, fmt.Errorf("reading configuration %s: %w", c.file, err)
 		}
-		sites = append(sites, found...)
 	}
 	return sites, nil
 }
 
 // gates finds the gates in routes and in the routes within them. Hosts are those that the routes around them match.
-func gates(routes []routeJSON, listen, hosts []string) (sites []*site, err error) {
+func (s *server) gates(routes caddyhttp.RouteList, hosts []string, depth int, found func(hosts []string)) error {
+	if depth > deepest {
+		return errTooDeep
+	}
 	for _, route := range routes {
-		inner := hosts
-		for _, match := range route.Match {
-			if len(match.Host) > 0 {
-				inner = match.Host
+		inner := hostsOf(&route, hosts)
+		for _, raw := range route.HandlersRaw {
+			if err := s.gatesWithin(raw, inner, depth, found); err != nil {
+				return err
 			}
 		}
-		for _, raw := range route.Handle {
-			found, err := gatesWithin(raw, listen, inner)
-			if err != nil {
-				return nil, err
-			}
-			sites = append(sites, found...)
-		}
 	}
-	return sites, nil
+	return nil
 }
 
-// gatesWithin is the gate that a handler is, or those within it.
-func gatesWithin(raw json.RawMessage, listen, hosts []string) ([]*site, error) {
-	var named struct {
-		Handler string `json:"handler"`
-	}
-	if err := json.Unmarshal(raw, &named); err != nil {
-		return nil, err
-	}
-	switch named.Handler {
-	case "tollgate":
-		return []*site{{listen: listen, hosts: hosts, raw: raw}}, nil
-	case "subroute":
-		var within subrouteJSON
-		if err := json.Unmarshal(raw, &within); err != nil {
-			return nil, err
-		}
-		return gates(within.Routes, listen, hosts)
-	}
-	return nil, nil
-}
-
-// site finds the gate that a request would come to.
-func (c *configuration) site(a address) (*site, error) {
-	sites, err := c.sites()
+// gatesWithin reports the gate that a handler is, or those within it.
+func (s *server) gatesWithin(raw json.RawMessage, hosts []string, depth int, found func(hosts []string)) error {
+	h, err := readHandler(raw)
 	switch {
 	case err != nil:
-		return nil, err
-	case len(sites) == 0:
-		return nil, fmt.Errorf("configuration %s has no site with a tollgate directive", c.file)
-	case a.host == "" && len(sites) == 1:
-		return sites[0], nil
-	case a.host == "":
-		return nil, fmt.Errorf("configuration %s has %d sites: write a URL instead of a path; they are %s", c.file, len(sites), words(sites))
+		return err
+	case h.Handler == "tollgate":
+		found(hosts)
+	case h.Handler == "subroute":
+		return s.gates(h.Routes, hosts, depth+1, found)
+	case h.Handler == "invoke" && s.NamedRoutes[h.Name] != nil:
+		return s.gates(caddyhttp.RouteList{*s.NamedRoutes[h.Name]}, hosts, depth+1, found)
 	}
-	return nearest(sites, a, c.file)
+	return nil
 }
 
-// nearest is the site that names the host best, among those that listen on the port.
-func nearest(sites []*site, a address, file string) (*site, error) {
+// hostsOf are the names that a route matches, or those around it where it says none.
+func hostsOf(route *caddyhttp.Route, around []string) []string {
+	var hosts []string
+	for _, set := range route.MatcherSetsRaw {
+		var names []string
+		if json.Unmarshal(set["host"], &names) != nil || len(names) == 0 {
+			return around
+		}
+		hosts = append(hosts, names...)
+	}
+	if hosts == nil {
+		return around
+	}
+	return hosts
+}
+
+// destination is the server that a request comes to, and the name it is asked by.
+func (c *configuration) destination(a address) (*server, address, error) {
+	servers, err := c.servers()
+	if err != nil {
+		return nil, a, err
+	}
+	sites, err := c.sites(servers)
+	switch {
+	case err != nil:
+		return nil, a, err
+	case len(sites) == 0:
+		return nil, a, fmt.Errorf("configuration %s has no site with a tollgate directive", c.file)
+	case a.host == "" && len(sites) > 1:
+		return nil, a, fmt.Errorf("configuration %s has %d sites: write a URL instead of a path; they are %s", c.file, len(sites), words(sites))
+	case a.host == "":
+		a.host, a.scheme = sites[0].host(), sites[0].scheme()
+		return sites[0].server, a, nil
+	}
+	found, err := listener(servers, a)
+	if err == nil && found == nil {
+		err = fmt.Errorf("configuration %s has no site for %s://%s: they are %s", c.file, a.scheme, a.host, words(sites))
+	}
+	return found, a, err
+}
+
+// scheme is how the site is asked: by HTTPS where Caddy was told so, or makes it so by itself.
+func (s *site) scheme() string {
+	auto := s.server.AutoHTTPS
+	byItself := len(s.hosts) > 0 && !s.server.listensOn(s.server.httpPort) &&
+		(auto == nil || !auto.Disabled && !slices.Contains(auto.Skip, s.hosts[0]))
+	if byItself || len(s.server.TLSConnPolicies) > 0 {
+		return "https"
+	}
+	return "http"
+}
+
+// listener is the server that listens where the address says, or nil. Of several on one port it is the one bound to the
+// very address, or the one that is bound to none.
+func listener(servers []*server, a address) (*server, error) {
 	name, port, err := a.hostPort()
 	if err != nil {
 		return nil, err
 	}
-	var best *site
-	found := 0
-	for _, s := range sites {
-		precision := s.precision(name)
-		switch {
-		case precision == 0 || !s.listensOn(port):
-		case precision == found:
-			return nil, fmt.Errorf("configuration %s has several gates for %s: explain can't tell them apart", file, a.host)
-		case precision > found:
-			best, found = s, precision
+	var bound, open, other []*server
+	for _, s := range servers {
+		for _, text := range s.Listen {
+			l, err := caddy.ParseNetworkAddress(text)
+			if err != nil || l.StartPort > port || port > l.EndPort {
+				continue
+			}
+			switch l.Host {
+			case name:
+				bound = append(bound, s)
+			case "", "0.0.0.0", "::":
+				open = append(open, s)
+			default:
+				other = append(other, s)
+			}
 		}
 	}
-	if best == nil {
-		return nil, fmt.Errorf("configuration %s has no site for %s://%s: they are %s", file, a.scheme, a.host, words(sites))
+	for _, list := range [][]*server{bound, open, other} {
+		list = slices.Compact(list)
+		if len(list) > 1 {
+			return nil, fmt.Errorf("several servers of the configuration listen on port %d, each on addresses of its own: write the address in place of the name", port)
+		}
+		if len(list) == 1 {
+			return list[0], nil
+		}
 	}
-	return best, nil
+	return nil, nil
 }
 
-// precision is how well the site names a host: 3 by itself, 2 by a wildcard, 1 where it takes any, 0 not at all.
-func (s *site) precision(name string) (best int) {
-	if len(s.hosts) == 0 {
-		return 1
-	}
-	_, parent, _ := strings.Cut(name, ".")
-	for _, host := range s.hosts {
-		switch wildcard, found := strings.CutPrefix(host, "*."); {
-		case strings.EqualFold(host, name):
-			return 3
-		case found && strings.EqualFold(wildcard, parent):
-			best = 2
-		}
-	}
-	return best
-}
-
-func (s *site) listensOn(port uint) bool {
-	for _, text := range s.listen {
-		if a, err := caddy.ParseNetworkAddress(text); err == nil && a.StartPort <= port && port <= a.EndPort {
-			return true
-		}
-	}
-	return false
+func (s *server) listensOn(port uint) bool {
+	return slices.ContainsFunc(s.Listen, func(text string) bool {
+		a, err := caddy.ParseNetworkAddress(text)
+		return err == nil && a.StartPort <= port && port <= a.EndPort
+	})
 }

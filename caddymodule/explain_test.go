@@ -41,6 +41,12 @@ type explained struct {
 		Error   json.RawMessage
 	}
 	Request struct{ Site, Host string }
+	Route   struct{ Pattern string }
+	Way     struct {
+		Gate, Rewritten        bool
+		Method, Target, Answer string
+		Notes                  []string
+	}
 }
 
 // explain asks what would happen. Any verdict is a success of the command.
@@ -133,12 +139,14 @@ http://api.example.com, http://*.api.example.com {
 	tollgate {
 		route GET /named
 	}
+	respond ok
 }
 http://:8081 {
 	handle /inner* {
 		tollgate {
 			route GET /inner/any
 		}
+		respond ok
 	}
 }
 `
@@ -148,9 +156,9 @@ func TestExplainFindsTheSite(t *testing.T) {
 	d.must(t, "workspace", "create", "ws_acme", "--plan", "pro")
 	key, _ := d.created(t, "--workspace", "ws_acme")
 	for url, site := range map[string]string{
-		"http://api.example.com/named":          "api.example.com,*.api.example.com",
-		"http://eu.api.example.com/named":       "api.example.com,*.api.example.com",
-		"http://API.example.com:80/named":       "api.example.com,*.api.example.com",
+		"http://api.example.com/named":          "api.example.com:80,*.api.example.com:80",
+		"http://eu.api.example.com/named":       "api.example.com:80,*.api.example.com:80",
+		"http://API.example.com:80/named":       "api.example.com:80,*.api.example.com:80",
 		"http://localhost:8081/inner/any":       ":8081",
 		"http://[::1]:8081/inner/any?a=1":       ":8081",
 		"http://api.example.com:8081/inner/any": ":8081",
@@ -162,9 +170,9 @@ func TestExplainFindsTheSite(t *testing.T) {
 		})
 	}
 	for line, want := range map[string]string{
-		"/named":                        "has 2 sites: write a URL instead of a path",
+		"/named":                        "has 2 sites: write a URL instead of a path; they are api.example.com:80,*.api.example.com:80 :8081",
 		"https://api.example.com/named": "has no site for https://api.example.com",
-		"http://other.example.com/":     "has no site for http://other.example.com",
+		"http://other.example.com:81/":  "has no site for http://other.example.com:81: they are api.example.com:80,*.api.example.com:80 :8081",
 		"http:///named":                 "has no host",
 		"http://api.example.com:x/":     "the port of the URL is no number",
 	} {

@@ -21,6 +21,7 @@ const (
 // explainView is the answer of explain: what --json gives, and what the text for people is written from.
 type explainView struct {
 	Request  requestView      `json:"request"`
+	Way      wayView          `json:"way"`
 	Key      keyView          `json:"key"`
 	Plan     planView         `json:"plan"`
 	Route    *routeView       `json:"route"`
@@ -86,7 +87,7 @@ type explainedWindows struct {
 	List  []windowView `json:"list"`
 }
 
-// verdictView is what the caller would get. Status is 0 for a request that goes to the backend.
+// verdictView is what the caller would get. Status is 0 for a request that goes to the backend, or that meets no gate.
 type verdictView struct {
 	Allowed bool            `json:"allowed"`
 	Status  int             `json:"status"`
@@ -97,27 +98,39 @@ type verdictView struct {
 
 // view gathers the answer.
 func (r *rehearsal) view(key keyView) explainView {
-	plan := r.handler.app.planTable.Of(r.identity.Workspace.Plan)
 	view := explainView{
-		Request: requestView{Method: r.request.Method, Host: r.request.Host, Target: r.request.Target,
-			ClientIP: r.request.ClientIP.String(), Site: r.site.String()},
-		Key: key, Plan: planView{plan.Name, plan.Denied, plan.Unknown},
-		Route: r.viewRoute(), Steps: r.steps(), Refusals: viewRefusals(r.policies.explanation),
-		Windows: explainedWindows{Source: r.windows.source, Known: r.windows.known, List: []windowView{}},
-		Verdict: verdictView{Allowed: r.verdict.Refusal == nil},
+		Request: requestView{Method: r.method, Host: host(r.walk.request.Host), Target: r.target,
+			ClientIP: r.client.Unmap().WithZone("").String(), Site: (&site{server: r.walk.server, hosts: r.walk.hosts}).String()},
+		Way: r.walk.view(), Key: key, Steps: []stepView{}, Refusals: []refusalView{},
+		Windows: explainedWindows{Source: "not asked", List: []windowView{}}, Verdict: verdictView{Allowed: true, Reason: noGate},
 	}
+	plan := r.plans.Of(r.identity.Workspace.Plan)
+	view.Plan = planView{plan.Name, plan.Denied, plan.Unknown}
+	if r.handler == nil {
+		return view
+	}
+	view.Route, view.Steps, view.Refusals = r.viewRoute(), r.steps(), viewRefusals(r.policies.explanation)
+	view.Windows.Source, view.Windows.Known = r.windows.source, r.windows.known
 	for _, s := range r.windows.state.Statuses() {
 		view.Windows.List = append(view.Windows.List, windowView{Window: s.Window, Remaining: s.Remaining, Reset: s.Reset})
 	}
-	if refusal := r.verdict.Refusal; refusal != nil {
-		var shown struct {
-			Error json.RawMessage `json:"error"`
-		}
-		_ = json.Unmarshal(refusal.JSON(), &shown) // it was written a moment ago
-		view.Verdict.Status, view.Verdict.Error = refusal.StatusCode(), shown.Error
-		view.Verdict.Reason, view.Verdict.Advice = refusal.Kind.Reason, refusal.Kind.Advice
+	refusal := r.verdict.Refusal
+	if refusal == nil {
+		refusal = r.behind
 	}
+	view.Verdict = viewVerdict(refusal)
 	return view
+}
+
+func viewVerdict(refusal *envelope.Refusal) verdictView {
+	if refusal == nil {
+		return verdictView{Allowed: true}
+	}
+	var shown struct {
+		Error json.RawMessage `json:"error"`
+	}
+	_ = json.Unmarshal(refusal.JSON(), &shown) // it was written a moment ago
+	return verdictView{Status: refusal.StatusCode(), Error: shown.Error, Reason: refusal.Kind.Reason, Advice: refusal.Kind.Advice}
 }
 
 func (r *rehearsal) viewRoute() *routeView {
