@@ -131,8 +131,8 @@ func (r *rehearsal) judge(i *invocation) {
 // refusalBehind is why the gate refuses what it let through: no handler answers, or it comes to a second gate.
 func (w *walk) refusalBehind() *envelope.Refusal {
 	switch {
-	case w.nested:
-		return &envelope.Refusal{Kind: envelope.Internal} // what the inner one says about itself is a 5xx, whose text no caller sees
+	case w.nested: // what the inner gate says about that is a 5xx, whose text no caller sees
+		return &envelope.Refusal{Kind: envelope.Internal}
 	case w.answer == "" && len(w.behind) == 0:
 		return &envelope.Refusal{Kind: envelope.NoHandler}
 	}
@@ -163,10 +163,12 @@ func (r *rehearsal) read(i *invocation, c *configuration) error {
 	if err != nil {
 		return fmt.Errorf("the server itself refuses this request target with 400, before the gateway sees it: %w", err)
 	}
-	if r.walk.server, address, err = c.destination(address); err != nil {
+	found, err := c.destination(address)
+	if err != nil {
 		return err
 	}
-	r.walk.request = r.synthetic(i, u, &address)
+	r.walk.server, r.walk.redirected = found.server, found.redirected
+	r.walk.request = r.synthetic(i, u, &found.address)
 	if !i.given("body") {
 		return nil
 	}

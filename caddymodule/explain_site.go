@@ -160,29 +160,66 @@ func hostsOf(route *caddyhttp.Route, around []string) []string {
 	return hosts
 }
 
-// destination is the server that a request comes to, and the name it is asked by.
-func (c *configuration) destination(a address) (*server, address, error) {
+// destination is where a request comes to.
+type destination struct {
+	server *server
+	// address is the request's, complete.
+	address address
+	// redirected says that Caddy sends such a request to HTTPS by itself, unless a site of its port names the host.
+	redirected bool
+}
+
+// destination finds the server that a request comes to.
+func (c *configuration) destination(a address) (d destination, err error) {
 	servers, err := c.servers()
 	if err != nil {
-		return nil, a, err
+		return d, err
 	}
 	sites, err := c.sites(servers)
 	switch {
 	case err != nil:
-		return nil, a, err
+		return d, err
 	case len(sites) == 0:
-		return nil, a, fmt.Errorf("configuration %s has no site with a tollgate directive", c.file)
+		return d, fmt.Errorf("configuration %s has no site with a tollgate directive", c.file)
 	case a.host == "" && len(sites) > 1:
-		return nil, a, fmt.Errorf("configuration %s has %d sites: write a URL instead of a path; they are %s", c.file, len(sites), words(sites))
+		return d, fmt.Errorf("configuration %s has %d sites: write a URL instead of a path; they are %s", c.file, len(sites), words(sites))
 	case a.host == "":
 		a.host, a.scheme = sites[0].host(), sites[0].scheme()
-		return sites[0].server, a, nil
+		return destination{server: sites[0].server, address: a}, nil
 	}
-	found, err := listener(servers, a)
-	if err == nil && found == nil {
-		err = fmt.Errorf("configuration %s has no site for %s://%s: they are %s", c.file, a.scheme, a.host, words(sites))
+	name, port, err := a.hostPort()
+	if err != nil {
+		return d, err
 	}
-	return found, a, err
+	d = destination{address: a, redirected: a.scheme == "http" && redirects(servers, name, port)}
+	d.server, err = listener(servers, name, port)
+	switch {
+	case err != nil || d.server != nil:
+		return d, err
+	case d.redirected:
+		return d, fmt.Errorf("configuration %s has no site for http://%s: Caddy redirects it to https by itself", c.file, a.host)
+	}
+	return d, fmt.Errorf("configuration %s has no site for %s://%s: they are %s", c.file, a.scheme, a.host, words(sites))
+}
+
+// redirects reports whether Caddy redirects requests for a name to HTTPS, which it does on the HTTP port for sites that it
+// serves by HTTPS of its own accord.
+func redirects(servers []*server, name string, port uint) bool {
+	_, parent, _ := strings.Cut(name, ".")
+	for _, s := range servers {
+		if auto := s.AutoHTTPS; port != s.httpPort || auto != nil && (auto.Disabled || auto.DisableRedir) {
+			continue
+		}
+		for _, route := range s.Routes {
+			here := &site{server: s, hosts: hostsOf(&route, nil)}
+			if here.scheme() == "https" && slices.ContainsFunc(here.hosts, func(host string) bool {
+				return strings.EqualFold(host, name) || strings.EqualFold(host, "*."+parent)
+			}) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // scheme is how the site is asked: by HTTPS where Caddy was told so, or makes it so by itself.
@@ -196,13 +233,9 @@ func (s *site) scheme() string {
 	return "http"
 }
 
-// listener is the server that listens where the address says, or nil. Of several on one port it is the one bound to the
+// listener is the server that listens on the port, or nil. Of several on one port it is the one bound to the
 // very address, or the one that is bound to none.
-func listener(servers []*server, a address) (*server, error) {
-	name, port, err := a.hostPort()
-	if err != nil {
-		return nil, err
-	}
+func listener(servers []*server, name string, port uint) (*server, error) {
 	var bound, open, other []*server
 	for _, s := range servers {
 		for _, text := range s.Listen {

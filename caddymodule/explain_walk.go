@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -22,6 +22,8 @@ type walk struct {
 	ctx     caddy.Context
 	server  *server
 	request *http.Request
+	// redirected says that Caddy may redirect the request to HTTPS before any of the server's own routes.
+	redirected bool
 
 	// gate is the handler that the request came to, as it is written; nil: it came to none.
 	gate json.RawMessage
@@ -103,8 +105,8 @@ func (w *walk) route(route *caddyhttp.Route) (ended bool) {
 
 // matches judges a route's matchers. An error of theirs ends the request's way, as it does in Caddy.
 func (w *walk) matches(route *caddyhttp.Route) (matches, ended bool) {
-	if w.gate == nil && slices.ContainsFunc(route.MatcherSetsRaw, looksAtHeaders) {
-		w.headers = true
+	if w.gate == nil && !w.headers {
+		w.headers = slices.ContainsFunc(route.MatcherSetsRaw, w.dependsOnHeaders)
 	}
 	if route.MatcherSets == nil {
 		if err := route.ProvisionMatchers(w.ctx); err != nil {
@@ -118,15 +120,29 @@ func (w *walk) matches(route *caddyhttp.Route) (matches, ended bool) {
 	return matches, false
 }
 
-// looksAtHeaders tells matchers whose answer depends on headers, of which the request has hardly any.
-func looksAtHeaders(set caddy.ModuleMap) bool {
-	for name, raw := range set {
-		if name == "header" || name == "header_regexp" ||
-			slices.ContainsFunc([]string{`header`, `http.request.cookie.`}, func(word string) bool {
-				return (name == "not" || name == "expression" || strings.HasPrefix(name, "vars")) && bytes.Contains(raw, []byte(word))
-			}) {
-			return true
-		}
+// dependsOnHeaders reports whether headers, of which the request has none, could change what matchers say: whether some of
+// them look at headers and all the others match.
+func (w *walk) dependsOnHeaders(set caddy.ModuleMap) bool {
+	others := maps.Clone(set)
+	maps.DeleteFunc(others, looksAtHeaders)
+	if len(others) == len(set) {
+		return false
+	}
+	rest := caddyhttp.Route{MatcherSetsRaw: caddyhttp.RawMatcherSets{others}}
+	if err := rest.ProvisionMatchers(w.ctx); err != nil {
+		return true // the route itself says what is wrong
+	}
+	matches, err := rest.MatcherSets.AnyMatchWithError(w.request)
+	return matches || err != nil
+}
+
+// looksAtHeaders tells matchers whose answer may depend on headers.
+func looksAtHeaders(name string, raw json.RawMessage) bool {
+	switch name {
+	case "header", "header_regexp":
+		return true
+	case "not", "expression", "vars", "vars_regexp":
+		return bytes.Contains(raw, []byte("header")) || bytes.Contains(raw, []byte("http.request.cookie."))
 	}
 	return false
 }

@@ -40,8 +40,11 @@ func (w *walk) view() wayView {
 	case asked != "":
 		view.Notes = append(view.Notes, asked+" on the way is not run here: it may answer, or change the request")
 	}
+	if w.redirected {
+		view.Notes = append(view.Notes, "Caddy redirects this host from http to https by itself, unless a site of the http port names it: write https:// to ask about the site")
+	}
 	if w.headers {
-		view.Notes = append(view.Notes, "a matcher on the way looks at headers, and was asked about a request without any")
+		view.Notes = append(view.Notes, "a matcher on the way looks at headers, and was asked about a request that has none")
 	}
 	if w.nested {
 		view.Notes = append(view.Notes, "another gate stands behind this one and refuses what comes to it: keep one of them")

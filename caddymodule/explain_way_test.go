@@ -1,0 +1,124 @@
+package caddymodule_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
+)
+
+// TestExplainRunsNothing: what stands before the gate and may answer in its place is named, and not asked.
+func TestExplainRunsNothing(t *testing.T) {
+	backend := harness.NewBackend(t)
+	d := newDesk(t, strings.ReplaceAll(`{
+	admin off
+}
+:8080 {
+	basic_auth /secret/* {
+		ann $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG
+	}
+	forward_auth /asked/* $BACKEND {
+		uri /verify
+	}
+	request_body /small/* {
+		max_size 1KB
+	}
+	encode gzip
+	@special {
+		header X-Special *
+		path /special/*
+	}
+	rewrite @special /nowhere
+	handle /open/* {
+		reverse_proxy $BACKEND
+	}
+	route {
+		tollgate {
+			route GET /*
+		}
+		respond ok
+	}
+}
+`, "$BACKEND", backend.Addr))
+	d.must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+	key, _ := d.created(t, "--workspace", "ws_acme")
+	headers := "note: a matcher on the way looks at headers, and was asked about a request that has none\n"
+	notRun := " before the gate is not run here: it may answer in its place, or change the request\n"
+	for path, want := range map[string]struct {
+		notes   string
+		verdict string
+	}{
+		"/plain":     {"", "goes to respond"},
+		"/special/x": {headers, "goes to respond"},
+		"/secret/x":  {"note: authentication (basic_auth)" + notRun, "goes to respond"},
+		"/asked/x":   {"note: reverse_proxy (forward_auth)" + notRun, "goes to respond"},
+		"/small/x":   {"note: request_body" + notRun, "goes to respond"},
+		"/open/x":    {"", "no gate stands in its way: it is answered by reverse_proxy, and not protected"},
+	} {
+		t.Run(path, func(t *testing.T) {
+			text := d.must(t, "explain", "GET", path, "--key-id", key)
+			head, _, _ := strings.Cut(text, "\n\n")
+			require.Equal(t, "GET "+path+" at localhost, from 127.0.0.1, with key "+key+"\n"+want.notes, head+"\n")
+			require.Contains(t, text, "\nverdict: "+want.verdict+"\n")
+		})
+	}
+	require.Empty(t, backend.Seen())
+}
+
+// TestExplainTellsTheWay: rewrites and missing gates are said in a line each.
+func TestExplainTellsTheWay(t *testing.T) {
+	d := newDesk(t, `{
+	admin off
+}
+http://*.example.com:8080 {
+	handle_path /api/* {
+		tollgate {
+			route GET /leads
+		}
+		respond ok
+	}
+	handle /two/* {
+		tollgate {
+			route GET /two/*
+		}
+		respond ok
+	}
+}
+`)
+	d.must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+	key, _ := d.created(t, "--workspace", "ws_acme")
+	text := d.must(t, "explain", "GET", "/api/leads?a=1", "--key-id", key)
+	require.Contains(t, text, "GET /api/leads?a=1 at any.example.com, from 127.0.0.1, with key "+key+"\nbefore the gate it is rewritten to GET /leads?a=1\n\n1 hygiene")
+	require.NotContains(t, d.must(t, "explain", "GET", "/two/x?", "--key-id", key), "rewritten")
+	text = d.must(t, "explain", "GET", "/leads", "--key-id", key)
+	require.True(t, strings.HasSuffix(text, "\n\nverdict: no gate stands in its way, and no handler answers it: the server gives an empty 200\n"), text)
+	e := d.explain(t, "GET", "/leads", "--key-id", key)
+	require.False(t, e.Way.Gate)
+	require.Empty(t, e.Steps)
+	require.Equal(t, "not asked", e.Windows.Source)
+}
+
+// TestExplainFollowsNoCircle: what Caddy would follow until its stack ends is an error.
+func TestExplainFollowsNoCircle(t *testing.T) {
+	d := newDesk(t, "{\n\tadmin off\n}\n&(round) {\n\troute {\n\t\tinvoke round\n\t}\n}\nhttp://:8080 {\n\troute {\n\t\tinvoke round\n\t\ttollgate\n\t}\n}\n")
+	d.refuses(t, blunder{line: "explain GET / --key-id key_x", want: "does a named route invoke itself?"}, "")
+}
+
+// TestExplainKnowsHTTPS: Caddy redirects sites that it serves by HTTPS of its own accord.
+func TestExplainKnowsHTTPS(t *testing.T) {
+	secure := "{\n\tadmin off\n}\napi.example.com, *.api.example.com {\n\ttollgate {\n\t\troute GET /leads\n\t}\n\t@plain protocol http\n\tredir @plain /elsewhere\n\trespond ok\n}\n"
+	d := newDesk(t, secure)
+	d.must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+	key, _ := d.created(t, "--workspace", "ws_acme")
+	for _, address := range []string{"/leads", "https://api.example.com/leads", "HTTPS://x.api.example.com:443/leads"} {
+		require.Equal(t, "/leads", d.explain(t, "GET", address, "--key-id", key).Route.Pattern, address)
+	}
+	redirected := "http://api.example.com: Caddy redirects it to https by itself"
+	d.refuses(t, blunder{line: "explain GET http://api.example.com/leads --key-id " + key, want: redirected}, key)
+	d.write(t, "Caddyfile", secure+"http://plain.example.com {\n\trespond ok\n}\n")
+	text := d.must(t, "explain", "GET", "http://eu.api.example.com/leads", "--key-id", key)
+	require.Contains(t, text, "note: Caddy redirects this host from http to https by itself")
+	require.NotContains(t, d.must(t, "explain", "GET", "http://plain.example.com/leads", "--key-id", key), "note:")
+}
