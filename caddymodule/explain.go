@@ -155,9 +155,11 @@ func (r *rehearsal) read(i *invocation, c *configuration) error {
 		}
 		address.target += "?" + i.text("query")
 	}
-	if r.client, err = netip.ParseAddr(i.text("ip")); err != nil {
+	client, err := netip.ParseAddr(i.text("ip"))
+	if err != nil {
 		return fmt.Errorf("reading --ip: '%s' is no IP address", i.text("ip"))
 	}
+	r.client = client.Unmap() // as a listener writes it
 	r.target = address.target
 	u, err := url.ParseRequestURI(address.target)
 	if err != nil {

@@ -100,7 +100,7 @@ type verdictView struct {
 func (r *rehearsal) view(key keyView) explainView {
 	view := explainView{
 		Request: requestView{Method: r.method, Host: host(r.walk.request.Host), Target: r.target,
-			ClientIP: r.client.Unmap().WithZone("").String(), Site: (&site{server: r.walk.server, hosts: r.walk.hosts}).String()},
+			ClientIP: r.client.WithZone("").String(), Site: (&site{server: r.walk.server, hosts: r.walk.hosts}).String()},
 		Way: r.walk.view(), Key: key, Steps: []stepView{}, Refusals: []refusalView{},
 		Windows: explainedWindows{Source: "not asked", List: []windowView{}}, Verdict: verdictView{Allowed: true, Reason: noGate},
 	}

@@ -122,3 +122,14 @@ func TestExplainKnowsHTTPS(t *testing.T) {
 	require.Contains(t, text, "note: Caddy redirects this host from http to https by itself")
 	require.NotContains(t, d.must(t, "explain", "GET", "http://plain.example.com/leads", "--key-id", key), "note:")
 }
+
+// TestExplainKnowsTheAddress: --ip is the client's address for matchers as well.
+func TestExplainKnowsTheAddress(t *testing.T) {
+	d := newDesk(t, "{\n\tadmin off\n}\n:8080 {\n\t@office client_ip 203.0.113.0/24\n\t@lab remote_ip 2001:db8::/32\n\thandle @office {\n\t\trespond ok\n\t}\n"+
+		"\thandle @lab {\n\t\trespond ok\n\t}\n\thandle {\n\t\ttollgate {\n\t\t\troute GET /leads\n\t\t}\n\t\trespond ok\n\t}\n}\n")
+	d.must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+	key, _ := d.created(t, "--workspace", "ws_acme")
+	for ip, gate := range map[string]bool{"203.0.113.9": false, "::ffff:203.0.113.9": false, "2001:db8::1": false, "192.0.2.1": true, "fe80::1%eth0": true} {
+		require.Equal(t, gate, d.explain(t, "GET", "/leads", "--key-id", key, "--ip", ip).Way.Gate, ip)
+	}
+}
