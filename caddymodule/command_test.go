@@ -60,7 +60,9 @@ func newDesk(t *testing.T, caddyfile string) *desk {
 
 func (d *desk) write(t *testing.T, name, text string) {
 	t.Helper()
-	require.NoError(t, os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o600))
+	path := filepath.Join(d.dir, name)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 }
 
 // output is what a command printed, and how it ended.

@@ -121,11 +121,22 @@ func (r *rehearsal) judge(i *invocation) {
 	r.policies.engine = r.handler.app.policies
 	g.Policy = &r.policies
 	r.request = r.walk.facts
-	r.request.As, r.request.Body = r.identity, r.body
+	r.request.As, r.request.Body, r.request.Upstream = r.identity, r.body, r
 	g.Judge(i, &r.request, &r.verdict)
 	if whoami := r.verdict.Match.Route != nil && r.verdict.Match.Route.Whoami; r.verdict.Refusal == nil && !whoami {
 		r.behind = r.walk.refusalBehind()
 	}
+}
+
+// Ready looks whether the configured headers can be set; what it sets goes nowhere. It is gate.Upstream.
+func (r *rehearsal) Ready() *envelope.Refusal {
+	c := &call{handler: r.handler, request: &http.Request{Header: http.Header{}}, repl: caddy.NewReplacer(), verdict: r.verdict}
+	c.placeholders()
+	refusal := c.inject()
+	if refusal != nil {
+		r.walk.unready = refusal.Cause
+	}
+	return refusal
 }
 
 // refusalBehind is why the gate refuses what it let through: no handler answers, or it comes to a second gate.
@@ -215,4 +226,5 @@ var (
 	_ gate.Policy   = (*explainedPolicy)(nil)
 	_ gate.Counters = (*counts)(nil)
 	_ gate.Body     = bodyText(nil)
+	_ gate.Upstream = (*rehearsal)(nil)
 )

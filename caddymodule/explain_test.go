@@ -245,7 +245,7 @@ func TestExplainAsksSharedCounters(t *testing.T) {
 	key, secret := d.created(t, "--workspace", "ws_acme", "--scope", "agent.*")
 
 	g := harness.New(t)
-	running := strings.NewReplacer(":8080", "http://"+g.Addr, "localhost:9000", g.Backend.Addr, "tollgate.db", d.dir+"/tollgate.db").Replace(text)
+	running := strings.NewReplacer("admin off", "admin off\n\tpersist_config off", ":8080", "http://"+g.Addr, "localhost:9000", g.Backend.Addr, "tollgate.db", d.dir+"/tollgate.db").Replace(text)
 	require.NoError(t, g.Load(running))
 	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/leads", Key: secret}).Status)
 

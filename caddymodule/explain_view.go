@@ -172,14 +172,14 @@ func (r *rehearsal) steps() []stepView {
 	for step := range gate.Steps {
 		view := stepView{Step: step.String(), Outcome: stepUnasked}
 		switch {
-		case step < r.verdict.Step || step == r.verdict.Step && (r.verdict.Refusal == nil || nowhere != ""):
+		case step < r.verdict.Step || step == r.verdict.Step && (r.verdict.Refusal == nil || nowhere != "" || r.walk.unready != nil):
 			view.Outcome, view.Why = stepPassed, r.passed(step)
 		case step == r.verdict.Step:
 			view.Outcome, view.Why = stepRefused, r.refused(step)
 		}
 		views = append(views, view)
 		if step == gate.StepPolicy {
-			views = append(views, unknownRoute(r.verdict.Step > step, nowhere))
+			views = append(views, unknownRoute(r.verdict.Step > step || r.walk.unready != nil, nowhere))
 		}
 	}
 	return views

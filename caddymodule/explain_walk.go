@@ -29,6 +29,8 @@ type walk struct {
 	gate json.RawMessage
 	// facts are the request's when it came to the gate.
 	facts gate.Request
+	// unready is why the gateway could not pass the request on; nil: it could.
+	unready error
 	// nested says that another gate stands behind that one.
 	nested bool
 	// hosts are the names that the routes around the gate match.

@@ -46,6 +46,9 @@ func (w *walk) view() wayView {
 	if w.headers {
 		view.Notes = append(view.Notes, "a matcher on the way looks at headers, and was asked about a request that has none")
 	}
+	if w.unready != nil {
+		view.Notes = append(view.Notes, "the request cannot be passed on: "+w.unready.Error())
+	}
 	if w.nested {
 		view.Notes = append(view.Notes, "another gate stands behind this one and refuses what comes to it: keep one of them")
 	}

@@ -133,3 +133,20 @@ func TestExplainKnowsTheAddress(t *testing.T) {
 		require.Equal(t, gate, d.explain(t, "GET", "/leads", "--key-id", key, "--ip", ip).Way.Gate, ip)
 	}
 }
+
+// TestExplainMissesASecret: what inject needs and nobody has given is 500, before anything is spent.
+func TestExplainMissesASecret(t *testing.T) {
+	d := newDesk(t, "{\n\tadmin off\n\ttollgate {\n\t\tkeys sqlite tollgate.db\n\t\tsecrets secrets\n\t}\n}\n:8080 {\n\ttollgate {\n\t\troute GET /leads\n"+
+		"\t\tinject Authorization \"Bearer {tollgate.secret.token}\"\n\t}\n\trespond ok\n}\n")
+	d.write(t, "secrets/ws_other/token", "the-other-token")
+	d.must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+	key, _ := d.created(t, "--workspace", "ws_acme")
+	e := d.explain(t, "GET", "/leads", "--key-id", key)
+	require.Equal(t, "secret_missing", e.Verdict.Reason)
+	require.Equal(t, []string{"the request cannot be passed on: injecting Authorization: workspace ws_acme has no secret 'token'"}, e.Way.Notes)
+	require.Equal(t, 404, d.explain(t, "GET", "/nothing", "--key-id", key).Verdict.Status, "what has no route is not passed on")
+	d.write(t, "secrets/ws_acme/token", "the-token")
+	text := d.must(t, "explain", "GET", "/leads", "--key-id", key)
+	require.Contains(t, text, "verdict: goes to respond")
+	require.NotContains(t, text, "the-token")
+}
