@@ -235,9 +235,15 @@ func absolute(d *caddyfile.Dispenser, path string) string {
 	if filepath.IsAbs(path) || isPlaceholder(path) {
 		return path
 	}
-	resolved, err := filepath.Abs(filepath.Join(filepath.Dir(d.File()), path))
+	return filepath.Join(folder(d), path)
+}
+
+// folder is the Caddyfile's.
+func folder(d *caddyfile.Dispenser) string {
+	dir := filepath.Dir(d.File())
+	resolved, err := filepath.Abs(dir)
 	if err != nil {
-		return path
+		return dir
 	}
 	return resolved
 }

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -20,6 +21,8 @@ type KeysFile struct {
 	Path string `json:"path"`
 	// Source is the file and line of the Caddyfile it was written at, for errors.
 	Source string `json:"source,omitempty"`
+
+	path string // absolute
 }
 
 // CaddyModule returns the module's id.
@@ -42,6 +45,17 @@ func (k *KeysFile) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
+// Provision makes the path absolute.
+func (k *KeysFile) Provision(caddy.Context) (err error) {
+	if k.Path == "" {
+		return errors.New("the path of the keys file is empty: write one")
+	}
+	if k.path, err = filepath.Abs(k.Path); err != nil {
+		return fmt.Errorf("%s: reading the path of the keys file: %w", k.Source, err)
+	}
+	return nil
+}
+
 // Validate reads the file: whatever is wrong with it is a configuration error, on a reload as well.
 func (k *KeysFile) Validate() error {
 	store, err := k.Open(nil, false)
@@ -52,14 +66,14 @@ func (k *KeysFile) Validate() error {
 }
 
 // Place is the path.
-func (k *KeysFile) Place() string { return "file " + k.Path }
+func (k *KeysFile) Place() string { return "file " + k.path }
 
 // Identity is the path.
 func (k *KeysFile) Identity() string { return k.Place() }
 
 // Open reads the file, which only people create.
 func (k *KeysFile) Open(report func(error), _ bool) (keystore.Store, error) {
-	store, err := file.Open(k.Path, report)
+	store, err := file.Open(k.path, report)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", k.Source, err)
 	}
@@ -69,6 +83,7 @@ func (k *KeysFile) Open(report func(error), _ bool) (keystore.Store, error) {
 // Interface guards
 var (
 	_ KeyStore              = (*KeysFile)(nil)
+	_ caddy.Provisioner     = (*KeysFile)(nil)
 	_ caddy.Validator       = (*KeysFile)(nil)
 	_ caddyfile.Unmarshaler = (*KeysFile)(nil)
 )

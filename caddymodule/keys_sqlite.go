@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -18,8 +19,10 @@ func init() { caddy.RegisterModule(new(KeysSQLite)) }
 // KeysSQLite keeps workspaces and keys in a SQLite database: the default. The gateway creates it when it starts, the
 // command "workspace create" does so too, and nothing else.
 type KeysSQLite struct {
-	// Path is the database. Default: tollgate.db in Caddy's data folder.
+	// Path is the database; it may hold placeholders. Default: tollgate.db in Caddy's data folder.
 	Path string `json:"path,omitempty"`
+	// Folder is where a relative path starts: a placeholder's value may be one. Default: the working directory.
+	Folder string `json:"folder,omitempty"`
 	// Source is the file and line it was written at, for errors.
 	Source string `json:"source,omitempty"`
 
@@ -40,7 +43,13 @@ func (k *KeysSQLite) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if d.Val() == "" {
 			return errors.New("the path is empty: write the path of a database, such as: keys sqlite tollgate.db")
 		}
-		k.Path, k.Source = absolute(d, d.Val()), source(d)
+		k.Path, k.Source = d.Val(), source(d)
+		switch {
+		case isPlaceholder(k.Path):
+			k.Folder = folder(d)
+		case !filepath.IsAbs(k.Path):
+			k.Path = filepath.Join(literal(folder(d)), k.Path)
+		}
 	}
 	if d.NextArg() {
 		return errors.New("write the path of one database, such as: keys sqlite tollgate.db")
@@ -61,8 +70,17 @@ func (k *KeysSQLite) Provision(caddy.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: reading the path of the key store: %w", k.Source, err)
 	}
+	if filepath.IsAbs(k.path) {
+		return nil
+	}
+	if k.path, err = filepath.Abs(filepath.Join(k.Folder, k.path)); err != nil {
+		return fmt.Errorf("%s: reading the path of the key store: %w", k.Source, err)
+	}
 	return nil
 }
+
+// literal keeps braces in the name of a folder from being placeholders.
+func literal(path string) string { return strings.NewReplacer("{", `\{`, "}", `\}`).Replace(path) }
 
 // Validate refuses a path at which no database can ever be.
 func (k *KeysSQLite) Validate() error {

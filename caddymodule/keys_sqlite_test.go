@@ -2,8 +2,10 @@ package caddymodule_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -63,6 +65,39 @@ func TestValidateCreatesNoKeyStore(t *testing.T) {
 			require.Equal(t, []string{"Caddyfile"}, d.files(t))
 		})
 	}
+}
+
+// TestThePlaceOfAStoreIsWhole, however its path is written: one folder's store is never taken for another's.
+func TestThePlaceOfAStoreIsWhole(t *testing.T) {
+	const (
+		caddyfile = "{\n\ttollgate {\n\t\tkeys %s\n\t}\n}\n:8080\n"
+		document  = `{"apps": {"tollgate": {"keys": %s}}}`
+	)
+	for name, c := range map[string]struct{ file, text, keys, env, want string }{
+		"Caddyfile":                    {"there/Caddyfile", caddyfile, "sqlite a.db", "", "sqlite DIR/there/a.db"},
+		"Caddyfile, folder of braces":  {"{env.HOME}/Caddyfile", caddyfile, "sqlite a.db", "", "sqlite DIR/{env.HOME}/a.db"},
+		"Caddyfile, placeholder":       {"there/Caddyfile", caddyfile, "sqlite {env.TOLLGATE_TEST_DB}", "a.db", "sqlite DIR/there/a.db"},
+		"Caddyfile, placeholder above": {"there/Caddyfile", caddyfile, "sqlite {env.TOLLGATE_TEST_DB}", "../a.db", "sqlite DIR/a.db"},
+		"JSON":                         {"there/caddy.json", document, `{"store": "sqlite", "path": "a.db"}`, "", "sqlite DIR/a.db"},
+		"JSON, placeholder":            {"there/caddy.json", document, `{"store": "sqlite", "path": "{env.TOLLGATE_TEST_DB}"}`, "a.db", "sqlite DIR/a.db"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("TOLLGATE_TEST_DB", c.env)
+			d := newDesk(t, "")
+			d.writeAll(t, c.file, fmt.Sprintf(c.text, c.keys))
+			o := d.run("", "workspace", "create", "ws_acme", "--plan", "pro", "--config", c.file)
+			require.NoError(t, o.err)
+			want := strings.Replace(c.want, "DIR", d.dir, 1)
+			require.Equal(t, "changed key store: "+want+"\n", o.notes)
+			require.FileExists(t, strings.TrimPrefix(want, "sqlite "))
+		})
+	}
+	t.Run("JSON, keys file", func(t *testing.T) {
+		d := newDesk(t, "")
+		d.write(t, "caddy.json", fmt.Sprintf(document, `{"store": "file", "path": "keys.yaml"}`))
+		d.write(t, "keys.yaml", "workspaces: [{id: ws_acme, plan: pro}]\n")
+		d.refuses(t, blunder{line: "workspace set ws_acme --plan trial --config caddy.json", want: d.dir + "/keys.yaml is a keys file"}, "")
+	})
 }
 
 // TestGatewayMakesTheDefaultStore: a gateway without any configuration of keys is ready for commands.
