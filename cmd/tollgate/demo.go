@@ -32,6 +32,7 @@ ends it and removes the folder.`,
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 				ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 				defer stop()
+				signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // else it would end the process, and the folder stay
 				return runDemo(ctx, cmd.OutOrStdout())
 			}
 		},
@@ -41,6 +42,8 @@ ends it and removes the folder.`,
 // demo is everything that runs, and where.
 type demo struct {
 	out     io.Writer
+	unread  error // why nobody reads what it prints
+	end     context.CancelFunc
 	folder  string
 	backend *backend
 	port    int // the gateway's
@@ -50,24 +53,37 @@ type demo struct {
 // runDemo runs until ctx ends, and leaves nothing behind.
 func runDemo(ctx context.Context, out io.Writer) (err error) {
 	d := &demo{out: out}
+	ctx, d.end = context.WithCancel(ctx)
+	defer d.end()
 	defer func() { err = errors.Join(err, d.stop()) }()
-	if err := d.start(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil // ended while it was starting
-		}
+	switch err := d.start(ctx); {
+	case ctx.Err() != nil:
+		return d.unread // ended while it was starting
+	case err != nil:
 		return fmt.Errorf("starting the demo: %w", err)
 	}
 	d.invite()
 	<-ctx.Done()
-	d.say("\nending the demo, and removing %s", d.folder)
-	return nil
+	if d.unread == nil {
+		fmt.Fprintf(d.out, "\nending the demo, and removing %s\n", d.folder) // to whoever is left
+	}
+	return d.unread
 }
 
-// say tells the user what happens.
-func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
+// say tells the user what happens. Without anybody who reads it the demo is of no use, and ends.
+func (d *demo) say(format string, args ...any) {
+	if _, err := fmt.Fprintf(d.out, format+"\n", args...); err != nil {
+		d.unread = fmt.Errorf("printing what to paste, without which the demo ends: %w", err)
+		d.end()
+	}
+}
 
 func (d *demo) start(ctx context.Context) (err error) {
-	if d.folder, err = os.MkdirTemp("", "tollgate-demo-"); err != nil {
+	temporary, err := filepath.Abs(os.TempDir()) // what is printed is pasted in other folders
+	if err != nil {
+		return err
+	}
+	if d.folder, err = os.MkdirTemp(temporary, "tollgate-demo-"); err != nil {
 		return err
 	}
 	if err := d.moveIn(); err != nil {

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -16,13 +19,18 @@ import (
 // databaseName is the key store, beside the Caddyfile.
 const databaseName = "tollgate.db"
 
-// caddyfile is the gateway's: %[1]s its folder, %[2]d its port, %[3]s the routes, %[4]d the backend's port.
+// network is what the Caddyfile calls the demo's own listeners.
+const network = "demo"
+
+func init() { caddy.RegisterNetwork(network, takeHeld) }
+
+// caddyfile is the gateway's: %[1]d its port, %[2]s the routes, %[3]d the backend's port. It names no folder, whose name
+// might mean something in it.
 const caddyfile = `{
 	admin off
 	persist_config off
 	auto_https off
 	grace_period 2s
-	storage file_system "%[1]s/storage"
 	log {
 		level ERROR
 	}
@@ -30,45 +38,47 @@ const caddyfile = `{
 		keys sqlite tollgate.db
 	}
 }
-
-http://:%[2]d {
-	bind 127.0.0.1
+http://:%[1]d {
+	bind ` + network + `/127.0.0.1
 	tollgate {
-%[3]s		whoami ` + agentapi.Base + `/me
+%[2]s		whoami ` + agentapi.Base + `/me
 	}
-	reverse_proxy 127.0.0.1:%[4]d
+	reverse_proxy 127.0.0.1:%[3]d
 }
 `
 
-// startGateway loads the gateway into this process. Somebody may take its port between looking and listening: the next
-// one is tried then.
-func (d *demo) startGateway() error {
-	for {
-		listener, err := listenNear(gatewayPort)
-		if err != nil {
-			return err
-		}
-		d.port = portOf(listener)
-		if err := listener.Close(); err != nil {
-			return err
-		}
-		err = d.loadGateway()
-		if err == nil || isFree(d.port) {
-			return err // whatever is wrong, it is not the port
-		}
+// held are the listeners that wait for Caddy, by their addresses. Caddy's own would share their port with any other
+// gateway's of the same user (SO_REUSEPORT): each would get some of the other's requests. The demo's is claimed once
+// and never let go of in between.
+var held sync.Map
+
+// takeHeld is what Caddy calls for a listener of the demo's network.
+func takeHeld(_ context.Context, _, host, port string, _ uint, _ net.ListenConfig) (any, error) {
+	address := net.JoinHostPort(host, port)
+	listener, found := held.LoadAndDelete(address)
+	if !found {
+		return nil, fmt.Errorf("nobody holds a listener for %s", address)
 	}
+	return listener, nil
 }
 
-func isFree(port int) bool {
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+// startGateway loads the gateway into this process, on the first port that is free.
+func (d *demo) startGateway() error {
+	listener, err := listenNear(gatewayPort)
 	if err != nil {
-		return false
+		return err
 	}
-	return listener.Close() == nil
+	d.port = portOf(listener)
+	held.Store(listener.Addr().String(), listener)
+	if err := d.loadGateway(); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return nil
 }
 
 func (d *demo) loadGateway() error {
-	text := fmt.Appendf(nil, caddyfile, filepath.ToSlash(d.folder), d.port, routes(), d.backend.port)
+	caddy.DefaultStorage.Path = filepath.Join(d.folder, "storage")
+	text := fmt.Appendf(nil, caddyfile, d.port, routes(), d.backend.port)
 	if err := os.WriteFile(d.config(), text, 0o600); err != nil {
 		return err
 	}

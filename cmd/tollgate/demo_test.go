@@ -3,9 +3,11 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"io"
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -14,6 +16,57 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
+
+// running is a demo in a process of its own.
+type running struct {
+	program  *exec.Cmd
+	stdout   io.Reader
+	text     string // what it printed
+	problems bytes.Buffer
+}
+
+func startDemo(t *testing.T, w *world) *running {
+	t.Helper()
+	d := &running{program: w.program(t.Context(), "demo")}
+	d.program.Stderr = &d.problems
+	var err error
+	d.stdout, err = d.program.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, d.program.Start())
+	return d
+}
+
+// comesUp reads all that it prints until it waits.
+func (d *running) comesUp(t *testing.T) {
+	t.Helper()
+	lines := bufio.NewScanner(d.stdout)
+	for !strings.Contains(d.text, "Ctrl-C ends the demo") && lines.Scan() {
+		d.text += lines.Text() + "\n"
+	}
+	if !strings.Contains(d.text, "Ctrl-C ends the demo") {
+		_ = d.program.Wait() // it ended: only then stderr is all there
+		require.Fail(t, "it did not come up", "%s%s", d.text, &d.problems)
+	}
+}
+
+// steps are what it invites to paste.
+func (d *running) steps(t *testing.T) (all []step) {
+	t.Helper()
+	for _, found := range shown.FindAllStringSubmatch(d.text, -1) {
+		all = append(all, step{found[1], found[2]})
+	}
+	require.GreaterOrEqual(t, len(all), 9)
+	require.Len(t, all, strings.Count(d.text, "\n   "), "every line to paste is one of a step")
+	return all
+}
+
+// ends presses Ctrl-C.
+func (d *running) ends(t *testing.T) {
+	t.Helper()
+	require.NoError(t, d.program.Process.Signal(os.Interrupt))
+	require.NoError(t, d.program.Wait(), "Ctrl-C ends it well; stderr: %s", &d.problems)
+	require.Empty(t, d.problems.String())
+}
 
 // shown is a step as the demo prints it.
 var shown = regexp.MustCompile(`(?m)^\d+\. (.*)\n\n   (.*)$`)
@@ -29,34 +82,15 @@ func TestDemo(t *testing.T) {
 		}
 	}
 	w := newWorld(t)
-	program := w.program(t.Context(), "demo")
-	var problems bytes.Buffer
-	program.Stderr = &problems
-	stdout, err := program.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, program.Start())
-	var text strings.Builder
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() {
-		text.WriteString(lines.Text() + "\n")
-		if strings.HasPrefix(lines.Text(), "Ctrl-C ends the demo") {
-			break
-		}
+	d := startDemo(t, w)
+	d.comesUp(t)
+	require.Contains(t, d.text, "port 8080 is taken: the gateway listens on 80")
+	require.Contains(t, d.text, "port 9000 is taken: the backend listens on 90")
+	d.listensOnLoopbackOnly(t)
+	for _, step := range d.steps(t) {
+		t.Run(step.shows, func(t *testing.T) { checkStep(t, w, step.shows, step.line) })
 	}
-	require.Contains(t, text.String(), "Ctrl-C ends the demo", "it came up; stderr: %s", &problems)
-	require.Contains(t, text.String(), "port 8080 is taken: the gateway listens on 80")
-	require.Contains(t, text.String(), "port 9000 is taken: the backend listens on 90")
-
-	steps := shown.FindAllStringSubmatch(text.String(), -1)
-	require.GreaterOrEqual(t, len(steps), 9)
-	require.Len(t, steps, strings.Count(text.String(), "\n   "), "every line to paste is one of a step")
-	for _, step := range steps {
-		t.Run(step[1], func(t *testing.T) { checkStep(t, w, step[1], step[2]) })
-	}
-
-	require.NoError(t, program.Process.Signal(os.Interrupt))
-	require.NoError(t, program.Wait(), "Ctrl-C ends it well; stderr: %s", &problems)
-	require.Empty(t, problems.String())
+	d.ends(t)
 	require.Empty(t, filesBelow(t, w.dir), "nothing is left, and nothing was written elsewhere")
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"regexp"
+	"runtime"
 	"strings"
 
 	"github.com/tollgate-gateway/tollgate/examples/konektor/agentapi"
@@ -71,8 +73,19 @@ func (d *demo) command(line string) string {
 	if err != nil {
 		program = os.Args[0]
 	}
-	if strings.ContainsAny(program+d.config(), " ") {
-		return fmt.Sprintf(`"%s" %s --config "%s"`, program, line, d.config())
+	return quote(program) + " " + line + " --config " + quote(d.config())
+}
+
+// plain is a path that no shell sees anything else in.
+var plain = regexp.MustCompile(`^[\w@%+=:,./-]+$`)
+
+// quote writes a path for the shell.
+func quote(path string) string {
+	switch {
+	case plain.MatchString(path):
+		return path
+	case runtime.GOOS == "windows":
+		return `"` + path + `"` // no path there holds a quote
 	}
-	return program + " " + line + " --config " + d.config()
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
