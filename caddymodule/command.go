@@ -7,10 +7,12 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func init() {
@@ -68,7 +70,12 @@ func command(use, short string, run func(*invocation) error) *cobra.Command {
 // runnable gives a command its arguments, by its use line, the flags that all have, and what it does.
 func runnable(cmd *cobra.Command, run func(*invocation) error) {
 	use := cmd.Use
-	cmd.Args = func(_ *cobra.Command, args []string) error { return checkArguments(use, args) }
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if err := checkArguments(use, args); err != nil {
+			return err
+		}
+		return checkFlags(cmd.Flags())
+	}
 	cmd.Flags().StringP("config", "c", "", "configuration that names the key store (default ./Caddyfile, then /etc/caddy/Caddyfile)")
 	cmd.Flags().StringP("adapter", "a", "", "adapter for a configuration that is neither a Caddyfile nor JSON")
 	cmd.Flags().Bool("json", false, "answer for programs")
@@ -79,22 +86,43 @@ func runnable(cmd *cobra.Command, run func(*invocation) error) {
 
 // checkArguments compares what was written with the capitals in the use line.
 func checkArguments(use string, args []string) error {
-	least, most := 0, 0
+	var names []string
+	least := 0
 	for _, word := range strings.Fields(use)[1:] {
-		switch {
-		case word == strings.ToUpper(word) && word[0] == '[':
-			most++
-		case word == strings.ToUpper(word):
-			least, most = least+1, most+1
+		if word != strings.ToUpper(word) {
+			continue
+		}
+		if names = append(names, strings.Trim(word, "[]")); word[0] != '[' {
+			least++
 		}
 	}
 	switch {
 	case len(args) < least:
 		return fmt.Errorf("something is missing: write %s", use)
-	case len(args) > most:
+	case len(args) > len(names):
 		return fmt.Errorf("too much is written: write %s", use)
 	}
+	for i, arg := range args {
+		if arg == "" {
+			return fmt.Errorf("%s is empty: write one", names[i])
+		}
+	}
 	return nil
+}
+
+// checkFlags refuses a flag that was written without a value: a variable that is not set shall never mean "none", as in
+// --expires "$EXPIRES".
+func checkFlags(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(flag *pflag.Flag) {
+		empty := flag.Value.String() == ""
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			empty = slices.Contains(list.GetSlice(), "")
+		}
+		if empty && err == nil {
+			err = fmt.Errorf("--%s is empty: write a value, or leave the flag out", flag.Name)
+		}
+	})
+	return err
 }
 
 // oneLine makes an error of several lines one of one.
