@@ -1,6 +1,7 @@
 package caddymodule_test
 
 import (
+	"database/sql"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/storetest"
 )
 
 // blunder is a command that must fail, and what its one line must say.
@@ -193,18 +196,32 @@ func TestStoresThatAreNone(t *testing.T) {
 		d := newDesk(t, strings.Replace(deskCaddyfile, "tollgate.db", "data/tollgate.db", 1))
 		d.refuses(t, blunder{line: "workspace create ws_acme --plan pro", want: "there is no such folder"}, "")
 	})
-	t.Run("refuses/read-only folder", func(t *testing.T) {
-		if os.Geteuid() == 0 {
-			t.Log("root may write everywhere: the folder of processes stands in for a read-only one")
-			d := newDesk(t, strings.Replace(deskCaddyfile, "tollgate.db", "/proc/tollgate.db", 1))
-			d.refuses(t, blunder{line: "workspace create ws_acme --plan pro", want: "creating key store"}, "")
-			return
-		}
-		d := newDesk(t, deskCaddyfile)
-		require.NoError(t, os.Chmod(d.dir, 0o500))
-		t.Cleanup(func() { _ = os.Chmod(d.dir, 0o700) })
-		d.refuses(t, blunder{line: "workspace create ws_acme --plan pro", want: "creating key store"}, "")
-	})
+	for name, c := range map[string]struct{ statement, line, want string }{
+		"table that is gone":  {"DROP TABLE tollgate_history", "key history KEY", "restore a backup"},
+		"table gone, written": {"DROP TABLE tollgate_history", "key revoke KEY", "restore a backup"},
+		"version of text":     {"UPDATE tollgate_meta SET version = 'x'", "key list", "restore a backup"},
+		"row that is gone":    {"DELETE FROM tollgate_meta", "workspace list", "restore a backup"},
+		"time of text":        {"UPDATE tollgate_keys SET created_at = 'x'", "key show KEY", "restore a backup"},
+	} {
+		t.Run("refuses/"+name, func(t *testing.T) {
+			d := newDesk(t, deskCaddyfile)
+			d.must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+			key, _ := d.created(t, "--workspace", "ws_acme")
+			d.execute(t, c.statement)
+			d.refuses(t, blunder{line: c.line, want: c.want}, key)
+			storetest.IsForOperators(t, d.run("", words(strings.ReplaceAll(c.line, "KEY", key))...).err, filepath.Join(d.dir, "tollgate.db"))
+		})
+	}
+}
+
+// execute changes the desk's store behind everybody's back.
+func (d *desk) execute(t *testing.T, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(d.dir, "tollgate.db"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	_, err = db.Exec(statement)
+	require.NoError(t, err)
 }
 
 // TestKeysFileIsReadByCommands, and written by people only.

@@ -7,8 +7,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"strconv"
@@ -16,7 +14,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
@@ -38,6 +35,8 @@ var dialect = &sqlstore.Dialect{
 	LockSchema: "SELECT pg_advisory_xact_lock(7813401772105)", // any number that is ours alone
 	Notify:     "NOTIFY tollgate",
 	Broken:     broken,
+	Damaged:    damaged,
+	Advice:     advice,
 }
 
 // Store is a PostgreSQL database.
@@ -67,7 +66,7 @@ func New(address string) (*Store, error) {
 		config.RuntimeParams["application_name"] = "tollgate"
 	}
 	s := &Store{config: config, opening: make(chan struct{}, 1)}
-	s.Store = sqlstore.Store{Dialect: dialect, Open: s.database, Explain: s.explain}
+	s.Store = sqlstore.Store{Dialect: dialect, Place: s.String(), Secret: config.Password, Open: s.database}
 	s.opening <- struct{}{}
 	return s, nil
 }
@@ -102,7 +101,7 @@ func (s *Store) database(ctx context.Context) (*sql.DB, error) {
 		s.db.SetConnMaxIdleTime(5 * time.Minute)
 	}
 	if err := dialect.Migrate(ctx, s.db, s.String(), true); err != nil {
-		return nil, s.explain(err)
+		return nil, err
 	}
 	s.ready = true
 	return s.db, nil
@@ -115,7 +114,7 @@ func (s *Store) Changes(ctx context.Context, since keystore.Position) (keystore.
 	if err != nil && ctx.Err() == nil {
 		changes, err = s.follow(ctx, since)
 	}
-	return changes, s.explain(err)
+	return changes, s.Explain(err)
 }
 
 func (s *Store) follow(ctx context.Context, since keystore.Position) (changes keystore.Changes, err error) {
@@ -181,43 +180,6 @@ func (s *Store) Close() error {
 		return nil
 	}
 	return s.db.Close()
-}
-
-// broken reports whether an error is about the connection, not about what was asked.
-func broken(err error) bool {
-	var answer *pgconn.PgError
-	if errors.As(err, &answer) {
-		return strings.HasPrefix(answer.Code, "57P") || strings.HasPrefix(answer.Code, "08") // shutdown, connection
-	}
-	var network net.Error
-	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, driver.ErrBadConn) || errors.As(err, &network) && !network.Timeout()
-}
-
-// explain names the database in its errors.
-func (s *Store) explain(err error) error {
-	var answer *pgconn.PgError
-	var connecting *pgconn.ConnectError
-	var explained *failure
-	if !errors.As(err, &explained) && (errors.As(err, &answer) || errors.As(err, &connecting)) {
-		return &failure{err: err, place: s.String(), password: s.config.Password}
-	}
-	return err
-}
-
-// failure is an error of the database, in one line and without the password, wherever the driver may put it.
-type failure struct {
-	err             error
-	place, password string
-}
-
-func (f *failure) Unwrap() error { return f.err }
-
-func (f *failure) Error() string {
-	text := strings.Join(strings.Fields(f.err.Error()), " ")
-	if f.password != "" {
-		text = strings.ReplaceAll(text, f.password, "***")
-	}
-	return fmt.Sprintf("key store %s: %s", f.place, text)
 }
 
 var (

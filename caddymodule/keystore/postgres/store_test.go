@@ -31,6 +31,7 @@ func TestPostgreSQL(t *testing.T) {
 		"PostgreSQL away at the start":                      postgreSQLAwayAtTheStart,
 		"schema is created once by whoever is first":        schemaIsCreatedOnceByWhoeverIsFirst,
 		"errors name the place and never the password":      errorsNameThePlaceAndNeverThePassword,
+		"a damaged store is one clear line":                 aDamagedStoreIsOneClearLine,
 		"a newer schema is refused":                         aNewerSchemaIsRefused,
 		"killed at any moment nothing acknowledged is lost": killedAtAnyMomentNothingAcknowledgedIsLost,
 		"a million keys":                                    aMillionKeys,

@@ -71,16 +71,36 @@ func TestOnlyCreateCreates(t *testing.T) {
 }
 
 func TestFilesAreForTheirOwnerOnly(t *testing.T) {
-	s, path := create(t)
-	storetest.Fill(t, s, storetest.Example())
-	found := files(t, filepath.Dir(path))
-	require.Contains(t, found, "tollgate.db-wal")
-	require.Contains(t, found, "tollgate.db-shm")
-	for name := range found {
-		info, err := os.Stat(filepath.Join(filepath.Dir(path), name))
-		require.NoError(t, err)
-		require.Equal(t, os.FileMode(0o600), info.Mode(), name)
+	for name, touch := range map[string]bool{"where nothing was": false, "where somebody made an empty file": true} {
+		t.Run(name, func(t *testing.T) {
+			s, path := create(t)
+			if touch {
+				require.NoError(t, os.WriteFile(path, nil, 0o644))
+				require.NoError(t, os.Chmod(path, 0o644), "whatever the umask is")
+			}
+			storetest.Fill(t, s, storetest.Example())
+			found := files(t, filepath.Dir(path))
+			require.Contains(t, found, "tollgate.db-wal")
+			require.Contains(t, found, "tollgate.db-shm")
+			require.Len(t, found, 3, "nothing stays of its making")
+			for name := range found {
+				info, err := os.Stat(filepath.Join(filepath.Dir(path), name))
+				require.NoError(t, err)
+				require.Equal(t, os.FileMode(0o600), info.Mode(), name)
+			}
+		})
 	}
+	t.Run("but a store keeps the mode that its people gave it", func(t *testing.T) {
+		s, path := create(t)
+		storetest.Fill(t, s, storetest.Example())
+		require.NoError(t, s.Close())
+		require.NoError(t, os.Chmod(path, 0o660))
+		again := opened(t, path, sqlite.Options{Create: true})
+		require.NoError(t, again.CreateWorkspace(t.Context(), storetest.Act, &record.Workspace{ID: "ws_new", Plan: "pro"}))
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o660), info.Mode())
+	})
 }
 
 func TestNoSecretIsInTheFiles(t *testing.T) {
@@ -134,7 +154,7 @@ func TestWhatIsNoKeyStoreIsLeftAlone(t *testing.T) {
 			}
 			require.NoError(t, os.WriteFile(path, content, 0o600))
 		}, "is no key store, or a damaged one", false},
-		{"a place in a folder that is none", func(t *testing.T, path string) {}, "creating key store: open", true},
+		{"a place in a folder that is none", func(t *testing.T, path string) {}, "creating key store ", true},
 	} {
 		for _, may := range []bool{true, false} {
 			t.Run(test.name, func(t *testing.T) {
@@ -162,18 +182,6 @@ func TestWhatIsNoKeyStoreIsLeftAlone(t *testing.T) {
 			})
 		}
 	}
-}
-
-func TestAReadOnlyFolderIsSaid(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Log("root may write everywhere: a folder under a regular file stands for one that cannot be written")
-	}
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
-	s := opened(t, filepath.Join(dir, "file", "tollgate.db"), sqlite.Options{Create: true})
-	err := s.CreateWorkspace(t.Context(), storetest.Act, &record.Workspace{ID: "ws_1", Plan: "pro"})
-	require.ErrorContains(t, err, filepath.Join(dir, "file", "tollgate.db"))
-	require.Len(t, files(t, dir), 1)
 }
 
 func TestTwoMayCreateAtTheSameTime(t *testing.T) {

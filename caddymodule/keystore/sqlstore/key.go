@@ -94,7 +94,7 @@ func (s *Store) UpdateKey(ctx context.Context, act keystore.Act, id string, chan
 		changed := before.Key
 		changed.Scopes, changed.AllowedIPs = slices.Clone(before.Scopes), slices.Clone(before.AllowedIPs)
 		if err := change(&changed); err != nil {
-			return nil, err
+			return nil, refused{err}
 		}
 		err := keystore.CheckKey(&changed)
 		if err == nil && !changed.ExpiresAt.Equal(before.ExpiresAt) {

@@ -15,11 +15,7 @@ const keyRows = `SELECT ` + keyColumns + `, s.created_at, s.expires_at, s.last_u
 
 // Key gives one key.
 func (s *Store) Key(ctx context.Context, id string) (*keystore.Key, error) {
-	db, err := s.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return keyByID(ctx, db, id)
+	return read(ctx, s, func(db *sql.DB) (*keystore.Key, error) { return keyByID(ctx, db, id) })
 }
 
 func keyByID(ctx context.Context, q querier, id string) (*keystore.Key, error) {
@@ -35,10 +31,10 @@ func keyByID(ctx context.Context, q querier, id string) (*keystore.Key, error) {
 
 // Keys gives up to limit keys by id, of one workspace or of all.
 func (s *Store) Keys(ctx context.Context, workspace, after string, limit int) ([]*keystore.Key, error) {
-	db, err := s.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
+	return read(ctx, s, func(db *sql.DB) ([]*keystore.Key, error) { return keysOf(ctx, db, workspace, after, limit) })
+}
+
+func keysOf(ctx context.Context, db *sql.DB, workspace, after string, limit int) ([]*keystore.Key, error) {
 	if workspace == "" {
 		return readKeys(ctx, db, keyRows+`WHERE k.id IN (SELECT id FROM tollgate_keys WHERE id > $1 ORDER BY id LIMIT $2)
 			ORDER BY k.id, s.created_at`, after, limit)
@@ -81,10 +77,10 @@ func readKeys(ctx context.Context, q querier, query string, args ...any) ([]*key
 
 // History gives the last changes, newest first.
 func (s *Store) History(ctx context.Context, workspace, key string, limit int) ([]keystore.Event, error) {
-	db, err := s.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
+	return read(ctx, s, func(db *sql.DB) ([]keystore.Event, error) { return history(ctx, db, workspace, key, limit) })
+}
+
+func history(ctx context.Context, db *sql.DB, workspace, key string, limit int) ([]keystore.Event, error) {
 	where, args := "", []any{limit}
 	switch {
 	case key != "":

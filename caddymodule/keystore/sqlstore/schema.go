@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -94,7 +95,7 @@ func (d *Dialect) Migrate(ctx context.Context, db *sql.DB, place string, create 
 	}
 	for ; version < len(schema); version++ {
 		if err := d.step(ctx, tx, version); err != nil {
-			return fmt.Errorf("bringing key store %s to schema version %d: %w", place, version+1, err)
+			return fmt.Errorf("bringing it to schema version %d: %w", version+1, err)
 		}
 	}
 	return tx.Commit()
@@ -123,5 +124,11 @@ func (d *Dialect) version(ctx context.Context, q querier) (version int, err erro
 		return 0, err
 	}
 	err = q.QueryRowContext(ctx, "SELECT version FROM tollgate_meta").Scan(&version)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return 0, fmt.Errorf("%w: it has no schema version", ErrDamaged)
+	case err != nil && isScan(err), err == nil && version < 1:
+		return 0, fmt.Errorf("%w: its schema version is no version", ErrDamaged)
+	}
 	return version, err
 }

@@ -16,6 +16,8 @@ import (
 var dialect = &Dialect{
 	Bytes:     "BLOB",
 	HasSchema: "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'tollgate_meta')",
+	Damaged:   func(error) bool { return false },
+	Advice:    func(error) string { return "" },
 }
 
 // database is an empty one, and a store on it that migrates nothing by itself.
@@ -24,7 +26,7 @@ func database(t *testing.T) (*sql.DB, *Store) {
 	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "tollgate.db")+"?_txlock=immediate&_busy_timeout=5000")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return db, &Store{Dialect: dialect, Explain: func(err error) error { return err },
+	return db, &Store{Dialect: dialect, Place: "here",
 		Open: func(context.Context) (*sql.DB, error) { return db, nil }}
 }
 
@@ -65,7 +67,7 @@ func TestMigration(t *testing.T) {
 	t.Run("a step that fails leaves everything as it was", func(t *testing.T) {
 		with(t, "ALTER TABLE tollgate_workspaces ADD COLUMN colour TEXT NOT NULL DEFAULT 'red';\nALTER TABLE nowhere ADD COLUMN x TEXT;\n")
 		err := dialect.Migrate(t.Context(), db, "here", false)
-		require.ErrorContains(t, err, "bringing key store here to schema version 2")
+		require.ErrorContains(t, err, "bringing it to schema version 2")
 		_, err = db.Exec("SELECT colour FROM tollgate_workspaces")
 		require.Error(t, err)
 		version, err := dialect.version(t.Context(), db)

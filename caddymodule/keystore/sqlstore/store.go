@@ -28,16 +28,22 @@ type Dialect struct {
 	Notify string
 	// Broken, if any, reports whether an error is about the connection: what it broke off is tried once more.
 	Broken func(error) bool
+	// Damaged reports whether an error says that the database's content is not what this program left.
+	Damaged func(error) bool
+	// Advice is what an operator does about an error, if that is known.
+	Advice func(error) string
 }
 
 // Store does to a database what keystore.Admin promises, and answers look-ups and polls.
 type Store struct {
 	// Dialect of the database.
 	Dialect *Dialect
-	// Open gives the database, brought into the present form. It is called for every operation.
+	// Place is where the store lies, for people, without credentials.
+	Place string
+	// Secret, if any, is what no error may show: the password.
+	Secret string
+	// Open gives the database, brought into the present form. It is called for every operation, and explains no error.
 	Open func(context.Context) (*sql.DB, error)
-	// Explain makes an error of the database one that an operator understands.
-	Explain func(error) error
 }
 
 // querier is a database, a connection or a transaction.
@@ -47,19 +53,11 @@ type querier interface {
 }
 
 // Lookup asks whose secret has this sum, with one query.
-func (s *Store) Lookup(ctx context.Context, sum record.Sum) (identity *record.Identity, err error) {
-	err = s.again(ctx, func() (bool, error) {
-		identity, err = s.lookup(ctx, sum)
-		return true, err
-	})
-	return identity, err
+func (s *Store) Lookup(ctx context.Context, sum record.Sum) (*record.Identity, error) {
+	return read(ctx, s, func(db *sql.DB) (*record.Identity, error) { return lookup(ctx, db, sum) })
 }
 
-func (s *Store) lookup(ctx context.Context, sum record.Sum) (*record.Identity, error) {
-	db, err := s.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
+func lookup(ctx context.Context, db *sql.DB, sum record.Sum) (identity *record.Identity, err error) {
 	var secretExpires int64
 	var key keyRow
 	var workspace workspaceRow
@@ -70,9 +68,9 @@ func (s *Store) lookup(ctx context.Context, sum record.Sum) (*record.Identity, e
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, keystore.ErrUnknown
 	case err != nil:
-		return nil, s.Explain(err)
+		return nil, err
 	}
-	identity := &record.Identity{SecretExpiresAt: instant(secretExpires)}
+	identity = &record.Identity{SecretExpiresAt: instant(secretExpires)}
 	if identity.Key, err = key.record(); err != nil {
 		return nil, err
 	}
@@ -135,6 +133,19 @@ func (s *Store) WriteUses(ctx context.Context, uses []keystore.Use) error {
 		}
 		return nil
 	})
+}
+
+// read asks the database something.
+func read[T any](ctx context.Context, s *Store, ask func(*sql.DB) (T, error)) (answer T, err error) {
+	err = s.again(ctx, func() (bool, error) {
+		db, err := s.Open(ctx)
+		if err != nil {
+			return true, err
+		}
+		answer, err = ask(db)
+		return true, err
+	})
+	return answer, s.Explain(err)
 }
 
 // transaction does something, all of it or nothing.

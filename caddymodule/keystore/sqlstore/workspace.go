@@ -41,7 +41,7 @@ func (s *Store) UpdateWorkspace(ctx context.Context, act keystore.Act, id string
 		changed := *before
 		changed.Metadata = maps.Clone(before.Metadata)
 		if err := change(&changed); err != nil {
-			return nil, err
+			return nil, refused{err}
 		}
 		changed.ID = id
 		updated = &changed
@@ -68,11 +68,7 @@ func (s *Store) UpdateWorkspace(ctx context.Context, act keystore.Act, id string
 
 // Workspace gives one workspace.
 func (s *Store) Workspace(ctx context.Context, id string) (*record.Workspace, error) {
-	db, err := s.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return workspaceByID(ctx, db, id)
+	return read(ctx, s, func(db *sql.DB) (*record.Workspace, error) { return workspaceByID(ctx, db, id) })
 }
 
 func workspaceByID(ctx context.Context, q querier, id string) (*record.Workspace, error) {
@@ -89,20 +85,18 @@ func workspaceByID(ctx context.Context, q querier, id string) (*record.Workspace
 
 // Workspaces gives up to limit workspaces by id.
 func (s *Store) Workspaces(ctx context.Context, after string, limit int) ([]*record.Workspace, error) {
-	db, err := s.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := db.QueryContext(ctx, "SELECT "+workspaceColumns+" FROM tollgate_workspaces w WHERE w.id > $1 ORDER BY w.id LIMIT $2", after, limit)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, func() (*record.Workspace, error) {
-		var row workspaceRow
-		if err := rows.Scan(row.fields()...); err != nil {
+	return read(ctx, s, func(db *sql.DB) ([]*record.Workspace, error) {
+		rows, err := db.QueryContext(ctx, "SELECT "+workspaceColumns+" FROM tollgate_workspaces w WHERE w.id > $1 ORDER BY w.id LIMIT $2", after, limit)
+		if err != nil {
 			return nil, err
 		}
-		return row.record()
+		return collect(rows, func() (*record.Workspace, error) {
+			var row workspaceRow
+			if err := rows.Scan(row.fields()...); err != nil {
+				return nil, err
+			}
+			return row.record()
+		})
 	})
 }
 
