@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlite"
@@ -61,7 +63,26 @@ func (k *KeysSQLite) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 // Provision resolves the path. It opens and creates nothing.
-func (k *KeysSQLite) Provision(caddy.Context) (err error) {
+func (k *KeysSQLite) Provision(ctx caddy.Context) error {
+	if err := k.resolve(); err != nil {
+		return err
+	}
+	k.warnOfOthers(ctx.Logger())
+	return nil
+}
+
+// warnOfOthers says so where others than its owner may open a store that is there. What this program makes is its own
+// alone; a mode that people gave it, for a group of theirs perhaps, stays as it is.
+func (k *KeysSQLite) warnOfOthers(logger *zap.Logger) {
+	info, err := os.Stat(k.path)
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 || info.Size() == 0 {
+		return
+	}
+	logger.Warn("others than its owner may open the key store: close it with chmod 600",
+		zap.String("path", k.path), zap.Stringer("mode", info.Mode().Perm()))
+}
+
+func (k *KeysSQLite) resolve() (err error) {
 	if k.Path == "" {
 		k.path = filepath.Join(caddy.AppDataDir(), "tollgate.db")
 		return nil

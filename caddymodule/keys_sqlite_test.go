@@ -100,6 +100,26 @@ func TestThePlaceOfAStoreIsWhole(t *testing.T) {
 	})
 }
 
+// TestAStoreThatOthersMayOpen is warned of, and left as its people made it.
+func TestAStoreThatOthersMayOpen(t *testing.T) {
+	const warning = "others than its owner may open the key store"
+	for name, mode := range map[string]os.FileMode{"own": 0o600, "a group's": 0o660, "everybody's": 0o644} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, deskCaddyfile)
+			d.must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+			path := filepath.Join(d.dir, "tollgate.db")
+			require.NoError(t, os.Chmod(path, mode))
+			g := harness.New(t)
+			require.NoError(t, g.Load(harness.Setup{Options: "keys sqlite " + path, Gate: "route GET /leads"}.Caddyfile()))
+			require.Equal(t, mode != 0o600, strings.Contains(g.ReadFile(t, "caddy.log"), warning))
+			require.Empty(t, d.run("", "key", "list").notes, "commands do not repeat it")
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			require.Equal(t, mode, info.Mode())
+		})
+	}
+}
+
 // TestGatewayMakesTheDefaultStore: a gateway without any configuration of keys is ready for commands.
 func TestGatewayMakesTheDefaultStore(t *testing.T) {
 	g := harness.New(t)
