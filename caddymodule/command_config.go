@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -22,6 +24,9 @@ import (
 
 // defaultConfigs are where commands look for a configuration.
 var defaultConfigs = []string{"Caddyfile", "/etc/caddy/Caddyfile"}
+
+// errNoConfiguration is none at all, where none was named.
+var errNoConfiguration = fmt.Errorf("reading configuration: there is no %s: name one with --config", strings.Join(defaultConfigs, " and no "))
 
 // configuration is what a command reads of the gateway's.
 type configuration struct {
@@ -70,7 +75,7 @@ func readConfig(file *string) ([]byte, error) {
 			return text, err
 		}
 	}
-	return nil, fmt.Errorf("reading configuration: there is no %s: name one with --config", strings.Join(defaultConfigs, " and no "))
+	return nil, errNoConfiguration
 }
 
 // adapt gives the configuration as Caddy's JSON. Without an adapter the file's name tells a Caddyfile, as it does to Caddy.
@@ -216,17 +221,39 @@ func (i *invocation) read(do func(*store) error) error {
 	return do(s)
 }
 
-// write lets a command change the store, and says where that is.
-func (i *invocation) write(app *App, create bool, do func(*store, keystore.Act) error) error {
+// done is a change that is committed.
+type done struct {
+	// nothing says that everything was so before.
+	nothing bool
+	// unheard says what there is now, for when it cannot be printed.
+	unheard string
+	// print gives the answer.
+	print func() error
+}
+
+// write lets a command change the store, and says where that is, before its answer: what is committed is told, whatever
+// becomes of the answer.
+func (i *invocation) write(app *App, create bool, do func(*store, keystore.Act) (done, error)) error {
 	s, err := i.open(app, create)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE) // else nobody who reads would be the end of us, without a word
+	defer signal.Stop(pipe)
 	words := strings.Fields(i.cmd.CommandPath())
-	err = do(s, keystore.Act{By: actor(), Action: strings.Join(words[max(0, len(words)-2):], " ")})
-	if err == nil {
-		i.note("changed key store: %s", s.place)
+	d, err := do(s, keystore.Act{By: actor(), Action: strings.Join(words[max(0, len(words)-2):], " ")})
+	if err != nil {
+		return err
 	}
-	return err
+	if d.nothing {
+		i.note("nothing changed in key store: %s", s.place)
+		return d.print()
+	}
+	i.note("changed key store: %s", s.place)
+	if err := d.print(); err != nil {
+		return fmt.Errorf("%s: printing the answer: %w", d.unheard, err)
+	}
+	return nil
 }

@@ -43,17 +43,19 @@ func importKeys(i *invocation) error {
 		views[n] = importedView{Line: n + 1, ID: keys[n].Key.ID, Workspace: i.text("workspace")}
 		rows = append(rows, []string{fmt.Sprint(n + 1), keys[n].Key.ID})
 	}
-	return i.write(app, false, func(s *store, act keystore.Act) error {
+	return i.write(app, false, func(s *store, act keystore.Act) (done, error) {
 		if err := refuseKnown(i, s, sums); err != nil {
-			return err
+			return done{}, err
 		}
 		if err := s.CreateKeys(i, act, i.text("workspace"), keys); err != nil {
-			return err
+			return done{}, err
 		}
-		if i.json() {
-			return printJSON(i.out(), views)
-		}
-		return table(i.out(), rows)
+		return done{unheard: fmt.Sprintf("%d keys were imported, from %s on: see all with: key list", len(keys), views[0].ID), print: func() error {
+			if i.json() {
+				return printJSON(i.out(), views)
+			}
+			return table(i.out(), rows)
+		}}, nil
 	})
 }
 
@@ -136,15 +138,30 @@ func hashSecret(i *invocation) error {
 	if err != nil {
 		return fmt.Errorf("reading standard input: %w", err)
 	}
-	secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
-	if err := apikey.CheckToken(secret); err != nil {
+	prefix, err := i.keyPrefix()
+	if err != nil {
+		return err
+	}
+	sum, err := importedSecret(prefix, strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"))
+	if err != nil {
 		return fmt.Errorf("reading standard input: %w", err)
 	}
-	sum := record.SumOf(secret)
 	hash := hex.EncodeToString(sum[:])
 	if i.json() {
 		return printJSON(i.out(), map[string]string{"sha256": hash})
 	}
 	_, err = fmt.Fprintln(i.out(), hash)
 	return err
+}
+
+// keyPrefix is the configuration's. Where there is none at all, it is the default: a hash can be had anywhere.
+func (i *invocation) keyPrefix() (string, error) {
+	app, err := i.app()
+	switch {
+	case errors.Is(err, errNoConfiguration):
+		return apikey.DefaultPrefix, nil
+	case err != nil:
+		return "", err
+	}
+	return app.KeyPrefix, nil
 }

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -106,12 +107,14 @@ func createKey(i *invocation) error {
 	if err != nil {
 		return err
 	}
-	return i.write(app, false, func(s *store, act keystore.Act) error {
+	return i.write(app, false, func(s *store, act keystore.Act) (done, error) {
 		err := s.CreateKeys(i, act, i.text("workspace"), []keystore.NewKey{{Key: key, Sum: record.SumOf(secret)}})
-		if err != nil {
-			return err
-		}
-		return i.printNewSecret(&keystore.Key{Key: key, Workspace: i.text("workspace")}, secret)
+		return done{
+			unheard: fmt.Sprintf("key %s was made, and its secret is lost: rotate or revoke it", key.ID),
+			print: func() error {
+				return i.printNewSecret(&keystore.Key{Key: key, Workspace: i.text("workspace")}, secret)
+			},
+		}, err
 	})
 }
 
@@ -142,12 +145,16 @@ func rotateKey(i *invocation) error {
 	if err != nil {
 		return err
 	}
-	return i.write(app, false, func(s *store, act keystore.Act) error {
-		key, err := s.RotateKey(i, act, i.args[0], record.SumOf(secret), grace)
+	return i.write(app, false, func(s *store, act keystore.Act) (done, error) {
+		id, err := i.keyID(s)
 		if err != nil {
-			return err
+			return done{}, err
 		}
-		return i.printNewSecret(key, secret)
+		key, err := s.RotateKey(i, act, id, record.SumOf(secret), grace)
+		return done{
+			unheard: fmt.Sprintf("key %s has a new secret, which is lost; the old one ends after the grace: rotate or revoke it", id),
+			print:   func() error { return i.printNewSecret(key, secret) },
+		}, err
 	})
 }
 
@@ -158,22 +165,54 @@ func changeKey(change func(*record.Key)) func(*invocation) error {
 		if err != nil {
 			return err
 		}
-		return i.write(app, false, func(s *store, act keystore.Act) error {
-			key, err := s.UpdateKey(i, act, i.args[0], func(k *record.Key) error {
+		return i.write(app, false, func(s *store, act keystore.Act) (done, error) {
+			id, err := i.keyID(s)
+			if err != nil {
+				return done{}, err
+			}
+			differs := true
+			key, err := s.UpdateKey(i, act, id, func(k *record.Key) error {
+				disabled := k.Disabled
 				change(k)
+				differs = k.Disabled != disabled || !k.RevokedAt.IsZero()
 				return nil
 			})
-			if err != nil {
-				return err
-			}
-			return i.printKey(key)
+			return done{
+				nothing: !differs,
+				unheard: fmt.Sprintf("key %s was changed", id),
+				print:   func() error { return i.printKey(key) },
+			}, err
 		})
 	}
 }
 
+// keyID is the argument that names a key. A secret in its place is told, and never repeated.
+func (i *invocation) keyID(s *store) (string, error) {
+	id := i.args[0]
+	identity, err := s.Lookup(i, record.SumOf(id))
+	switch ours := strings.HasPrefix(id, s.app.KeyPrefix+"_"); {
+	case err == nil:
+		return "", fmt.Errorf("this is the secret of key %s, not a key's id: write the id; whoever saw this command knows the secret: rotate the key", identity.Key.ID)
+	case !errors.Is(err, keystore.ErrUnknown):
+		return "", err
+	case !ours:
+		return id, nil
+	case apikey.Check(s.app.KeyPrefix, id):
+		return "", errors.New("this is a secret, not a key's id: write the id, which key list shows")
+	}
+	if _, err := s.Key(i, id); errors.Is(err, keystore.ErrNotFound) {
+		return "", errors.New("there is no such key, and this begins like a secret: write a key's id, which key list shows")
+	}
+	return id, nil
+}
+
 func showKey(i *invocation) error {
 	return i.read(func(s *store) error {
-		key, err := s.Key(i, i.args[0])
+		id, err := i.keyID(s)
+		if err != nil {
+			return err
+		}
+		key, err := s.Key(i, id)
 		if err != nil {
 			return err
 		}
@@ -223,7 +262,11 @@ const allHistory = 1 << 30
 
 func keyHistory(i *invocation) error {
 	return i.read(func(s *store) error {
-		events, err := s.History(i, "", i.args[0], allHistory)
+		id, err := i.keyID(s)
+		if err != nil {
+			return err
+		}
+		events, err := s.History(i, "", id, allHistory)
 		if err != nil {
 			return err
 		}

@@ -90,6 +90,7 @@ var blunders = map[string]blunder{
 	"wrong checksum":                {stdin: "tg_" + strings.Repeat("0", 40) + "\n", line: "key import --workspace ws_acme", want: "line 1: the secret begins like one of ours ('tg_') and has a wrong checksum"},
 	"secret that is known":          {stdin: goodSecret + "1\n" + "known-secret-0123456789\n", line: "key import --workspace ws_acme", want: "line 2: this secret belongs to key"},
 	"hash that is none":             {stdin: goodSecret + "\n", line: "key import --workspace ws_acme --sha256", want: "line 1: this is no SHA-256"},
+	"hash of a wrong checksum":      {stdin: "tg_" + strings.Repeat("0", 40) + "\n", line: "key hash", want: "the secret begins like one of ours ('tg_') and has a wrong checksum"},
 	"hash of a short secret":        {stdin: "short\n", line: "key hash", want: "from 16 to 256"},
 	"secret on the command line":    {stdin: goodSecret, line: "key hash imported-secret-0123456789", want: "too much is written: write hash"},
 	"scan of nothing":               {line: "key scan nowhere", want: "nowhere"},
@@ -111,11 +112,12 @@ func TestCommandMistakes(t *testing.T) {
 	d.must(t, "workspace", "create", "ws_acme", "--plan", "pro")
 	key, _ := d.created(t, "--workspace", "ws_acme")
 	require.NoError(t, d.run("known-secret-0123456789\n", "key", "import", "--workspace", "ws_acme").err)
-	before := d.contents(t)
+	before, stored := d.contents(t), d.stored(t)
 	for name, b := range blunders {
 		t.Run("refuses/"+name, func(t *testing.T) {
 			d.refuses(t, b, key)
 			require.Equal(t, before, d.contents(t), "nothing was written")
+			require.Equal(t, stored, d.stored(t), "not a byte, the history included")
 		})
 	}
 }
@@ -136,6 +138,20 @@ func (d *desk) refuses(t *testing.T, b blunder, key string) {
 func (d *desk) contents(t *testing.T) string {
 	t.Helper()
 	return d.must(t, "workspace", "list", "--json") + d.must(t, "key", "list", "--json")
+}
+
+// stored are the bytes of the store's files: with every command the last connection ends, and all of it is in them.
+func (d *desk) stored(t *testing.T) map[string]string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(d.dir, "tollgate.db*"))
+	require.NoError(t, err)
+	all := map[string]string{}
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		require.NoError(t, err)
+		all[filepath.Base(name)] = string(content)
+	}
+	return all
 }
 
 // TestCommandsNeverMakeAStore, but for one, and that not when anything else is wrong.
@@ -212,6 +228,16 @@ func TestStoresThatAreNone(t *testing.T) {
 			storetest.IsForOperators(t, d.run("", words(strings.ReplaceAll(c.line, "KEY", key))...).err, filepath.Join(d.dir, "tollgate.db"))
 		})
 	}
+}
+
+// revision counts the changes of the desk's store.
+func (d *desk) revision(t *testing.T) (revision int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(d.dir, "tollgate.db"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	require.NoError(t, db.QueryRow("SELECT revision FROM tollgate_meta").Scan(&revision))
+	return revision
 }
 
 // execute changes the desk's store behind everybody's back.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -73,19 +74,27 @@ type output struct {
 
 // run gives a command with the text on standard input.
 func (d *desk) run(stdin string, args ...string) output {
+	var out bytes.Buffer
+	o := d.runTo(&out, stdin, args...)
+	o.out = out.String()
+	return o
+}
+
+// runTo is run with another standard output.
+func (d *desk) runTo(out io.Writer, stdin string, args ...string) output {
 	root := &cobra.Command{Use: "tollgate", SilenceUsage: true}
 	for _, c := range caddymodule.Subcommands() {
 		sub := &cobra.Command{Use: c.Name + " " + c.Usage, Short: c.Short, Long: c.Long}
 		c.CobraFunc(sub)
 		root.AddCommand(sub)
 	}
-	var out, notes bytes.Buffer
+	var notes bytes.Buffer
 	root.SetIn(strings.NewReader(stdin))
-	root.SetOut(&out)
+	root.SetOut(out)
 	root.SetErr(&notes)
 	root.SetArgs(args)
 	err := root.Execute()
-	return output{out.String(), notes.String(), err}
+	return output{notes: notes.String(), err: err}
 }
 
 // must is run for what must succeed; it gives standard output.

@@ -3,6 +3,9 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -107,11 +110,11 @@ func createWorkspace(i *invocation) error {
 	if err := keystore.CheckWorkspace(workspace); err != nil {
 		return err
 	}
-	return i.write(app, true, func(s *store, act keystore.Act) error {
+	return i.write(app, true, func(s *store, act keystore.Act) (done, error) {
 		if err := s.CreateWorkspace(i, act, workspace); err != nil {
-			return err
+			return done{}, err
 		}
-		return i.printWorkspace(workspace)
+		return i.doneWorkspace("made", workspace), nil
 	})
 }
 
@@ -127,13 +130,26 @@ func setWorkspace(i *invocation) error {
 	if err != nil {
 		return err
 	}
-	return i.write(app, false, func(s *store, act keystore.Act) error {
-		workspace, err := s.UpdateWorkspace(i, act, i.args[0], change)
+	return i.write(app, false, func(s *store, act keystore.Act) (done, error) {
+		var before record.Workspace
+		workspace, err := s.UpdateWorkspace(i, act, i.args[0], func(w *record.Workspace) error {
+			before = *w
+			before.Metadata = maps.Clone(w.Metadata)
+			return change(w)
+		})
 		if err != nil {
-			return err
+			return done{}, err
 		}
-		return i.printWorkspace(workspace)
+		d := i.doneWorkspace("changed", workspace)
+		d.nothing = before.Plan == workspace.Plan && slices.Equal(before.Limits, workspace.Limits) &&
+			maps.EqualFunc(before.Metadata, workspace.Metadata, func(a, b any) bool { return reflect.DeepEqual(a, b) })
+		return d, nil
 	})
+}
+
+// doneWorkspace is a workspace that was made or changed.
+func (i *invocation) doneWorkspace(did string, w *record.Workspace) done {
+	return done{unheard: fmt.Sprintf("workspace %s was %s", w.ID, did), print: func() error { return i.printWorkspace(w) }}
 }
 
 func showWorkspace(i *invocation) error {

@@ -75,7 +75,7 @@ func (k *KeysSQLite) Provision(ctx caddy.Context) error {
 // alone; a mode that people gave it, for a group of theirs perhaps, stays as it is.
 func (k *KeysSQLite) warnOfOthers(logger *zap.Logger) {
 	info, err := os.Stat(k.path)
-	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 || info.Size() == 0 {
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 || !info.Mode().IsRegular() || info.Size() == 0 {
 		return
 	}
 	logger.Warn("others than its owner may open the key store: close it with chmod 600",

@@ -29,7 +29,8 @@ type Admin interface {
 	// UpdateKey lets change alter a copy of the key and gives what is stored then: names, scopes, networks, expiry,
 	// Disabled, and RevokedAt, which is final. Id, workspace and creation stay.
 	UpdateKey(ctx context.Context, act Act, id string, change func(*record.Key) error) (*Key, error)
-	// RotateKey gives the key a second secret; those it had live on for the grace at most.
+	// RotateKey gives the key a second secret; those it had live on for the grace at most. A key that has expired is an
+	// ErrInvalid of the field expires_at.
 	RotateKey(ctx context.Context, act Act, id string, sum record.Sum, grace time.Duration) (*Key, error)
 	// Key gives one key.
 	Key(ctx context.Context, id string) (*Key, error)
