@@ -28,6 +28,10 @@ func keyCommands() caddycmd.Command {
 			list.Flags().String("workspace", "", "only those of this workspace")
 			rotate := command("rotate KEY_ID", "Gives a key a second secret; the old one lives on for the grace", rotateKey)
 			rotate.Flags().String("grace", "24h", "how long")
+			scan := command("scan FOLDER", "Finds live keys in files; fails where it finds any", scanFolder)
+			scan.Long = `Finds live keys in the files of a folder, or in one file, by form and checksum, and asks the store which of them work.
+Text may be UTF-8 or UTF-16; archives and compressed files are not opened. A key that was imported, and has another form
+than those made here, cannot be recognised: the store knows but its hash.`
 			group(cmd, create, list,
 				command("show KEY_ID", "Shows one key", showKey),
 				command("history KEY_ID", "Shows every change of a key, the newest first", keyHistory),
@@ -36,7 +40,7 @@ func keyCommands() caddycmd.Command {
 				command("revoke KEY_ID", "Refuses a key for good", changeKey(func(k *record.Key) { k.RevokedAt = time.Now().UTC() })),
 				rotate, imports,
 				command("hash", "Prints the SHA-256 of the secret on standard input, for a keys file", hashSecret),
-				command("scan FOLDER", "Finds live keys in files; fails where it finds any", scanFolder))
+				scan)
 		},
 	}
 }

@@ -3,6 +3,7 @@ package apikey
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -18,7 +19,7 @@ type Found struct {
 
 // Scan reads all regular files below a folder, or one file, of any size and kind, and calls found for every secret of
 // the prefix. Symbolic links below the folder are not followed. What cannot be read is given as unread, and the scan
-// goes on. The error is found's own, or says that there is nothing to scan.
+// goes on. Text may be ASCII, UTF-8, UTF-16 or UTF-32. The error is found's own, or says that there is nothing to scan.
 func Scan(root, prefix string, found func(Found) error) (unread []error, err error) {
 	if err := CheckPrefix(prefix); err != nil {
 		return nil, err
@@ -26,6 +27,13 @@ func Scan(root, prefix string, found func(Found) error) (unread []error, err err
 	resolved, err := filepath.EvalSymlinks(root)
 	if err != nil {
 		return nil, err
+	}
+	info, err := os.Stat(resolved)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is neither a folder nor a regular file: name one, for nothing else can be scanned", root)
 	}
 	err = filepath.WalkDir(resolved, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -52,9 +60,27 @@ func scanFile(path, prefix string, found func(Found) error) error {
 		return err
 	}
 	defer file.Close()
-	return scan(file, prefix, func(line int, secret string) error {
+	return scan(withoutZeros{file}, prefix, func(line int, secret string) error {
 		return found(Found{Path: path, Line: line, Secret: secret})
 	})
+}
+
+// withoutZeros leaves out all bytes of zero: what is ASCII in UTF-16 or UTF-32, in either order, is ASCII then. No secret
+// has one, so that none is lost.
+type withoutZeros struct{ io.Reader }
+
+func (r withoutZeros) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if bytes.IndexByte(p[:n], 0) < 0 {
+		return n, err
+	}
+	kept := 0
+	for _, b := range p[:n] {
+		if p[kept] = b; b != 0 {
+			kept++
+		}
+	}
+	return kept, err
 }
 
 // scan finds secrets in a stream, a block at a time. A secret may lie across two blocks: of each the last bytes, one

@@ -1,11 +1,13 @@
 package apikey_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 
@@ -50,11 +52,30 @@ func TestScanFindsSecretsWhereverTheyStand(t *testing.T) {
 		{"glued to other text", "xtg_tg_" + one + "zz", []apikey.Found{at(1, one)}},
 		{"among binary bytes", "\x00\xff" + one + "\x00", []apikey.Found{at(1, one)}},
 		{"Windows line ends", "a\r\nb\r\n" + one + "\r\n", []apikey.Found{at(3, one)}},
+		{"UTF-16, little-endian", wide("a\r\n"+one+"\r\nß"+two, binary.LittleEndian), []apikey.Found{at(2, one), at(3, two)}},
+		{"UTF-16, big-endian", wide("a\n"+one, binary.BigEndian), []apikey.Found{at(2, one)}},
 		{"not with a wrong checksum", one[:len(one)-1] + "!", nil},
 		{"not cut short", one[:len(one)-1], nil},
 		{"not with another prefix", "xx" + one[2:], nil},
 	} {
 		t.Run(test.name, func(t *testing.T) { require.Equal(t, test.want, scanned(t, test.content)) })
+	}
+}
+
+// wide is the text in UTF-16, with the mark that begins such files.
+func wide(text string, order binary.AppendByteOrder) string {
+	var encoded []byte
+	for _, unit := range utf16.Encode([]rune("\ufeff" + text)) {
+		encoded = order.AppendUint16(encoded, unit)
+	}
+	return string(encoded)
+}
+
+func TestScanFindsWideSecretsAcrossBlocks(t *testing.T) {
+	one := secret(t)
+	for shift := range 3 * len(one) {
+		padding := strings.Repeat("y", (32<<10)-2*len(one)+shift)
+		require.Equal(t, []apikey.Found{{Line: 2, Secret: one}}, scanned(t, wide(padding+"\n"+one+padding, binary.LittleEndian)), shift)
 	}
 }
 
