@@ -104,6 +104,25 @@ func TestKnownKeysAreBoundedAndTheUnusedGoFirst(t *testing.T) {
 	require.Greater(t, kept, 800)
 }
 
+// TestKnownKeysAreBoundedByDefault: a gateway configures no bound.
+func TestKnownKeysAreBoundedByDefault(t *testing.T) {
+	const bound = 131_072
+	c := started(t, endless{newFake()}, keystore.Options{}, sumOf(0, true))
+	for n := 1; n <= bound*5/4; n++ {
+		if _, err := c.Lookup(t.Context(), sumOf(n, true)); err != nil {
+			require.NoError(t, err)
+		}
+	}
+	kept := 0
+	for n := range bound*5/4 + 1 {
+		if c.Known(sumOf(n, true)) != nil {
+			kept++
+		}
+	}
+	require.LessOrEqual(t, kept, bound)
+	require.Greater(t, kept, bound*8/10)
+}
+
 func TestAWarmLookUpAllocatesNothing(t *testing.T) {
 	sum := record.SumOf(good)
 	c := started(t, newFake(good), keystore.Options{}, sum)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
 	"github.com/tollgate-gateway/tollgate/examples/konektor/agentapi"
+	"github.com/tollgate-gateway/tollgate/examples/shipped"
 )
 
 // unthrottled takes the throttle of refusals away: the contract's requests are refused hundreds of times a minute.
@@ -129,6 +130,21 @@ func TestLongBodiesAreRefused(t *testing.T) {
 				require.Empty(t, details(t, a), "the gateway refuses it: the backend, which has the same limit, would name it")
 			}
 			require.Equal(t, before, everything(t, g))
+		})
+	}
+}
+
+// TestABackendThatNeverAnswersIsATimeout: both files bound the wait, which is cut short here.
+func TestABackendThatNeverAnswersIsATimeout(t *testing.T) {
+	for name, caddyfile := range caddyfiles {
+		t.Run(name, func(t *testing.T) {
+			silent := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+			g := shipped.Start(t, shipped.Setup{Caddyfile: caddyfile, Backend: silent, Keys: keys(), Options: "policy_timeout 20s",
+				Changes: []string{"response_header_timeout 30s", "response_header_timeout 300ms"}})
+			a := g.Do(t, get("/leads", acme))
+			require.Equal(t, http.StatusGatewayTimeout, a.Status, a.Body)
+			a.CheckEnvelope(t, "INTERNAL_ERROR", false)
+			a.CheckLimits(t, harness.Workspace)
 		})
 	}
 }
