@@ -219,6 +219,23 @@ func TestASecretThatEndsGrantsNothingBeyondItsEnd(t *testing.T) {
 	require.Nil(t, refused, "a key that ends before it may be made")
 }
 
+func TestAnExpiredKeyIsNotRotated(t *testing.T) {
+	d := newDesk(t, "tollgate.keys.*", "agent.*")
+	db, err := d.store.Open(t.Context())
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), "UPDATE tollgate_keys SET expires_at = 1700000000000000 WHERE id = 'key_target'")
+	require.NoError(t, err)
+	_, refused := d.ask(t, "POST", "/key_target/rotate", "", "")
+	require.NotNil(t, refused)
+	require.Equal(t, http.StatusBadRequest, refused.StatusCode())
+	require.Contains(t, refused.Details["expires_at"], "set a new expires_at over HTTP, or create another key")
+	later := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	_, refused = d.ask(t, "PATCH", "/key_target", "", `{"expires_at":"`+later+`"}`)
+	require.Nil(t, refused, "it can be given a new end")
+	_, refused = d.ask(t, "POST", "/key_target/rotate", "", "")
+	require.Nil(t, refused, "and a new secret then")
+}
+
 func TestAKeyMayRotateItself(t *testing.T) {
 	d := newDesk(t, "tollgate.keys.write")
 	answer, refused := d.ask(t, "POST", "/key_caller/rotate", "", `{"grace":"0s"}`)
