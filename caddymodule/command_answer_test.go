@@ -84,7 +84,7 @@ func TestASecretInPlaceOfAnID(t *testing.T) {
 	_, foreign := stray.created(t, "--workspace", "ws_acme")
 	t.Chdir(d.dir)
 	before := d.revision(t)
-	for _, command := range []string{"show", "history", "disable", "enable", "revoke", "rotate"} {
+	for _, command := range []string{"key show", "key history", "key disable", "key enable", "key revoke", "key rotate", "explain GET /leads --key-id"} {
 		for typed, want := range map[string]string{
 			secret:          "this is the secret of key " + key + ", not a key's id: write the id",
 			goodSecret:      "this is the secret of key key_",
@@ -93,7 +93,7 @@ func TestASecretInPlaceOfAnID(t *testing.T) {
 			secret + "x":    "there is no such key, and this begins like a secret",
 			"tg_" + key[4:]: "there is no such key, and this begins like a secret",
 		} {
-			o := d.run("", "key", command, typed)
+			o := d.run("", append(strings.Fields(command), typed)...)
 			require.ErrorContains(t, o.err, want, command)
 			require.NotContains(t, o.notes+o.out, typed, command)
 		}

@@ -150,7 +150,7 @@ func rotateKey(i *invocation) error {
 		return err
 	}
 	return i.write(app, false, func(s *store, act keystore.Act) (done, error) {
-		id, err := i.keyID(s)
+		id, err := i.keyID(s, i.args[0])
 		if err != nil {
 			return done{}, err
 		}
@@ -170,7 +170,7 @@ func changeKey(change func(*record.Key)) func(*invocation) error {
 			return err
 		}
 		return i.write(app, false, func(s *store, act keystore.Act) (done, error) {
-			id, err := i.keyID(s)
+			id, err := i.keyID(s, i.args[0])
 			if err != nil {
 				return done{}, err
 			}
@@ -190,9 +190,8 @@ func changeKey(change func(*record.Key)) func(*invocation) error {
 	}
 }
 
-// keyID is the argument that names a key. A secret in its place is told, and never repeated.
-func (i *invocation) keyID(s *store) (string, error) {
-	id := i.args[0]
+// keyID is what names a key. A secret in its place is told, and never repeated.
+func (i *invocation) keyID(s *store, id string) (string, error) {
 	identity, err := s.Lookup(i, record.SumOf(id))
 	switch ours := strings.HasPrefix(id, s.app.KeyPrefix+"_"); {
 	case err == nil:
@@ -212,7 +211,7 @@ func (i *invocation) keyID(s *store) (string, error) {
 
 func showKey(i *invocation) error {
 	return i.read(func(s *store) error {
-		id, err := i.keyID(s)
+		id, err := i.keyID(s, i.args[0])
 		if err != nil {
 			return err
 		}
@@ -266,7 +265,7 @@ const allHistory = 1 << 30
 
 func keyHistory(i *invocation) error {
 	return i.read(func(s *store) error {
-		id, err := i.keyID(s)
+		id, err := i.keyID(s, i.args[0])
 		if err != nil {
 			return err
 		}

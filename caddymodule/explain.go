@@ -213,7 +213,11 @@ func (i *invocation) holder(app *App) (*record.Identity, error) {
 		return nil, err
 	}
 	defer func() { _ = s.Store.Close() }() // only read
-	key, err := s.Key(i, i.text("key-id"))
+	id, err := i.keyID(s, i.text("key-id"))
+	if err != nil {
+		return nil, err
+	}
+	key, err := s.Key(i, id)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package redis_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -98,6 +99,37 @@ func remaining(s limits.State) []int64 {
 		list = append(list, status.Remaining)
 	}
 	return list
+}
+
+// blackhole is a listener that takes connections and never reads.
+func blackhole(t *testing.T) (url string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var (
+		mu    sync.Mutex
+		conns []net.Conn
+		ended sync.WaitGroup
+	)
+	ended.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			conns = append(conns, c)
+			mu.Unlock()
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		ended.Wait()
+		for _, c := range conns {
+			c.Close()
+		}
+	})
+	return "redis://" + l.Addr().String()
 }
 
 // long asks for the forms of tests that take minutes.

@@ -3,7 +3,6 @@ package redis_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -18,37 +17,6 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits/redis"
 	"github.com/tollgate-gateway/tollgate/caddymodule/services"
 )
-
-// blackhole is a listener that takes connections and never reads.
-func blackhole(t *testing.T) (url string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var (
-		mu    sync.Mutex
-		conns []net.Conn
-		ended sync.WaitGroup
-	)
-	ended.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			conns = append(conns, c)
-			mu.Unlock()
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		ended.Wait()
-		for _, c := range conns {
-			c.Close()
-		}
-	})
-	return "redis://" + l.Addr().String()
-}
 
 // load is what a gateway's callers saw.
 type load struct {
