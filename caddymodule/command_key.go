@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
@@ -124,7 +125,7 @@ func createKey(i *invocation) error {
 
 // printNewSecret shows a secret, the only time ever.
 func (i *invocation) printNewSecret(k *keystore.Key, secret string) error {
-	view := viewKey(k)
+	view := keysapi.NewView(k, time.Now())
 	if i.json() {
 		return printJSON(i.out(), createdView{
 			ID: view.ID, Secret: secret, Workspace: view.Workspace, Name: view.Name, Scopes: view.Scopes,
@@ -225,9 +226,9 @@ func showKey(i *invocation) error {
 
 func (i *invocation) printKey(k *keystore.Key) error {
 	if i.json() {
-		return printJSON(i.out(), viewKey(k))
+		return printJSON(i.out(), keysapi.NewView(k, time.Now()))
 	}
-	pairs := []string{"key", k.ID, "state", keyState(&k.Key, time.Now()), "name", dash(k.Name), "workspace", k.Workspace,
+	pairs := []string{"key", k.ID, "state", k.State(time.Now()), "name", dash(k.Name), "workspace", k.Workspace,
 		"scopes", words(k.Scopes), "allowed ips", anywhere(k), "created", when(k.CreatedAt, "-"), "expires", when(k.ExpiresAt, "never")}
 	if !k.RevokedAt.IsZero() {
 		pairs = append(pairs, "revoked", when(k.RevokedAt, "-"))
@@ -246,10 +247,10 @@ func listKeys(i *invocation) error {
 		if err != nil {
 			return err
 		}
-		views := make([]keyView, len(all))
+		views := make([]*keysapi.View, len(all))
 		rows := [][]string{{"KEY", "WORKSPACE", "NAME", "STATE", "SCOPES", "ALLOWED IPS", "EXPIRES", "LAST USED"}}
 		for n, k := range all {
-			views[n] = viewKey(k)
+			views[n] = keysapi.NewView(k, time.Now())
 			rows = append(rows, []string{k.ID, k.Workspace, dash(k.Name), views[n].State, words(k.Scopes), anywhere(k),
 				when(k.ExpiresAt, "never"), when(lastUse(k), "never")})
 		}

@@ -54,69 +54,6 @@ type eventView struct {
 	Details   json.RawMessage `json:"details"`
 }
 
-// keyView is a key as --json gives it.
-type keyView struct {
-	ID         string         `json:"id"`
-	Workspace  string         `json:"workspace"`
-	Name       string         `json:"name"`
-	Scopes     []record.Scope `json:"scopes"`
-	AllowedIPs []netip.Prefix `json:"allowed_ips"`
-	CreatedAt  *time.Time     `json:"created_at"`
-	ExpiresAt  *time.Time     `json:"expires_at"`
-	State      string         `json:"state"`
-	RevokedAt  *time.Time     `json:"revoked_at"`
-	Secrets    []secretView   `json:"secrets"`
-}
-
-// secretView is what is known of a secret.
-type secretView struct {
-	CreatedAt  *time.Time `json:"created_at"`
-	ExpiresAt  *time.Time `json:"expires_at"`
-	LastUsedAt *time.Time `json:"last_used_at"`
-}
-
-func viewKey(k *keystore.Key) keyView {
-	view := keyView{
-		ID: k.ID, Workspace: k.Workspace, Name: k.Name, Scopes: k.Scopes, AllowedIPs: k.AllowedIPs,
-		CreatedAt: optional(k.CreatedAt), ExpiresAt: optional(k.ExpiresAt), RevokedAt: optional(k.RevokedAt),
-		State: keyState(&k.Key, time.Now()), Secrets: []secretView{},
-	}
-	if view.Scopes == nil {
-		view.Scopes = []record.Scope{}
-	}
-	if view.AllowedIPs == nil {
-		view.AllowedIPs = []netip.Prefix{}
-	}
-	for _, secret := range k.Secrets {
-		view.Secrets = append(view.Secrets, secretView{
-			CreatedAt: optional(secret.CreatedAt), ExpiresAt: optional(secret.ExpiresAt), LastUsedAt: optional(secret.LastUsedAt),
-		})
-	}
-	return view
-}
-
-// optional is null for the zero time.
-func optional(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}
-
-// keyState says in a word whether a key can be used.
-func keyState(k *record.Key, now time.Time) string {
-	switch {
-	case !k.RevokedAt.IsZero():
-		return "revoked"
-	case k.Disabled:
-		return "disabled"
-	case !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt):
-		return "expired"
-	}
-	return "active"
-}
-
 // lastUse is when any secret of the key was last used; zero: never.
 func lastUse(k *keystore.Key) (last time.Time) {
 	for _, secret := range k.Secrets {

@@ -7,12 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 )
 
 // print writes the answer.
 func (r *rehearsal) print(i *invocation) error {
-	view := r.view(viewKey(&keystore.Key{Key: *r.identity.Key, Workspace: r.identity.Workspace.ID}))
+	view := r.view(keysapi.NewView(&keystore.Key{Key: *r.identity.Key, Workspace: r.identity.Workspace.ID}, time.Now()))
 	if i.json() {
 		return printJSON(i.out(), view)
 	}

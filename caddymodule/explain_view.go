@@ -8,6 +8,7 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 )
 
@@ -22,7 +23,7 @@ const (
 type explainView struct {
 	Request  requestView      `json:"request"`
 	Way      wayView          `json:"way"`
-	Key      keyView          `json:"key"`
+	Key      *keysapi.View    `json:"key"`
 	Plan     planView         `json:"plan"`
 	Route    *routeView       `json:"route"`
 	Steps    []stepView       `json:"steps"`
@@ -97,7 +98,7 @@ type verdictView struct {
 }
 
 // view gathers the answer.
-func (r *rehearsal) view(key keyView) explainView {
+func (r *rehearsal) view(key *keysapi.View) explainView {
 	view := explainView{
 		Request: requestView{Method: r.method, Host: host(r.walk.request.Host), Target: r.target,
 			ClientIP: r.client.WithZone("").String(), Site: (&site{server: r.walk.server, hosts: r.walk.hosts}).String()},
@@ -260,7 +261,7 @@ func (r *rehearsal) refused(step gate.Step) string {
 	refusal := r.verdict.Refusal
 	switch {
 	case step == gate.StepAuthenticate:
-		return "the key is " + keyState(r.identity.Key, time.Now())
+		return "the key is " + r.identity.Key.State(time.Now())
 	case refusal.Cause != nil:
 		return refusal.Cause.Error()
 	case refusal.Kind == envelope.OverLimit:

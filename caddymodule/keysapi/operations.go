@@ -49,7 +49,7 @@ func (x *exchange) list() (*Answer, error) {
 	}
 	views := make([]*View, len(keys))
 	for i, key := range keys {
-		views[i] = x.view(key)
+		views[i] = NewView(key, x.Now())
 	}
 	return &Answer{Status: http.StatusOK, Data: views, Pagination: pagination}, nil
 }
@@ -64,7 +64,7 @@ func (x *exchange) show() (*Answer, error) {
 
 // shown answers with a key.
 func (x *exchange) shown(key *keystore.Key) *Answer {
-	return &Answer{Status: http.StatusOK, Data: x.view(key)}
+	return &Answer{Status: http.StatusOK, Data: NewView(key, x.Now())}
 }
 
 // create makes a key.
@@ -110,7 +110,7 @@ func (x *exchange) create() (*Answer, error) {
 
 // secretShown answers with a key and the secret it was given a moment ago.
 func (x *exchange) secretShown(key *keystore.Key, secret string) *Answer {
-	view := x.view(key)
+	view := NewView(key, x.Now())
 	view.Secret = secret
 	return &Answer{Status: http.StatusOK, Data: view}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
-// View is a key as callers see it.
+// View is a key as callers over HTTP and commands with --json see it.
 type View struct {
 	ID        string `json:"id"`
 	Workspace string `json:"workspace"`
@@ -34,11 +34,12 @@ type SecretView struct {
 	LastUsedAt *time.Time `json:"last_used_at"`
 }
 
-func (x *exchange) view(k *keystore.Key) *View {
+// NewView shows a key as it stands at an instant. It never shows a secret.
+func NewView(k *keystore.Key, now time.Time) *View {
 	v := &View{
 		ID: k.ID, Workspace: k.Workspace, Name: k.Name, Scopes: k.Scopes, AllowedIPs: k.AllowedIPs,
 		CreatedAt: optional(k.CreatedAt), ExpiresAt: optional(k.ExpiresAt), RevokedAt: optional(k.RevokedAt),
-		Disabled: k.Disabled, State: state(&k.Key, x.Now()), Secrets: []SecretView{},
+		Disabled: k.Disabled, State: k.State(now), Secrets: []SecretView{},
 	}
 	if v.Scopes == nil {
 		v.Scopes = []record.Scope{}
@@ -59,16 +60,4 @@ func optional(t time.Time) *time.Time {
 	}
 	t = t.UTC()
 	return &t
-}
-
-func state(k *record.Key, now time.Time) string {
-	switch {
-	case !k.RevokedAt.IsZero():
-		return "revoked"
-	case k.Disabled:
-		return "disabled"
-	case !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt):
-		return "expired"
-	}
-	return "active"
 }

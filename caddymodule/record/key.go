@@ -60,6 +60,19 @@ func (i *Identity) Usable(now time.Time) bool {
 		(i.SecretExpiresAt.IsZero() || now.Before(i.SecretExpiresAt))
 }
 
+// State says in a word whether the key can be used at the given instant: active, disabled, expired or revoked.
+func (k *Key) State(now time.Time) string {
+	switch {
+	case !k.RevokedAt.IsZero():
+		return "revoked"
+	case k.Disabled:
+		return "disabled"
+	case !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt):
+		return "expired"
+	}
+	return "active"
+}
+
 // ParseNetwork reads an address or a CIDR of an allowlist. Host bits that are set, IPv4 in other than four decimal
 // parts, zones and IPv4-mapped IPv6 are errors: none of them says for certain what its writer meant.
 func ParseNetwork(s string) (netip.Prefix, error) {
