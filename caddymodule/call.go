@@ -27,6 +27,8 @@ type call struct {
 	facts   gate.Request
 	verdict gate.Verdict
 	writer  envelope.Writer
+	// passing says that the handlers behind the gate have the request.
+	passing bool
 	inbound inbound
 	// credential is the Authorization header of a request that passed, which the backend does not see.
 	credential []string
@@ -58,14 +60,15 @@ func (c *call) judge() {
 		}
 		return
 	}
-	caddyhttp.SetVar(c.request.Context(), judgedVar, true)
+	caddyhttp.SetVar(c.request.Context(), judgedVar, c)
 	c.placeholders()
 	c.handler.warnLeftmost(c.request)
 	c.handler.gate.Judge(c.request.Context(), &c.facts, &c.verdict)
 	c.nameUser()
 }
 
-// judgedVar marks a request that a gateway handler has judged. For the handlers behind the gate it holds the *call.
+// judgedVar marks a request that a gateway handler has judged, and holds the *call. It is set once: when the proxy is back
+// its transport may still be dialling for the request, and read the variables, and Caddy's map of them has no lock.
 const judgedVar = "tollgate.judged"
 
 // Ready changes the request's headers to what the backend may see. It is gate.Upstream.
@@ -87,10 +90,9 @@ func (c *call) Ready() *envelope.Refusal {
 // pass hands the request to the handlers behind the gate, and answers for whatever they return or panic with.
 func (c *call) pass(next caddyhttp.Handler) error {
 	var err error
-	ctx := c.request.Context()
-	caddyhttp.SetVar(ctx, judgedVar, c)
+	c.passing = true
 	defer func() {
-		caddyhttp.SetVar(ctx, judgedVar, true)
+		c.passing = false
 		c.writer.Finish(c.handlerError(err), recover())
 	}()
 	if body := c.request.Body; body != nil && body != http.NoBody {

@@ -126,7 +126,7 @@ func (m *ManageKeys) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 // admitted is the call that the gate let through. Without a gate in front nobody knows who asks: nothing is answered then.
 func (m *ManageKeys) admitted(r *http.Request) (*call, error) {
 	c, _ := caddyhttp.GetVar(r.Context(), judgedVar).(*call)
-	if c == nil {
+	if c == nil || !c.passing {
 		return nil, caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("tollgate_keys stands behind no gate: put a tollgate directive before it, with routes for "+m.Path))
 	}
