@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,11 +42,38 @@ type RedisCounters struct {
 	logger        *zap.Logger
 }
 
-// redisState is the pooled engine with its observer.
+// redisState is the pooled engine with its observer, and the configurations that use it.
 type redisState struct {
 	engine *redis.Engine
 	log    *pooledLogger
 	said   atomic.Int64 // when the log last told of a failed call, in Unix seconds
+
+	mu   sync.Mutex
+	live []*RedisCounters // those that were started, the newest last
+}
+
+// enforce puts the settings of a configuration in force.
+func (s *redisState) enforce(c *RedisCounters) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live = append(s.live, c)
+	s.log.Store(c.logger)
+	return s.engine.Set(c.settings())
+}
+
+// leave takes a configuration out. Where it was the newest, as after a reload that failed, the one before holds again.
+func (s *redisState) leave(c *RedisCounters) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := slices.Index(s.live, c)
+	if at < 0 {
+		return
+	}
+	s.live = slices.Delete(s.live, at, at+1)
+	if n := len(s.live); at == n && n > 0 {
+		s.log.Store(s.live[n-1].logger)
+		_ = s.engine.Set(s.live[n-1].settings()) // they were in force before
+	}
 }
 
 // Destruct ends the engine's sweeper and its connections.
@@ -198,17 +227,21 @@ func (c *RedisCounters) Start() error {
 	if err != nil {
 		c.logger.Warn("redis does not answer yet: on_outage decides until it does", zap.Error(err))
 	}
-	state.log.Store(c.logger)
 	state.engine.Start()
 	limitMeters.follow(state.engine)
-	return state.engine.Set(c.settings())
+	return state.enforce(c)
 }
 
 // Ping asks whether Redis answers, and spends nothing.
 func (c *RedisCounters) Ping(ctx context.Context) error { return c.hold.Value.engine.Ping(ctx) }
 
 // Cleanup gives the engine back.
-func (c *RedisCounters) Cleanup() error { return c.hold.release() }
+func (c *RedisCounters) Cleanup() error {
+	if c.hold.Value != nil {
+		c.hold.Value.leave(c)
+	}
+	return c.hold.release()
+}
 
 // Interface guards
 var (

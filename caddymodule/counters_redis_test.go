@@ -2,6 +2,7 @@ package caddymodule_test
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,9 +57,9 @@ func TestRedisOutage(t *testing.T) {
 			want.Check = func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
 				if a.Status == 503 {
 					require.GreaterOrEqual(t, a.Number(t, "Retry-After"), int64(1))
-					return
+					require.Equal(t, int64(999), a.Number(t, "X-Ratelimit-Remaining"), "the last known count")
 				}
-				require.Equal(t, "local", a.Header.Get("X-Ratelimit-Mode"))
+				require.Equal(t, "local", a.Header.Get("X-Ratelimit-Mode"), "from the first answer without Redis")
 			}
 			g.Run(t, []harness.Case{want, want, want, want, want, want, want}) // more than the circuit breaker's five
 			server.Start()
@@ -71,6 +72,77 @@ func TestRedisOutage(t *testing.T) {
 			require.NotContains(t, log, "request failed", "not one a request")
 		})
 	}
+}
+
+// TestRedisOptionsReachTheEngine, when the gateway starts and when it is reloaded.
+func TestRedisOptionsReachTheEngine(t *testing.T) {
+	server := countOn(t, "on_outage local\nexpected_gateways 4")
+	setup := limited("small 100/1m", "other 100/1m")
+	g := harness.Start(t, setup)
+	require.Equal(t, int64(99), g.Do(t, harness.Request{Path: "/plain", Key: one("small")}).Number(t, "X-Ratelimit-Remaining"))
+	server.Kill()
+	require.Equal(t, int64(99/4-1), g.Do(t, harness.Request{Path: "/plain", Key: one("small")}).Number(t, "X-Ratelimit-Remaining"))
+	require.NoError(t, g.Load(strings.Replace(setup.Caddyfile(), "expected_gateways 4", "expected_gateways 10", 1)))
+	require.Equal(t, int64(100/10-1), g.Do(t, harness.Request{Path: "/plain", Key: one("other")}).Number(t, "X-Ratelimit-Remaining"))
+	require.NoError(t, g.Load(strings.Replace(setup.Caddyfile(), "on_outage local", "on_outage refuse", 1)))
+	require.Equal(t, 503, g.Do(t, harness.Request{Path: "/plain", Key: one("other")}).Status)
+}
+
+// TestAFailedReloadLeavesTheOptions of the configuration that goes on, whatever of the new one had started.
+func TestAFailedReloadLeavesTheOptions(t *testing.T) {
+	server := countOn(t, "on_outage local")
+	setup := limited("small 100000/1m")
+	g := harness.Start(t, setup)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = taken.Close() }()
+	for range 10 { // apps start in no order
+		require.Error(t, g.Load(strings.Replace(setup.Caddyfile(), "on_outage local", "on_outage refuse", 1)+"\nhttp://:"+
+			strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)+" {\n bind 127.0.0.1\n respond ok\n}\n"))
+	}
+	server.Kill()
+	for range 8 {
+		require.Equal(t, 200, g.Do(t, harness.Request{Path: "/plain", Key: one("small")}).Status)
+	}
+}
+
+func TestRedisMetrics(t *testing.T) {
+	server := countOn(t, "on_outage local")
+	setup := limited("small 3/1m", "other 1000/1m")
+	setup.Gate += "public GET /metrics\n"
+	setup.Then = "metrics /metrics\nreverse_proxy $BACKEND"
+	g := harness.Start(t, setup)
+	value := func(name string) float64 {
+		text := metricsOf(g.Do(t, harness.Request{Path: "/metrics"}).Body, name+" ")
+		_, number, _ := strings.Cut(strings.TrimSpace(text), " ")
+		v, err := strconv.ParseFloat(number, 64)
+		require.NoError(t, err, "%s: %q", name, text)
+		return v
+	}
+	verdicts := func(source string) float64 { return value(`tollgate_limit_verdicts_total{source="` + source + `"}`) }
+	ask := func(key string) { g.Do(t, harness.Request{Path: "/plain", Key: key}) }
+	for range 4 {
+		ask(one("small")) // the fourth is over the limit, which Redis said in its third answer
+	}
+	fromRedis, remembered, calls, requests := verdicts("redis"), verdicts("remembered"), value("tollgate_redis_calls_total"), value("tollgate_redis_call_requests_total")
+	require.Zero(t, value("tollgate_redis_breaker_open"))
+	ask(one("small"))
+	require.Equal(t, remembered+1, verdicts("remembered"))
+	ask(one("other"))
+	require.Equal(t, fromRedis+1, verdicts("redis"))
+	require.Equal(t, calls+1, value("tollgate_redis_calls_total"))
+	require.Equal(t, requests+1, value("tollgate_redis_call_requests_total"))
+	require.Positive(t, value("tollgate_tracked_workspaces"))
+	errors, local := value("tollgate_redis_errors_total"), verdicts("local")
+	server.Kill()
+	for range 5 {
+		ask(one("other"))
+	}
+	require.Equal(t, local+5, verdicts("local"))
+	require.GreaterOrEqual(t, value("tollgate_redis_errors_total"), errors+5)
+	require.Equal(t, 1.0, value("tollgate_redis_breaker_open"))
+	server.Start()
+	require.Eventually(t, func() bool { return value("tollgate_redis_breaker_open") == 0 }, waitFor, tick)
 }
 
 func TestRedisDownAtStart(t *testing.T) {

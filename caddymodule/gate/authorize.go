@@ -75,7 +75,9 @@ func (g *Gate) charge(ctx context.Context, v *Verdict) *envelope.Refusal {
 	}
 	result, err := g.Counters.Take(ctx, workspace.ID, windows, cost)
 	if err != nil {
-		g.lastKnown(v)
+		if v.Limits = result.State; len(v.Limits.Statuses()) == 0 {
+			g.lastKnown(v)
+		}
 		return &envelope.Refusal{Kind: envelope.CountersUnavailable, Cause: err}
 	}
 	v.Limits, v.Counted, v.Charged = result.State, true, result.Source

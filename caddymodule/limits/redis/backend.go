@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
@@ -90,6 +89,9 @@ func (b *Backend) read(u *url.URL) error {
 	if port == "" {
 		port = "6379"
 	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || strings.Contains(u.Hostname(), ":") && !strings.HasPrefix(u.Host, "[") {
+		return errors.New("the Redis URL names no port from 1 to 65535: write host:port, an IPv6 address in brackets")
+	}
 	o.Addrs = []string{net.JoinHostPort(u.Hostname(), port)}
 	if db := strings.Trim(u.Path, "/"); db != "" {
 		if o.DB, err = strconv.Atoi(db); err != nil || o.DB < 0 {
@@ -166,9 +168,9 @@ func (b *Backend) readQuery(query url.Values) (err error) {
 	return nil
 }
 
-// minPoolSize is how many connections are allowed where the URL does not say: each workspace with requests under way
+// defaultPoolSize is how many connections are allowed where the URL does not say: each workspace with requests under way
 // uses one.
-const minPoolSize = 32
+const defaultPoolSize = 256
 
 // client makes the client. It connects when it is first used.
 //
@@ -179,11 +181,11 @@ func (b *Backend) client() goredis.UniversalClient {
 	o := b.options
 	o.ContextTimeoutEnabled = true
 	o.MaxRetries, o.DialerRetries = -1, 1
-	o.DialTimeout, o.PoolTimeout = 5*time.Second, MaxTimeout
+	o.DialTimeout, o.PoolTimeout = MaxTimeout, MaxTimeout
 	o.ReadTimeout, o.WriteTimeout = MaxTimeout, MaxTimeout
 	o.PoolSize = max(o.PoolSize, 1)
 	if b.options.PoolSize == 0 {
-		o.PoolSize = minPoolSize
+		o.PoolSize = defaultPoolSize
 	}
 	o.ReadBufferSize, o.WriteBufferSize, o.PipelinePoolSize = 4096, 4096, -1
 	o.DisableIdentity = true

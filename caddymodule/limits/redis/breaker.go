@@ -1,27 +1,42 @@
 package redis
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // breakerFailures is how many requests in a row must have waited for Redis in vain before no more do.
 const breakerFailures = 5
 
-// breaker keeps requests from waiting for a Redis that is away.
+// breaker keeps requests from waiting for a Redis that is away. It opens by itself; only who asks whether Redis is back
+// closes it: a reply to a call that began earlier says nothing of now.
 type breaker struct {
-	failures atomic.Int64 // requests in a row
-	open     atomic.Bool
+	open atomic.Bool
+
+	mu       sync.Mutex
+	failures int64 // requests in a row
 }
 
 // failed counts requests that waited in vain, all those that shared the round trip. It reports whether that opened the
 // breaker.
 func (b *breaker) failed(requests int64) (opened bool) {
-	return b.failures.Add(requests) >= breakerFailures && b.open.CompareAndSwap(false, true)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failures += requests
+	return b.failures >= breakerFailures && b.open.CompareAndSwap(false, true)
 }
 
-// succeeded closes the breaker. It reports whether it was open.
-func (b *breaker) succeeded() (closed bool) {
-	if b.failures.Load() == 0 {
-		return false
-	}
-	b.failures.Store(0)
+// succeeded starts the count anew.
+func (b *breaker) succeeded() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failures = 0
+}
+
+// close lets requests call again. It reports whether they could not.
+func (b *breaker) close() (closed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failures = 0
 	return b.open.CompareAndSwap(true, false)
 }

@@ -33,6 +33,7 @@ var errReply = errors.New("redis gave a reply that is not the script's")
 type reply struct {
 	values []int64
 	sentAt int64 // when the call began, on the engine's clock
+	skew   int64 // Redis' time less the engine's, in ms. Redis took its time before the call ended: never ahead of what it is
 }
 
 func (r *reply) granted() int64   { return r.values[0] }
@@ -53,12 +54,12 @@ type takeCmd struct{ *goredis.Cmd }
 // NoRetry forbids go-redis' cluster client what MaxRetries forbids the others.
 func (takeCmd) NoRetry() bool { return true }
 
-// call runs the script for n requests of one cost.
-func (e *Engine) call(ctx context.Context, workspace string, windows []record.Window, seen []window, cost, n int64) (*reply, error) {
+// call runs the script for n requests of one cost. The names of the windows' keys begin with key.
+func (e *Engine) call(ctx context.Context, key string, windows []record.Window, seen []window, cost, n int64) (*reply, error) {
 	args := make([]any, 0, 5+5*len(windows))
 	args = append(args, "evalsha", takeHash, len(windows))
 	for _, w := range windows {
-		args = append(args, e.prefix+workspace+"}:"+strconv.FormatInt(int64(w.Duration/time.Second), 10))
+		args = append(args, key+strconv.FormatInt(int64(w.Duration/time.Second), 10))
 	}
 	args = append(args, cost, n)
 	for i, w := range windows {
@@ -80,12 +81,10 @@ func (e *Engine) call(ctx context.Context, workspace string, windows []record.Wi
 	if err == nil && len(values) != 2+2*len(windows) {
 		err = errReply
 	}
-	ended := e.now()
-	e.observer.Called(n, time.Duration(ended-began), err)
 	if err != nil {
 		return nil, err
 	}
-	// Redis took its time before the call ended, so that this never puts Redis' clock ahead of what it is.
-	e.skew.Store(values[1] - ended/int64(time.Millisecond) - 1)
-	return &reply{values: values, sentAt: began}, nil
+	r := &reply{values: values, sentAt: began, skew: values[1] - e.now()/int64(time.Millisecond) - 1}
+	e.skew.Store(r.skew)
+	return r, nil
 }

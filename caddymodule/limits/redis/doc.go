@@ -5,6 +5,6 @@
 // trip, and a workspace that is known to be over its limit costs none until its window ends.
 //
 // While Redis is away, Settings say what happens, within their timeout. A circuit breaker opens at the fifth request that
-// waited in vain: from then on none waits at all, while a goroutine asks four times a second whether Redis is back. What is
+// waited in vain: from then on none waits at all, while a goroutine asks up to four times a second whether Redis is back. What is
 // granted meanwhile is never added to Redis' counts.
 package redis

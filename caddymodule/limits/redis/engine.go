@@ -104,9 +104,9 @@ func (e *Engine) Tracked() int { return e.accounts.Tracked() }
 func (e *Engine) Away() bool { return e.breaker.open.Load() }
 
 // Take takes the cost from all windows of the workspace, or from none. It waits for Redis no longer than the timeout
-// and batchSlack, whatever the context says: the requests that share the round trip have contexts of their own.
+// and patience, whatever the context says: the requests that share the round trip have contexts of their own.
 //
-// The error is ErrAway, limits.ErrFull, or that of limits.Check.
+// The error is ErrAway, with the state as it was last seen, limits.ErrFull, or that of limits.Check.
 func (e *Engine) Take(_ context.Context, workspace string, windows []record.Window, cost int64) (result limits.Result, err error) {
 	if err := limits.Check(workspace, windows, cost); err != nil {
 		return result, err
@@ -153,13 +153,12 @@ func (e *Engine) ask(s *stripes.Stripe[*account], workspace string, windows []re
 		s.Unlock()
 		return nil, 0, err
 	}
-	b, position = a.join(windows, cost, e.now())
+	b, position = a.join(windows, cost)
 	s.Unlock()
 	if position == 1 {
-		e.run(b, s, a, workspace)
-	} else {
-		<-b.done
+		go e.run(b, s, a, workspace)
 	}
+	<-b.done
 	return b, position, b.err
 }
 
@@ -177,8 +176,7 @@ func (e *Engine) follow(s *stripes.Stripe[*account], workspace string) (*account
 // limit never fits.
 func (e *Engine) remembers(result *limits.Result, a *account, windows []record.Window, cost int64) bool {
 	now := e.now()
-	result.State = limits.NewState(second(e.unixMilli(now)))
-	a.shared(&result.State, windows, now)
+	result.State = e.lastShared(a, windows, now)
 	result.State.Local = e.Away()
 	result.RetryAfter = result.State.Refuse(cost)
 	result.Source = limits.FromRemembered
@@ -189,6 +187,8 @@ func (e *Engine) remembers(result *limits.Result, a *account, windows []record.W
 func (e *Engine) outage(s *stripes.Stripe[*account], workspace string, windows []record.Window, cost int64) (result limits.Result, err error) {
 	settings, now := e.settings.Load(), e.now()
 	if settings.OnOutage == OutageRefuse {
+		result.State = e.lastShared(s.Get(workspace), windows, now)
+		result.State.Local = true
 		return result, ErrAway
 	}
 	a, err := e.follow(s, workspace)
@@ -196,7 +196,7 @@ func (e *Engine) outage(s *stripes.Stripe[*account], workspace string, windows [
 		return result, err
 	}
 	result.Source = limits.FromLocal
-	result.State = limits.NewState(second(e.unixMilli(now)))
+	result.State = limits.NewState(second(e.unixMilli(a, now)))
 	a.local(&result.State, windows, settings.Gateways, now)
 	if settings.OnOutage == OutageAllow {
 		result.Granted = true
@@ -205,7 +205,7 @@ func (e *Engine) outage(s *stripes.Stripe[*account], workspace string, windows [
 	if result.RetryAfter = result.State.Refuse(cost); result.RetryAfter > 0 {
 		return result, nil
 	}
-	a.grant(windows, cost, now, e.unixMilli(now))
+	a.grant(windows, cost, now, e.unixMilli(a, now))
 	result.State.Spend(cost)
 	result.Granted = true
 	return result, nil
@@ -216,25 +216,40 @@ func (e *Engine) Last(workspace string, windows []record.Window) (state limits.S
 	if len(windows) > record.MaxWindows {
 		return state
 	}
-	now := e.now()
-	state = limits.NewState(second(e.unixMilli(now)))
+	now, settings := e.now(), e.settings.Load()
 	s := e.accounts.Stripe(workspace)
 	s.Lock()
 	defer s.Unlock()
-	if e.Away() {
-		s.Get(workspace).local(&state, windows, e.settings.Load().Gateways, now)
-	} else {
-		s.Get(workspace).shared(&state, windows, now)
+	a := s.Get(workspace)
+	if !e.Away() || settings.OnOutage != OutageLocal {
+		state = e.lastShared(a, windows, now)
+		state.Local = e.Away()
+		return state
 	}
+	state = limits.NewState(second(e.unixMilli(a, now)))
+	a.local(&state, windows, settings.Gateways, now)
+	return state
+}
+
+// lastShared is the state that Redis was last seen in. The stripe is locked.
+func (e *Engine) lastShared(a *account, windows []record.Window, now int64) limits.State {
+	state := limits.NewState(second(e.unixMilli(a, now)))
+	a.shared(&state, windows, now)
 	return state
 }
 
 // now is the instant on the engine's monotonic clock, in nanoseconds.
 func (e *Engine) now() int64 { return int64(e.clock().Sub(e.base)) }
 
-// unixMilli is Redis' time at an instant, as far as known; never ahead of it, so that a retry after Retry-After is not
-// early.
-func (e *Engine) unixMilli(now int64) int64 { return now/int64(time.Millisecond) + e.skew.Load() }
+// unixMilli is the time at an instant on the Redis that counts for an account, as far as known; never ahead of it, so that
+// a retry after Retry-After is not early.
+func (e *Engine) unixMilli(a *account, now int64) int64 {
+	skew := e.skew.Load()
+	if a != nil && a.heard {
+		skew = a.skew
+	}
+	return now/int64(time.Millisecond) + skew
+}
 
 // second is the Unix second to which an instant in ms belongs: the last 2 ms of each belong to the next one, as in the
 // script.

@@ -281,7 +281,7 @@ func TestNothingGrantedMeanwhileIsAddedBack(t *testing.T) {
 	w := windows(t, "1000000000/1h")
 	take(t, g[0], "ws", w, 10)
 	server.Pause()
-	for o[0].calls.Load() < 1+5+8 {
+	for o[0].calls.Load() < 1+5+2 {
 		require.True(t, take(t, g[0], "ws", w, 1).Granted)
 	}
 	server.Resume()

@@ -6,8 +6,6 @@ import (
 	"fmt"
 
 	goredis "github.com/redis/go-redis/v9"
-
-	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
 // ErrMisconfigured is in Ping's error where Redis answered, and the answer is that it will not count for this gateway.
@@ -15,12 +13,16 @@ var ErrMisconfigured = errors.New("redis refuses this gateway")
 
 // misconfigured are the beginnings, after "ERR ", of errors that waiting does not mend: the user or its rights, the
 // database, the kind of server.
-var misconfigured = []string{"WRONGPASS", "NOAUTH", "NOPERM", "AUTH", "invalid password", "DB index", "MOVED", "CROSSSLOT", "This instance has cluster support disabled"}
+var misconfigured = []string{
+	"WRONGPASS", "NOAUTH", "NOPERM", "AUTH", "invalid password", "DB index", "MOVED", "CROSSSLOT",
+	"This instance has cluster support disabled",
+	"The user executing the script",
+}
 
-// Ping looks at a window of nobody's, as any request would. The error wraps ErrMisconfigured where the configuration is
+// Ping takes from a window of nobody's, as any request would. The error wraps ErrMisconfigured where the configuration is
 // at fault; any other says that Redis is away now, which is no reason not to start. It never holds the password.
 func (e *Engine) Ping(ctx context.Context) error {
-	err := e.probe(ctx, "", []record.Window{{Limit: 1, Duration: record.MinWindow}})
+	err := e.probe(ctx, "")
 	for _, beginning := range misconfigured {
 		if goredis.HasErrorPrefix(err, beginning) {
 			return fmt.Errorf("%w: %w", ErrMisconfigured, err)

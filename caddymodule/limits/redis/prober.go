@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
@@ -64,24 +66,41 @@ func (p *prober) stop() {
 
 func (p *prober) wait() { p.running.Wait() }
 
-// probe looks whether Redis answers for a workspace, and takes nothing: a Redis that was stopped executes what it was
-// sent meanwhile, when it goes on.
-func (e *Engine) probe(ctx context.Context, workspace string, windows []record.Window) error {
-	ctx, cancel := context.WithTimeout(ctx, e.settings.Load().Timeout)
+// probeWindows is what a probe takes one of: nobody's, over in a second.
+var probeWindows = []record.Window{{Limit: record.MaxLimit, Duration: record.MinWindow}}
+
+// probe asks whether Redis counts for a workspace, in time. It takes from a window of its own: a Redis that reads and
+// refuses to write is away, and one that was stopped executes what it was sent meanwhile, when it goes on.
+func (e *Engine) probe(ctx context.Context, workspace string) error {
+	timeout := e.settings.Load().Timeout
+	ctx, cancel := context.WithTimeout(ctx, timeout+connecting)
 	defer cancel()
-	_, err := e.call(ctx, workspace, windows, make([]window, len(windows)), 1, 0)
-	e.judge(workspace, windows, 1, err)
+	began := e.now()
+	_, err := e.call(ctx, e.prefix+workspace+"}:probe:", probeWindows, make([]window, 1), 1, 1)
+	took := time.Duration(e.now() - began)
+	if err == nil && took > timeout {
+		err = errLate // but there is a connection now
+	}
+	e.observer.Called(0, took, err)
 	return err
 }
 
-// judge tells the breaker how a call for so many requests of a workspace ended, and the observer if that opened or closed
-// it. Whether Redis is back is asked for the workspace that found it away: in a Redis Cluster others may be elsewhere.
-func (e *Engine) judge(workspace string, windows []record.Window, requests int64, err error) {
+// judge tells the breaker how a call for so many requests of a workspace ended.
+func (e *Engine) judge(workspace string, requests int64, err error) {
 	switch {
-	case err != nil && e.breaker.failed(requests):
+	case err == nil:
+		e.breaker.succeeded()
+	case goredis.HasErrorPrefix(err, "TRYAGAIN"): // this key's slot is on its way to another node of a Cluster: no outage
+	case e.breaker.failed(requests):
 		e.observer.Away(true, err)
-		e.prober.start(e.Away, func(ctx context.Context) { _ = e.probe(ctx, workspace, windows) })
-	case err == nil && e.breaker.succeeded():
+		e.prober.start(e.Away, func(ctx context.Context) { e.endOutage(ctx, workspace) })
+	}
+}
+
+// endOutage ends an outage if Redis counts again for the workspace that found it away: in a Redis Cluster others may be
+// elsewhere.
+func (e *Engine) endOutage(ctx context.Context, workspace string) {
+	if e.probe(ctx, workspace) == nil && e.breaker.close() {
 		e.observer.Away(false, nil)
 	}
 }

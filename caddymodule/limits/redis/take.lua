@@ -1,4 +1,5 @@
--- Takes a cost up to n times from all windows of a workspace; n = 0 only looks. What is not granted writes nothing.
+-- Takes a cost up to n times from all windows of a workspace; n = 0 only looks. What is not granted writes nothing, but
+-- for a key that lives longer than its window may (its server's clock was set back, or it is not ours): it ends in time then.
 --
 -- KEYS  the counter of each window: what was used of it, living until the window ends.
 -- ARGV  cost, n, then for each window: its limit, its duration in seconds, and the count and end (Unix seconds) that the
@@ -14,15 +15,26 @@ local cost, granted = tonumber(ARGV[1]), tonumber(ARGV[2])
 local early = 2
 local second = math.floor((now + early) / 1000)
 
+-- What is no count of ours (another type, a text, less than nothing) counts as none, and is written over.
+local function count(value)
+  local n = tonumber(value)
+  return n and n > 0 and math.floor(math.min(n, 2 ^ 53)) or 0
+end
+
 local counts, ends = {}, {}
 for i, key in ipairs(KEYS) do
   local limit, duration = tonumber(ARGV[4 * i - 1]), tonumber(ARGV[4 * i])
   local seen, seen_end = tonumber(ARGV[4 * i + 1]), tonumber(ARGV[4 * i + 2])
   local left = redis.call('PTTL', key)
   counts[i], ends[i] = 0, 0
-  if left > 0 then
-    counts[i] = tonumber(redis.call('GET', key)) or 0
+  if left > duration * 1000 then
+    ends[i] = second + duration
+    redis.call('PEXPIREAT', key, string.format('%.0f', ends[i] * 1000 - early))
+  elseif left > 0 then
     ends[i] = math.floor((now + left + early + 500) / 1000)
+  end
+  if left > 0 then
+    counts[i] = count(redis.pcall('GET', key))
   end
   -- A Redis that lost its data is trusted no lower than what the gateway saw in the same window.
   if seen_end * 1000 - early > now then
