@@ -65,13 +65,17 @@ func load(ctx context.Context, number uint64, paths []string, remember int) (*ge
 
 // prepare makes a query of compiled policies ready for evaluation.
 func (s *sources) prepare(ctx context.Context, compiler *ast.Compiler, query ast.Ref) (rego.PreparedEvalQuery, error) {
-	prepared, err := rego.New(
+	options := []func(*rego.Rego){
 		rego.ParsedQuery(ast.NewBody(ast.NewExpr(ast.NewTerm(query)))),
 		rego.Compiler(compiler),
 		rego.Store(s.store),
 		rego.Transaction(s.data),
 		rego.StrictBuiltinErrors(true), // a failing call fails the decision, instead of leaving out a refusal
-	).PrepareForEval(ctx)
+	}
+	for _, builtin := range boundedBuiltins {
+		options = append(options, builtin.Func)
+	}
+	prepared, err := rego.New(options...).PrepareForEval(ctx)
 	if err != nil {
 		return prepared, fmt.Errorf("preparing the policies: %w", err)
 	}
@@ -166,6 +170,10 @@ func evaluationError(err error) error {
 		return err
 	}
 	said, _, _ := strings.Cut(failed.Message, ":")
+	said = strings.TrimPrefix(said, boundedPrefix)
+	if errors.Is(err, ErrCostly) {
+		return fmt.Errorf("%s: %s: %w", place(failed.Location), said, ErrCostly)
+	}
 	return fmt.Errorf("%s: %s: %s", place(failed.Location), failed.Code, said)
 }
 

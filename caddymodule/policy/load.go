@@ -118,6 +118,9 @@ func (s *sources) newCompiler(ctx context.Context) (*ast.Compiler, error) {
 		WithCapabilities(capabilities()).
 		WithSchemas(schemas).
 		WithStrict(true).
+		WithStageAfterID(ast.StageBuildRequiredCapabilities, ast.CompilerStageDefinition{
+			Name: "CallBounded", MetricName: "compile_stage_call_bounded", Stage: callBounded,
+		}).
 		WithPathConflictsCheck(storage.NonEmpty(ctx, s.store, s.data)), nil
 }
 

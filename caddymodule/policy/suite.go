@@ -107,6 +107,7 @@ func (s *sources) test(ctx context.Context, coverage *cover.Cover) (*TestReport,
 		SetModules(modules).
 		SetStore(s.store).
 		SetTimeout(testTimeout).
+		AddCustomBuiltins(boundedBuiltins).
 		RaiseBuiltinErrors(true)
 	if coverage != nil {
 		runner = runner.SetCoverageQueryTracer(coverage)
