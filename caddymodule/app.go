@@ -171,7 +171,9 @@ func (a *App) Start() error {
 
 // Stop ends the watching of files. What else runs in the background may be shared with the configuration that follows.
 func (a *App) Stop() error {
-	a.watchers.stop()
+	if !a.watchers.stop() {
+		a.logger.Warn("policies or secrets are still being loaded; they are left behind")
+	}
 	return nil
 }
 

@@ -16,6 +16,9 @@ import (
 // watchEvery is how often policies and secrets are looked at. A change is obeyed after one to two looks.
 const watchEvery = 500 * time.Millisecond
 
+// stopPatience is how long what is being loaded may hold up the end of its configuration.
+const stopPatience = 5 * time.Second
+
 // watchers are the goroutines that follow files for one configuration.
 type watchers struct {
 	cancel  context.CancelFunc
@@ -31,11 +34,20 @@ func (w *watchers) start(watch ...func(context.Context)) {
 	}
 }
 
-// stop ends them and waits for their end. It may be called where none was started, and more than once.
-func (w *watchers) stop() {
-	if w.cancel != nil {
-		w.cancel()
-		w.running.Wait()
+// stop ends them and waits for their end, but not for ever: policies that are being compiled cannot be interrupted, and
+// must not keep the process from ending. It may be called where none was started, and more than once.
+func (w *watchers) stop() (ended bool) {
+	if w.cancel == nil {
+		return true
+	}
+	w.cancel()
+	all := make(chan struct{})
+	go func() { w.running.Wait(); close(all) }()
+	select {
+	case <-all:
+		return true
+	case <-time.After(stopPatience):
+		return false
 	}
 }
 

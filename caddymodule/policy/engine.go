@@ -66,9 +66,13 @@ func (e *Engine) Reload(ctx context.Context) error {
 }
 
 // Watch reloads whenever the files of Options.Paths have changed, until ctx ends. It looks every so often and tells
-// loaded the outcome of each reload. It may be called once.
+// loaded the outcome of each reload, but not that of one which the end of ctx cut short. It may be called once.
 func (e *Engine) Watch(ctx context.Context, every time.Duration, loaded func(error)) {
-	e.files.Poll(ctx, every, func() { loaded(e.Reload(ctx)) })
+	e.files.Poll(ctx, every, func() {
+		if err := e.Reload(ctx); err == nil || ctx.Err() == nil {
+			loaded(err)
+		}
+	})
 }
 
 // Decide answers for one request. An error is no answer, and never "allow": the policies were late (ErrLate), failed, or

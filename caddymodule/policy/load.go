@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
@@ -29,6 +30,8 @@ type sources struct {
 	store storage.Store
 	// data is one read transaction for as long as store is used: requests then take no lock of the store.
 	data storage.Transaction
+	// patience is how long all tests together may run.
+	patience time.Duration
 }
 
 // embeddedPrefix begins the names of embedded files.
@@ -36,7 +39,7 @@ const embeddedPrefix = "embedded:"
 
 // parse reads and parses the embedded policies and those of paths.
 func parse(ctx context.Context, paths []string) (*sources, error) {
-	s := &sources{policies: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, own: map[string]bool{}}
+	s := &sources{policies: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, own: map[string]bool{}, patience: suiteTimeout}
 	if err := s.embed(); err != nil {
 		return nil, err
 	}

@@ -19,6 +19,8 @@ import (
 const (
 	testTimeout  = 2 * time.Second
 	suiteTimeout = 20 * time.Second
+	// lastWords is how long interrupted tests have to end. One that cannot be interrupted is left behind.
+	lastWords = time.Second
 )
 
 // TestReport is what the team's tests say.
@@ -112,23 +114,74 @@ func (s *sources) test(ctx context.Context, coverage *cover.Cover) (*TestReport,
 	if coverage != nil {
 		runner = runner.SetCoverageQueryTracer(coverage)
 	}
-	ctx, cancel := context.WithTimeout(ctx, suiteTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.patience, fmt.Errorf("they take longer than %v", s.patience))
 	defer cancel()
 	results, err := runner.RunTests(ctx, s.data)
 	if err != nil {
 		return nil, readableError(err)
 	}
-	for result := range results {
-		report.Tests = append(report.Tests, testResult(result))
-	}
-	slices.SortFunc(report.Tests, func(a, b TestResult) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("running the policies' tests: they take longer than %v: %w", suiteTimeout, context.Cause(ctx))
+	if report.Tests, err = s.collect(ctx, results); err != nil {
+		return nil, err
 	}
 	if coverage != nil {
 		report.Coverage = s.coverage(coverage, compiler.Modules)
 	}
 	return report, nil
+}
+
+// collect takes the results of all tests, by file and line. When ctx ends the tests are interrupted; those that do not
+// end even then are named in the error, and left to themselves.
+func (s *sources) collect(ctx context.Context, results chan *tester.Result) (tests []TestResult, err error) {
+	patience := (<-chan time.Time)(nil)
+	interrupted := ctx.Done()
+	for {
+		select {
+		case result, more := <-results:
+			if !more {
+				slices.SortFunc(tests, compareTests)
+				if err := context.Cause(ctx); err != nil {
+					return nil, fmt.Errorf("running the policies' tests: %w", err)
+				}
+				return tests, nil
+			}
+			tests = append(tests, testResult(result))
+		case <-interrupted:
+			interrupted, patience = nil, time.After(lastWords)
+		case <-patience:
+			go func() { // the runner's goroutines end when somebody takes what they say
+				for range results {
+				}
+			}()
+			return nil, fmt.Errorf("running the policies' tests: %w, and cannot be interrupted: %s", context.Cause(ctx), s.without(tests))
+		}
+	}
+}
+
+// without names the first tests that have no result.
+func (s *sources) without(results []TestResult) string {
+	const most = 5
+	var rules []*ast.Rule
+	for name, module := range s.tests {
+		for _, rule := range module.Rules {
+			ended := slices.ContainsFunc(results, func(t TestResult) bool { return t.File == name && t.Line == rule.Location.Row })
+			if strings.HasPrefix(ruleName(rule), tester.TestPrefix) && !ended {
+				rules = append(rules, rule)
+			}
+		}
+	}
+	slices.SortFunc(rules, func(a, b *ast.Rule) int { return compareLocations(a.Location, b.Location) })
+	var missing []string
+	for _, rule := range rules[:min(len(rules), most)] {
+		missing = append(missing, place(rule.Location)+": "+ruleName(rule))
+	}
+	if len(rules) > most {
+		missing = append(missing, fmt.Sprintf("and %d more", len(rules)-most))
+	}
+	return strings.Join(missing, ", ")
+}
+
+func compareTests(a, b TestResult) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 }
 
 func testResult(r *tester.Result) TestResult {

@@ -1,9 +1,15 @@
 package policy
 
 import (
+	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/stretchr/testify/require"
 )
 
@@ -61,4 +67,60 @@ func TestTestsAreRunOnWhatIsLoaded(t *testing.T) {
 	require.ErrorContains(t, err, "a.rego:1: ")
 	_, err = Test(t.Context(), []string{folder(t, map[string]string{"a.rego": refusal(`http.send({})`)})})
 	require.ErrorContains(t, err, "undefined function http.send")
+}
+
+// stuck makes a built-in function wait for the test's end whatever its query is told, as one that OPA cannot interrupt.
+func stuck(t *testing.T) {
+	function, release := topdown.GetBuiltin("semver.is_valid"), make(chan struct{})
+	topdown.RegisterBuiltinFunc("semver.is_valid", func(topdown.BuiltinContext, []*ast.Term, func(*ast.Term) error) error {
+		<-release
+		return nil
+	})
+	t.Cleanup(func() {
+		close(release)
+		topdown.RegisterBuiltinFunc("semver.is_valid", function)
+	})
+}
+
+var stuckTests = map[string]string{
+	"a.rego":      refusal(`input.request.method == "POST"`),
+	"a_test.rego": "package team_test\n\ntest_quick if true\n\ntest_stuck if semver.is_valid(\"1\")\n",
+}
+
+func TestATestThatCannotBeInterruptedIsALoadError(t *testing.T) {
+	stuck(t)
+	s, err := parse(t.Context(), []string{folder(t, stuckTests)})
+	require.NoError(t, err)
+	s.patience = 10 * time.Millisecond
+	began := time.Now()
+	err = s.runTests(t.Context())
+	require.ErrorContains(t, err, "running the policies' tests: they take longer than 10ms, and cannot be interrupted: ")
+	require.ErrorContains(t, err, "a_test.rego:5: test_stuck")
+	require.NotContains(t, err.Error(), "test_quick")
+	require.Less(t, time.Since(began), 10*lastWords)
+}
+
+// TestAStuckReloadEndsWithItsContextAndAGoodOneFollows holds the engine to what a watcher needs at its end.
+func TestAStuckReloadEndsWithItsContextAndAGoodOneFollows(t *testing.T) {
+	root := folder(t, map[string]string{"a.rego": stuckTests["a.rego"]})
+	e, err := New(t.Context(), patient(root))
+	require.NoError(t, err)
+	stuck(t)
+	write(t, filepath.Join(root, "a_test.rego"), stuckTests["a_test.rego"])
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, e.Reload(ctx), context.DeadlineExceeded)
+	require.NoError(t, os.Remove(filepath.Join(root, "a_test.rego")))
+	require.NoError(t, e.Reload(t.Context()))
+	require.Equal(t, uint64(2), e.Report().Generation)
+}
+
+func TestManyUnfinishedTestsAreNotAllNamed(t *testing.T) {
+	tests := "package team_test\n"
+	for i := range 9 {
+		tests += fmt.Sprintf("\ntest_%d if true\n", i)
+	}
+	s, err := parse(t.Context(), []string{folder(t, map[string]string{"a_test.rego": tests})})
+	require.NoError(t, err)
+	require.Contains(t, s.without(nil), "a_test.rego:11: test_4, and 4 more")
 }
