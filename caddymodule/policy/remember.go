@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"hash/maphash"
 	"math/bits"
 	"math/rand/v2"
@@ -17,6 +18,10 @@ const (
 	// maxKey is the longest key that is remembered, in bytes. With the number of decisions it bounds the memory, also
 	// where a caller puts long texts into what policies read.
 	maxKey = 512
+	// maxRefusal is the most that a remembered refusal may say, in bytes of memory: message and details are the policy's,
+	// and may repeat whatever a caller sent. With the number of decisions it bounds the memory to 128 MiB, if every place
+	// held as long a refusal.
+	maxRefusal = 1 << 10
 	// usualKey is room enough for most keys; longer ones cost an allocation.
 	usualKey = 256
 	// ways is how many places each key may take.
@@ -97,9 +102,9 @@ func (r *remembered) holds(key []byte) bool {
 	return int(r.length) == len(key) && string(r.short[:r.length]) == string(key) && r.long == ""
 }
 
-// put remembers a decision, in a place that is free or any other.
+// put remembers a decision, in a place that is free or any other. Keys and refusals that are long are not remembered.
 func (m *memory) put(key []byte, of owners, d Decision) {
-	if len(key) > maxKey {
+	if len(key) > maxKey || len(d.Message)+weight(d.Details, maxRefusal) > maxRefusal {
 		return
 	}
 	decision := &m.allow
@@ -122,4 +127,36 @@ func (m *memory) put(key []byte, of owners, d Decision) {
 		}
 	}
 	place.Store(r)
+}
+
+// weight is about what a JSON value of Go's types takes in memory. It is not counted further than most.
+func weight(value any, most int) (bytes int) {
+	const (
+		item  = 32  // an interface and what it points to
+		entry = 64  // a name and a value, with their share of the table
+		table = 300 // a map of up to eight entries
+	)
+	switch value := value.(type) {
+	case string:
+		return item + len(value)
+	case json.Number:
+		return item + len(value)
+	case []any:
+		for bytes = item; len(value) > 0 && bytes <= most; value = value[1:] {
+			bytes += weight(value[0], most-bytes)
+		}
+		return bytes
+	case map[string]any:
+		if value == nil {
+			return 0
+		}
+		bytes = table
+		for name, field := range value {
+			if bytes += entry + len(name) + weight(field, most-bytes); bytes > most {
+				return bytes
+			}
+		}
+		return bytes
+	}
+	return item
 }

@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +41,54 @@ func TestLongKeysAreNotRemembered(t *testing.T) {
 		m.put(key, owners{}, Decision{Allow: true})
 		require.Equal(t, remembered, m.get(key, owners{}) != nil)
 	}
+}
+
+func TestLongRefusalsAreNotRemembered(t *testing.T) {
+	long := strings.Repeat("x", maxRefusal)
+	for name, test := range map[string]struct {
+		refusal    Decision
+		remembered bool
+	}{
+		"a usual one":           {Decision{Message: "This key lacks a scope.", Details: map[string]any{"missing_scopes": []any{"agent.leads.read", "agent.leads.write"}}}, true},
+		"one without details":   {Decision{Message: "no"}, true},
+		"as long as may be":     {Decision{Message: long}, true},
+		"a long message":        {Decision{Message: long + "x"}, false},
+		"a long detail":         {Decision{Details: map[string]any{"a": long}}, false},
+		"a long name":           {Decision{Details: map[string]any{long: nil}}, false},
+		"a long number":         {Decision{Details: map[string]any{"a": json.Number(strings.Repeat("1", maxRefusal))}}, false},
+		"many details":          {Decision{Details: map[string]any{"a": slices.Repeat([]any{nil}, 100)}}, false},
+		"many nested objects":   {Decision{Details: map[string]any{"a": slices.Repeat([]any{map[string]any{}}, 8)}}, false},
+		"a message and details": {Decision{Message: long[:maxRefusal/2], Details: map[string]any{"a": long[:maxRefusal/2]}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMemory(8, 1)
+			m.put([]byte("a"), owners{}, test.refusal)
+			require.Equal(t, test.remembered, m.get([]byte("a"), owners{}) != nil)
+		})
+	}
+}
+
+// TestRefusalsThatEchoTheirCallerFillNoMemory fills the table with the largest refusals that callers can provoke.
+func TestRefusalsThatEchoTheirCallerFillNoMemory(t *testing.T) {
+	const places = 1 << 10
+	heap := func() uint64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	e, err := New(t.Context(), Options{Timeout: time.Minute, Remember: places, Paths: []string{folder(t, map[string]string{
+		"a.rego": authz(`deny contains {"code": "FORBIDDEN", "message": "no", "details": {"echo": [x | some n in numbers.range(1, to_number(input.request.query.n[0])); x := [n]]}} if input.request.query.m`),
+	})}})
+	require.NoError(t, err)
+	in, before := request(), heap()
+	for i := range 3 * places {
+		in.RawQuery = fmt.Sprintf("m=%d&n=%d", i, []int{1, 10, 24, 25, 200}[i%5])
+		_, err := e.Decide(t.Context(), in)
+		require.NoError(t, err)
+	}
+	require.Less(t, heap(), before+places*2*maxRefusal)
+	runtime.KeepAlive(e)
 }
 
 // TestKeysOfEveryLengthAreToldApart has keys that begin alike, on both sides of what an entry holds itself.
