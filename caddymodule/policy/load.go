@@ -86,8 +86,8 @@ func (s *sources) add(f *file, taken map[string]bool) error {
 	if err != nil {
 		return err
 	}
-	if _, found := s.policies[f.name]; found {
-		return fmt.Errorf("%s: this name is an embedded policy's: rename the file", f.name)
+	if s.policies[f.name] != nil || s.tests[f.name] != nil {
+		return fmt.Errorf("%s: another policy is called the same: rename the file", f.name)
 	}
 	if err := checkPackage(module, f.isTest(), taken); err != nil {
 		return err

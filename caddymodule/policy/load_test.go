@@ -50,7 +50,14 @@ func TestRefusesToLoad(t *testing.T) {
 		"an unused variable":               {map[string]string{"a.rego": refusal("x := 1")}, "a.rego:4: assigned var x unused"},
 		"an undefined function":            {map[string]string{"a.rego": refusal("team.f(1)")}, "a.rego:4: undefined function team.f"},
 		"recursion":                        {map[string]string{"a.rego": refusal("data.tollgate.decision.allow")}, "is recursive"},
-		"broken data":                      {map[string]string{"a.rego": authz("_a := 1\n"), "data.json": "{"}, "data.json: unexpected EOF"},
+		"broken data":                      {map[string]string{"a.rego": authz("_a := 1\n"), "data.json": "{\n"}, "data.json:2: unexpected EOF"},
+		"broken data in the middle":        {map[string]string{"a.rego": authz("_a := 1\n"), "data.json": "{\"a\": 1,\n\"b\": nope}"}, "data.json:2: invalid character 'o' in literal null"},
+		"data after the data":              {map[string]string{"a.rego": authz("_a := 1\n"), "data.json": "{}\n{}"}, "data.json:2: something follows the value"},
+		"data with a name twice":           {map[string]string{"a.rego": authz("_a := 1\n"), "data.json": "{\"x\": [{\"a\": 1,\n\"a\": 2}]}"}, "data.json:2: the name \"a\" stands in one object twice: keep one"},
+		"YAML data with a name twice":      {map[string]string{"a.rego": authz("_a := 1\n"), "data.yaml": "a: 1\na: 2\n"}, "data.yaml: yaml: unmarshal errors: line 2: mapping key \"a\" already defined at line 1"},
+		"broken YAML data":                 {map[string]string{"a.rego": authz("_a := 1\n"), "data.yaml": "a: 1\nb: [\n"}, "data.yaml: yaml: line 2: "},
+		"data that are too deep":           {map[string]string{"a.rego": authz("_a := 1\n"), "data.json": strings.Repeat("[", 2000)}, "data.json:1: it has more than 1000 arrays and objects within each other"},
+		"the name that explain takes":      {map[string]string{"a.rego": authz("__explained__ contains 1\n")}, "a.rego:3: __explained__ is a rule of the embedded policies: choose another name"},
 		"data that are no object":          {map[string]string{"a.rego": authz("_a := 1\n"), "data.yaml": "- a\n"}, "data.yaml: the data is not an object at its top level"},
 		"data for our packages":            {map[string]string{"a.rego": authz("_a := 1\n"), "tollgate/authz/data.json": `{"deny": []}`}, "data.json: data.tollgate is the gateway's own"},
 		"data that two files say":          {map[string]string{"a.rego": authz("_a := 1\n"), "a.json": `{"x": {"y": 1}}`, "b.json": `{"x": {"y": 2}}`}, "b.json: data.x.y is said by another file already"},
@@ -143,15 +150,31 @@ func TestRefusesPaths(t *testing.T) {
 	write(t, filepath.Join(root, "delta.tar.gz"), tarball(t, map[string][]byte{"patch.json": []byte("{}")}))
 	write(t, filepath.Join(root, "huge.json"), "")
 	require.NoError(t, os.Truncate(filepath.Join(root, "huge.json"), maxBytes+1))
+	write(t, filepath.Join(root, "twice.tar.gz"), tarred(t, "a.rego", authz("_a := 1\n"), "./a.rego", authz("_b := 1\n")))
+	write(t, filepath.Join(root, "twice the same.tar.gz"), tarred(t, "x/a.rego", authz("_a := 1\n"), "/x/../x/a.rego", authz("_a := 1\n")))
+	write(t, filepath.Join(root, "bomb.tar.gz"), tarred(t, "a.txt", strings.Repeat("\x00", maxUnpacked+1)))
+	write(t, filepath.Join(root, "devices", "a.rego"), authz("_a := 1\n"))
+	require.NoError(t, os.Symlink(os.DevNull, filepath.Join(root, "devices", "b.rego")))
+	write(t, filepath.Join(root, "links", "a.rego"), authz("_a := 1\n"))
+	require.NoError(t, os.Symlink("nowhere", filepath.Join(root, "links", "b.rego")))
+	for i := range maxFiles + 1 {
+		write(t, filepath.Join(root, "many", fmt.Sprint(i, ".json")), "")
+	}
 	for path, want := range map[string]string{
-		"missing":      "no such file or directory",
-		"a.txt":        "is none of a folder, .rego, .json, .yaml, .yml and .tar.gz",
-		"a.tar.gz":     "a.tar.gz: gzip: invalid header",
-		"short.tar.gz": "short.tar.gz: unexpected EOF",
-		"delta.tar.gz": "a delta bundle is only a part",
-		"huge.json":    "huge.json: policies and data are more than 64 MiB or 10000 files",
-		"pipe.rego":    "pipe.rego is no regular file",
-		"loop":         "does a link lead back?",
+		"twice.tar.gz":          "twice.tar.gz: it holds a.rego twice: pack it anew",
+		"twice the same.tar.gz": "it holds x/a.rego twice: pack it anew",
+		"bomb.tar.gz":           "bomb.tar.gz: it unpacks to more than 128 MiB: this is no bundle of policies",
+		"devices":               "b.rego is no regular file",
+		"links":                 "b.rego: no such file or directory",
+		"many":                  "policies and data are more than 64 MiB or 10000 files",
+		"missing":               "no such file or directory",
+		"a.txt":                 "is none of a folder, .rego, .json, .yaml, .yml and .tar.gz",
+		"a.tar.gz":              "a.tar.gz: gzip: invalid header",
+		"short.tar.gz":          "short.tar.gz: unexpected EOF",
+		"delta.tar.gz":          "a delta bundle is only a part",
+		"huge.json":             "huge.json: policies and data are more than 64 MiB or 10000 files",
+		"pipe.rego":             "pipe.rego is no regular file",
+		"loop":                  "does a link lead back?",
 	} {
 		t.Run(path, func(t *testing.T) {
 			_, err := New(t.Context(), patient(filepath.Join(root, path)))
@@ -161,19 +184,63 @@ func TestRefusesPaths(t *testing.T) {
 	}
 }
 
-func tarball(t testing.TB, files map[string][]byte) string {
+// TestLeavesAloneWhatIsNoPolicy has beside a policy what folders and bundles may hold as well.
+func TestLeavesAloneWhatIsNoPolicy(t *testing.T) {
+	post := refusal(`input.request.method == "POST"`)
+	root := folder(t, map[string]string{"a/a.rego": post, "a/.hidden.rego": "nonsense", "a/.git/b.rego": "nonsense", "a/README.md": "nonsense"})
+	require.NoError(t, os.Symlink("nowhere", filepath.Join(root, "a", "current")))
+	require.NoError(t, os.Symlink(os.DevNull, filepath.Join(root, "a", "pipe")))
+	write(t, filepath.Join(root, "b.tar.gz"), tarred(t, "a.rego", post, ".hidden.rego", "nonsense", "x/.git/b.rego", "nonsense", ".manifest", "{}", "README.md", "nonsense"))
+	for _, name := range []string{"a", "b.tar.gz"} {
+		e, err := New(t.Context(), patient(filepath.Join(root, name)))
+		require.NoError(t, err, name)
+		require.Len(t, e.Report().Files, 5, name)
+	}
+}
+
+// TestNoPolicyIsLostToItsName has the same file by several paths, and different files of one name.
+func TestNoPolicyIsLostToItsName(t *testing.T) {
+	post, put := refusal(`input.request.method == "POST"`), refusal(`input.request.method == "PUT"`)
+	root := folder(t, map[string]string{"a.rego": post})
+	bundle := filepath.Join(root, "b.tar.gz")
+	write(t, bundle, tarred(t, "a.rego", put))
+	e, err := New(t.Context(), patient(root, filepath.Join(root, "a.rego"), bundle, root+"/../"+filepath.Base(root), bundle))
+	require.NoError(t, err)
+	for _, name := range []string{"POST", "PUT"} {
+		d, err := e.Decide(t.Context(), request().with(method(name)))
+		require.NoError(t, err)
+		require.False(t, d.Allow, name)
+	}
+	write(t, bundle+":a.rego", post)
+	for _, paths := range [][]string{{root, bundle}, {bundle, root}} {
+		_, err = New(t.Context(), patient(paths...))
+		require.ErrorContains(t, err, "b.tar.gz:a.rego: another policy is called the same: rename the file")
+	}
+}
+
+// tarred packs files, given as name and content in turn, in this order.
+func tarred(t testing.TB, files ...string) string {
 	t.Helper()
 	var packed bytes.Buffer
-	zipped := gzip.NewWriter(&packed)
+	zipped, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	require.NoError(t, err)
 	archive := tar.NewWriter(zipped)
-	for name, content := range files {
-		require.NoError(t, archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(content)), Mode: 0o600}))
-		_, err := archive.Write(content)
+	for i := 0; i < len(files); i += 2 {
+		require.NoError(t, archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: files[i], Size: int64(len(files[i+1])), Mode: 0o600}))
+		_, err := archive.Write([]byte(files[i+1]))
 		require.NoError(t, err)
 	}
 	require.NoError(t, archive.Close())
 	require.NoError(t, zipped.Close())
 	return packed.String()
+}
+
+func tarball(t testing.TB, files map[string][]byte) string {
+	var list []string
+	for name, content := range files {
+		list = append(list, name, string(content))
+	}
+	return tarred(t, list...)
 }
 
 func TestLoadsTenMegabytes(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,10 +17,11 @@ import (
 
 // Bounds of what is loaded. They are far above any policies, and keep a wrong path from filling the memory.
 const (
-	maxBytes = 64 << 20 // of all files together
-	maxRego  = 2 << 20  // of Rego: compiling it takes some seconds, ten times as much takes minutes
-	maxFiles = 10_000
-	maxDepth = 16 // folders within folders; a folder that links to itself ends here
+	maxBytes    = 64 << 20     // of all files together
+	maxRego     = 2 << 20      // of Rego: compiling it takes some seconds, ten times as much takes minutes
+	maxUnpacked = 2 * maxBytes // of a bundle, with what is not loaded from it
+	maxFiles    = 10_000
+	maxDepth    = 16 // folders within folders; a folder that links to itself ends here
 )
 
 // file is one file of policies or data.
@@ -54,14 +56,17 @@ func readable(name string) bool {
 type reader struct {
 	files       []file
 	bytes, rego int64
+	// seen are the paths of files and bundles that were read; found counts also what was read before.
+	seen  map[string]bool
+	found int
 }
 
 // read collects the files of folders, single files and bundles, sorted by name. A path that holds none is an error: it
 // is a wrong path, or a folder that is not there yet, and must not pass for "no policies".
 func read(paths []string) ([]file, error) {
-	var r reader
+	r := reader{seen: map[string]bool{}}
 	for _, given := range paths {
-		before := len(r.files)
+		before := r.found
 		given = filepath.Clean(given)
 		info, err := os.Stat(given)
 		switch {
@@ -78,7 +83,7 @@ func read(paths []string) ([]file, error) {
 		default:
 			err = fmt.Errorf("%s is none of a folder, .rego, .json, .yaml, .yml and .tar.gz", given)
 		}
-		if err == nil && len(r.files) == before {
+		if err == nil && r.found == before {
 			err = fmt.Errorf("%s holds no policies: write a .rego file there, or take the path away", given)
 		}
 		if err != nil {
@@ -86,7 +91,15 @@ func read(paths []string) ([]file, error) {
 		}
 	}
 	slices.SortFunc(r.files, func(a, b file) int { return cmp.Compare(a.name, b.name) })
-	return slices.CompactFunc(r.files, func(a, b file) bool { return a.name == b.name }), nil
+	return r.files, nil
+}
+
+// again reports whether a path was read before: two of the configured ones may lead to it.
+func (r *reader) again(name string) bool {
+	r.found++
+	before := r.seen[name]
+	r.seen[name] = true
+	return before
 }
 
 // folder reads all files below a folder. Symbolic links are followed: Kubernetes mounts files as links.
@@ -104,13 +117,16 @@ func (r *reader) folder(folder string, root []string) error {
 		}
 		name := filepath.Join(folder, entry.Name())
 		info, err := os.Stat(name)
-		if err != nil {
-			return err
-		}
 		switch {
+		case errors.Is(err, fs.ErrNotExist) && !readable(name):
+			err = nil // a link to nothing, or a file that has just gone: no policy
+		case err != nil:
 		case info.IsDir():
 			err = r.folder(name, append(slices.Clip(root), entry.Name()))
-		case info.Mode().IsRegular() && readable(name):
+		case !readable(name):
+		case !info.Mode().IsRegular():
+			err = fmt.Errorf("%s is no regular file", name)
+		default:
 			err = r.file(name, root)
 		}
 		if err != nil {
@@ -121,6 +137,9 @@ func (r *reader) folder(folder string, root []string) error {
 }
 
 func (r *reader) file(name string, root []string) error {
+	if r.again(name) {
+		return nil
+	}
 	opened, err := os.Open(name)
 	if err != nil {
 		return err
@@ -132,6 +151,9 @@ func (r *reader) file(name string, root []string) error {
 // bundle reads a bundle of OPA: a compressed tar of a folder. Its manifest and signatures are not looked at; whoever can
 // write the file can write the policies.
 func (r *reader) bundle(name string) error {
+	if r.again(name) {
+		return nil
+	}
 	opened, err := os.Open(name)
 	if err != nil {
 		return err
@@ -142,7 +164,9 @@ func (r *reader) bundle(name string) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	defer unzipped.Close()
-	archive := tar.NewReader(io.LimitReader(unzipped, 2*maxBytes))
+	archive := tar.NewReader(&unpacked{from: unzipped, left: maxUnpacked})
+	inBundle := map[string]bool{}
+	r.found-- // only what is in it counts
 	for {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -158,14 +182,34 @@ func (r *reader) bundle(name string) error {
 		if path.Base(inside) == "patch.json" {
 			return fmt.Errorf("%s: a delta bundle is only a part: give a whole one", name)
 		}
+		if inBundle[inside] {
+			return fmt.Errorf("%s: it holds %s twice: pack it anew", name, inside)
+		}
+		inBundle[inside] = true
 		var root []string
 		if folder := path.Dir(inside); folder != "." {
 			root = strings.Split(folder, "/")
 		}
+		r.found++
 		if err := r.add(name+":"+inside, root, archive); err != nil {
 			return err
 		}
 	}
+}
+
+// unpacked ends in an error where a bundle is larger than any: a small file may unpack to more than the memory holds.
+type unpacked struct {
+	from io.Reader
+	left int64
+}
+
+func (u *unpacked) Read(p []byte) (int, error) {
+	if u.left <= 0 {
+		return 0, fmt.Errorf("it unpacks to more than %d MiB: this is no bundle of policies", maxUnpacked>>20)
+	}
+	n, err := u.from.Read(p[:min(int64(len(p)), u.left)])
+	u.left -= int64(n)
+	return n, err
 }
 
 func (r *reader) add(name string, root []string, content io.Reader) error {
