@@ -80,6 +80,10 @@ func Test(ctx context.Context, paths []string) (*TestReport, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Alone first, as they will be loaded: with the tests beside them they could ask for what only a test defines.
+	if _, err := s.compile(ctx, s.policies); err != nil {
+		return nil, err
+	}
 	return s.test(ctx, cover.New())
 }
 

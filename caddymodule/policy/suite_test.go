@@ -69,6 +69,21 @@ func TestTestsAreRunOnWhatIsLoaded(t *testing.T) {
 	require.ErrorContains(t, err, "undefined function http.send")
 }
 
+// TestPoliciesThatNeedTheirTestsAreRefusedByAll has a function that only a file of tests defines.
+func TestPoliciesThatNeedTheirTestsAreRefusedByAll(t *testing.T) {
+	root := folder(t, map[string]string{
+		"a.rego":      refusal(`data.team.bad(input.request.method)`),
+		"a_test.rego": "package team\n\nbad(m) if m == \"POST\"\n\ntest_bad if bad(\"POST\")\n",
+	})
+	const want = "a.rego:4: undefined function data.team.bad"
+	_, err := New(t.Context(), patient(root))
+	require.ErrorContains(t, err, want)
+	_, err = Check(t.Context(), []string{root})
+	require.ErrorContains(t, err, want)
+	_, err = Test(t.Context(), []string{root})
+	require.ErrorContains(t, err, want)
+}
+
 // stuck makes a built-in function wait for the test's end whatever its query is told, as one that OPA cannot interrupt.
 func stuck(t *testing.T) {
 	function, release := topdown.GetBuiltin("semver.is_valid"), make(chan struct{})
