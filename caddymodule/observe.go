@@ -6,7 +6,6 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
-	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 )
 
 // end frees the request and tells logs and metrics what became of it. It runs in a panic as well.
@@ -30,8 +29,8 @@ func (c *call) end() {
 
 // logDecision writes the decision log: who asked for what and what policy said, never a secret, a query or a body.
 func (c *call) logDecision() {
-	if c.verdict.Step < gate.StepPolicy {
-		return
+	if c.verdict.Decision.Generation == 0 {
+		return // nobody decided: a body, say, was refused before policy was asked
 	}
 	check := c.handler.decisions.Check(zapcore.DebugLevel, "decision")
 	if check == nil {

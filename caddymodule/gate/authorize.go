@@ -34,6 +34,7 @@ func (g *Gate) decide(ctx context.Context, r *Request, v *Verdict) *envelope.Ref
 	}
 	decision, err := g.Policy.Decide(ctx, in)
 	if err != nil {
+		v.Decision = policy.Decision{Code: string(envelope.CodeInternal), Generation: decision.Generation}
 		return &envelope.Refusal{Kind: envelope.PolicyFailed, Cause: err}
 	}
 	v.Decision = decision

@@ -77,7 +77,8 @@ type Verdict struct {
 	// Counted says that the counters were asked, and Charged where their verdict came from.
 	Counted bool
 	Charged limits.Source
-	// Decision is the policy's; its zero value where policy was not asked.
+	// Decision is the policy's. Its zero value, of generation 0, says that policy was not asked; with the code
+	// INTERNAL_ERROR, that it was and made none.
 	Decision policy.Decision
 	// scopeParam says that the path holds a parameter which no scope could name.
 	scopeParam bool

@@ -190,7 +190,13 @@ func TestJudgeSteps(t *testing.T) {
 type broken struct{}
 
 func (broken) Decide(context.Context, *policy.Input) (policy.Decision, error) {
-	return policy.Decision{Allow: true}, policy.ErrLate
+	return policy.Decision{Allow: true, Generation: 7}, policy.ErrLate
+}
+
+func TestJudgeNamesThePoliciesThatFailed(t *testing.T) {
+	s := newSetup(t)
+	s.Policy = broken{}
+	require.Equal(t, policy.Decision{Code: "INTERNAL_ERROR", Generation: 7}, s.judge(t, request("/leads")).Decision)
 }
 
 type undefined struct{}

@@ -76,7 +76,8 @@ func (e *Engine) Watch(ctx context.Context, every time.Duration, loaded func(err
 }
 
 // Decide answers for one request. An error is no answer, and never "allow": the policies were late (ErrLate), failed, or
-// said something that is no decision (ErrUndefined, ErrMalformed), or ctx ended.
+// said something that is no decision (ErrUndefined, ErrMalformed), or ctx ended. Of the decision only Generation is set
+// then: it names the policies that failed.
 func (e *Engine) Decide(ctx context.Context, in *Input) (Decision, error) {
 	return e.current.Load().decide(ctx, in, e.options.Timeout)
 }

@@ -114,8 +114,17 @@ func (g *generation) owners(in *Input) (of owners) {
 	return of
 }
 
-// evaluate decides afresh, within timeout and while ctx lasts.
-func (g *generation) evaluate(ctx context.Context, in *Input, timeout time.Duration) (d Decision, err error) {
+// evaluate decides afresh, within timeout and while ctx lasts. With an error it only tells the generation.
+func (g *generation) evaluate(ctx context.Context, in *Input, timeout time.Duration) (Decision, error) {
+	d, err := g.ask(ctx, in, timeout)
+	if err != nil {
+		d = Decision{}
+	}
+	d.Generation = g.number
+	return d, err
+}
+
+func (g *generation) ask(ctx context.Context, in *Input, timeout time.Duration) (d Decision, err error) {
 	value, err := in.value(g.reads)
 	if err != nil {
 		return d, err
@@ -124,14 +133,11 @@ func (g *generation) evaluate(ctx context.Context, in *Input, timeout time.Durat
 	found, err := g.sources.eval(ctx, g.prepared, value, timeout, func(result ast.Value) { d, bad = decode(result) })
 	switch {
 	case err != nil:
-		return Decision{}, err
+		return d, err
 	case !found:
-		return Decision{}, ErrUndefined
-	case bad != nil:
-		return Decision{}, bad
+		return d, ErrUndefined
 	}
-	d.Generation = g.number
-	return d, nil
+	return d, bad
 }
 
 // eval evaluates a prepared query within timeout and while ctx lasts, and gives its result to take. No goroutine waits
