@@ -2,7 +2,7 @@ package policy
 
 import (
 	"encoding/json"
-	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,8 +15,9 @@ func explain(t *testing.T, files map[string]string, in *Input) *Explanation {
 	x, err := e.Explain(t.Context(), in)
 	require.NoError(t, err)
 	for i := range x.Refusals {
-		if relative, err := filepath.Rel(filepath.Join(append([]string{"/"}, e.options.Paths...)...), x.Refusals[i].File); err == nil && files != nil {
-			x.Refusals[i].File = relative
+		if files != nil {
+			x.Refusals[i].File = strings.TrimPrefix(x.Refusals[i].File, e.options.Paths[0]+"/")
+			x.Refusals[i].ForwardedAt = strings.TrimPrefix(x.Refusals[i].ForwardedAt, e.options.Paths[0]+"/")
 		}
 	}
 	return x
@@ -82,6 +83,52 @@ func TestExplainsTheMessageOfTheCode(t *testing.T) {
 	require.Equal(t, "There is no such resource.", x.Decision.Message)
 	require.Empty(t, x.Refusals[0].Message)
 	require.True(t, x.Refusals[0].Stands)
+}
+
+// TestExplainsWhichMessageStands has refusals of one code of which some say nothing: the code's message then takes its
+// place among the others.
+func TestExplainsWhichMessageStands(t *testing.T) {
+	for name, test := range map[string]struct {
+		first, second string // messages
+		want          string
+		stands        []bool
+	}{
+		"the code's is the first":         {`""`, `"Z"`, "This key may not do this.", []bool{true, false}},
+		"the code's is not the first":     {`""`, `"A"`, "A", []bool{false, true}},
+		"the code's, said in other words": {`""`, `"This key may not do this."`, "This key may not do this.", []bool{true, true}},
+		"both say something":              {`"B"`, `"A"`, "A", []bool{false, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := explain(t, map[string]string{
+				"a.rego": authz(`deny contains {"code": "FORBIDDEN", "message": ` + test.first + `}`),
+				"b.rego": authz(`deny contains {"code": "FORBIDDEN", "message": ` + test.second + `, "details": {"b": 1}}`),
+			}, request())
+			require.Equal(t, test.want, x.Decision.Message)
+			require.Len(t, x.Refusals, 2)
+			require.Equal(t, test.stands, []bool{x.Refusals[0].Stands, x.Refusals[1].Stands})
+		})
+	}
+}
+
+// TestExplainsWhereAForwardedRefusalIsMade has rules of deny that pass on the refusals of other packages.
+func TestExplainsWhereAForwardedRefusalIsMade(t *testing.T) {
+	forward := authz("deny contains r if some r in data.team.deny\n\ndeny contains r if {\n\tr := {\"code\": \"NOT_FOUND\", \"message\": \"own\"}\n}\n")
+	team := "package team\n\ndeny contains {\"code\": \"FORBIDDEN\", \"message\": \"from the team\"} if input.request.method == \"GET\"\n\ndeny contains r if some r in data.other.refusals\n"
+	other := "package other\n\nrefusals contains {\"code\": \"FORBIDDEN\", \"message\": \"from others\"} if input.request.host != \"\"\n\nnobody contains 1 if to_number(input.request.host) > 1\n"
+	x := explain(t, map[string]string{"a.rego": forward, "team.rego": team, "other.rego": other}, request())
+	require.NoError(t, x.Err)
+	values := []Value{{"input.request.host", true, "api.example.com"}, {"input.request.method", true, "GET"}}
+	require.Equal(t, []Refusal{
+		{File: "a.rego", Line: 5, Code: NotFound, Message: "own"},
+		{File: "other.rego", Line: 3, ForwardedAt: "a.rego:3", Code: Forbidden, Message: "from others", Stands: true, Values: values},
+		{File: "team.rego", Line: 3, ForwardedAt: "a.rego:3", Code: Forbidden, Message: "from the team", Values: values},
+	}, x.Refusals)
+
+	// What fails where it is made does not hide who passed it on.
+	failing := strings.Replace(other, "refusals contains", "refusals contains {\"code\": \"FORBIDDEN\"} if to_number(input.request.host) > 1\n\nrefusals contains", 1)
+	x = explain(t, map[string]string{"a.rego": authz("deny contains r if some r in data.made\n"), "data.json": `{"made": [{"code": "FORBIDDEN", "message": "by data"}]}`, "other.rego": failing}, request())
+	require.NoError(t, x.Err)
+	require.Equal(t, []Refusal{{File: "a.rego", Line: 3, Code: Forbidden, Message: "by data", Stands: true}}, x.Refusals)
 }
 
 func TestExplainsWhyThereIsNoDecision(t *testing.T) {

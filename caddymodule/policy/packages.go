@@ -19,13 +19,17 @@ func embeddedRules(modules map[string]*ast.Module) map[string]bool {
 		}
 	}
 	delete(names, "deny")
-	names[explained] = true
 	return names
 }
 
 // checkPackage says why a team may not define what its module defines (design, section 5): packages are tollgate.authz
 // or outside tollgate; those of tests are tollgate.authz_test or outside.
 func checkPackage(module *ast.Module, test bool, taken map[string]bool) error {
+	for _, rule := range module.Rules {
+		if ruleName(rule) == explained {
+			return fmt.Errorf("%s: %s is a name that explain uses: choose another one", place(rule.Location), explained)
+		}
+	}
 	path := module.Package.Path
 	root, ok := path[1].Value.(ast.String)
 	if !ok || root != reserved {
