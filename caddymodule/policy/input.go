@@ -19,7 +19,7 @@ import (
 type Input struct {
 	// Method is the request's; an extended CONNECT is given as GET.
 	Method string
-	// Host is the request's, with its port if it has one.
+	// Host is the request's, without a port.
 	Host string
 	// Path is the raw canonical path; empty for an empty target and "*".
 	Path string
