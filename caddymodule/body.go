@@ -17,8 +17,8 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/jsonbody"
 )
 
-// bodyTimeout is how long a body that policies read may take to arrive (design, section 5).
-const bodyTimeout = 10 * time.Second
+// bodyTimeout is how long a body that policies read may take to arrive (design, section 5). Only tests change it.
+var bodyTimeout = 10 * time.Second
 
 // JSON reads the request's body for policies and puts the very bytes back for the backend. It is gate.Body.
 func (c *call) JSON(_ context.Context, limit int64) (value any, present bool, refusal *envelope.Refusal) {
@@ -93,7 +93,7 @@ func isJSON(h http.Header) bool {
 	if charset, given := parameters["charset"]; given && !strings.EqualFold(charset, "utf-8") {
 		return false
 	}
-	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
+	return err == nil && (kind == "application/json" || strings.Contains(kind, "/") && strings.HasSuffix(kind, "+json"))
 }
 
 // inbound is the request's body as the handlers behind the gate read it. It remembers whether it was the client who broke

@@ -3,14 +3,18 @@ package caddymodule_test
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule"
 	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
 )
 
@@ -185,6 +189,7 @@ func TestBodiesForPolicies(t *testing.T) {
 		send("C17/duplicate names", `{"name":"good","name":"bad"}`, 400, "VALIDATION_ERROR"),
 		send("C17/too deep", strings.Repeat("[", 65)+strings.Repeat("]", 65), 400, "VALIDATION_ERROR"),
 		send("C17/wrong type", good, 400, "VALIDATION_ERROR", "Content-Type", "text/plain"),
+		send("C17/a type that only ends like JSON", good, 400, "VALIDATION_ERROR", "Content-Type", "foo+json"),
 		send("C17/no type", good, 400, "VALIDATION_ERROR", "Accept", "*/*"),
 		send("C17/charset UTF-8", good, 200, "", "Content-Type", "application/json; charset=UTF-8"),
 		send("C17/other charset", good, 400, "VALIDATION_ERROR", "Content-Type", "application/json; charset=utf-7"),
@@ -200,30 +205,101 @@ func TestBodiesForPolicies(t *testing.T) {
 	})
 }
 
+// TestABodyThatArrivesLateIsRefused sends the head of a request and only half of its body.
+func TestABodyThatArrivesLateIsRefused(t *testing.T) {
+	caddymodule.SetBodyTimeout(t, 50*time.Millisecond)
+	g := withPolicy(t, rule("input.request.body.name == \"bad\"", "VALIDATION_ERROR", "name is bad"))
+	g.Run(t, []harness.Case{{
+		Name: "C16/late body",
+		Raw: "POST /bodies HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + crm + "\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n" +
+			`{"name": `,
+		Status: 408, Code: "VALIDATION_ERROR", Limits: harness.Workspace,
+	}})
+}
+
+func TestFailingReloadsAreMeteredUntilTheyAreMended(t *testing.T) {
+	g := harness.New(t)
+	g.WriteFile(t, "keys.yaml", behaviourKeys)
+	g.WriteFile(t, "policies/team.rego", rule("false", "FORBIDDEN", "x"))
+	setup := policySetup()
+	setup.Gate += "public GET /metrics\n"
+	setup.Then = "metrics /metrics\nreverse_proxy $BACKEND"
+	require.NoError(t, g.Load(setup.Caddyfile()))
+	failing := func() string {
+		return metricsOf(g.Do(t, harness.Request{Path: "/metrics"}).Body, "tollgate_policies_failing")
+	}
+	require.Equal(t, "tollgate_policies_failing 0\n", failing())
+	g.WriteFile(t, "policies/team.rego", "nonsense")
+	require.Eventually(t, func() bool { return failing() == "tollgate_policies_failing 1\n" }, waitFor, tick)
+	g.WriteFile(t, "policies/team.rego", rule("false", "FORBIDDEN", "y"))
+	require.Eventually(t, func() bool { return failing() == "tollgate_policies_failing 0\n" }, waitFor, tick)
+}
+
+// TestWhyDecisionsAreNotRememberedIsSaidOnceALoad asks many times between two loads.
+func TestWhyDecisionsAreNotRememberedIsSaidOnceALoad(t *testing.T) {
+	g := withPolicy(t, rule("count(input) == 0", "FORBIDDEN", "x"))
+	said := func() int { return strings.Count(g.ReadFile(t, "caddy.log"), "policy decisions are not remembered") }
+	for range 5 {
+		require.Equal(t, 200, g.Do(t, harness.Request{Path: "/plain", Key: crm}).Status)
+	}
+	require.Equal(t, 1, said())
+	require.True(t, contains(g.ReadFile(t, "caddy.log"), "policy decisions are not remembered", "team.rego:4 reads input as a whole"))
+	g.WriteFile(t, "policies/team.rego", rule("count(input) == 1", "FORBIDDEN", "x"))
+	require.Eventually(t, func() bool { return said() == 2 }, waitFor, tick)
+	g.WriteFile(t, "policies/team.rego", rule("false", "FORBIDDEN", "x"))
+	require.Eventually(t, func() bool {
+		return contains(g.ReadFile(t, "caddy.log"), "policies loaded", `"generation":3`)
+	}, waitFor, tick)
+	require.Equal(t, 2, said(), "and not where they are remembered")
+}
+
+// TestReloadsOfPoliciesUnderLoadMixNothing swaps a folder of two files under load. Each version refuses with its number in
+// the message, said by one file, and in the details, said by the other.
 func TestReloadsOfPoliciesUnderLoadMixNothing(t *testing.T) {
-	g := withPolicy(t, rule("false", "FORBIDDEN", "x"))
+	g := harness.New(t)
+	g.WriteFile(t, "keys.yaml", behaviourKeys)
+	change := func(n int) {
+		version := fmt.Sprintf("version%d", n)
+		g.WriteFile(t, version+"/a.rego", fmt.Sprintf("package tollgate.authz\n\ndeny contains {\"code\": \"FORBIDDEN\", \"message\": \"%d\", \"details\": {\"n\": data.team.n}}\n", n))
+		g.WriteFile(t, version+"/b.rego", fmt.Sprintf("package team\n\nn := %d\n", n))
+		require.NoError(t, os.Symlink(version, filepath.Join(g.Dir, "next")))
+		require.NoError(t, os.Rename(filepath.Join(g.Dir, "next"), filepath.Join(g.Dir, "policies")))
+	}
+	change(1)
+	require.NoError(t, g.Load(policySetup().Caddyfile()))
+	const versions = 4
+	var newest atomic.Int64
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
 	for range 4 {
 		wg.Go(func() {
-			for {
+			for last := int64(0); ; {
 				select {
 				case <-stop:
 					return
 				default:
 				}
-				if a, err := g.Try(harness.Request{Path: "/plain", Key: crm}); err != nil || a.Status != http.StatusOK {
+				a, err := g.Try(harness.Request{Path: "/plain", Key: crm})
+				if err != nil || a.Status != http.StatusForbidden {
 					t.Errorf("answer %v %v", a, err)
 					return
 				}
+				said := a.Envelope(t).Error
+				n, err := strconv.ParseInt(said.Message, 10, 64)
+				if err != nil || string(said.Details) != fmt.Sprintf(`{"n":%d}`, n) || n < last {
+					t.Errorf("%s with %s after %d: %v", said.Message, said.Details, last, err)
+					return
+				}
+				last = n
+				newest.Store(max(n, newest.Load()))
 			}
 		})
 	}
-	ended := time.Now().Add(2 * time.Second)
-	for i := 0; time.Now().Before(ended); i++ {
-		g.WriteFile(t, "policies/team.rego", rule(fmt.Sprintf("input.request.method == \"M%d\"", i), "FORBIDDEN", "x"))
-		require.Eventually(t, func() bool { return g.Do(t, harness.Request{Path: "/plain", Key: crm}).Status == 200 }, waitFor, tick)
+	for n := 2; n <= versions; n++ {
+		change(n)
+		require.Eventually(t, func() bool { return newest.Load() == int64(n) }, waitFor, tick)
 	}
 	close(stop)
 	wg.Wait()
+	require.True(t, contains(g.ReadFile(t, "caddy.log"), "policies loaded", fmt.Sprintf(`"generation":%d`, versions)))
 }

@@ -139,6 +139,22 @@ func TestNoDecisionMixesGenerations(t *testing.T) {
 	require.Equal(t, "100", d.Message)
 }
 
+// TestLoadsOneGenerationAfterTheOther reloads from many goroutines: were two loads under way at once, they would give
+// themselves the same number.
+func TestLoadsOneGenerationAfterTheOther(t *testing.T) {
+	e := engine(t, nil)
+	var loads sync.WaitGroup
+	for range 16 {
+		loads.Go(func() {
+			if err := e.Reload(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	loads.Wait()
+	require.Equal(t, uint64(17), e.Report().Generation)
+}
+
 func TestRemembersNothingWhereThatIsSwitchedOff(t *testing.T) {
 	e, err := New(t.Context(), Options{Remember: -1, Timeout: time.Minute})
 	require.NoError(t, err)

@@ -74,7 +74,9 @@ func TestExplainsOneRefusalThatTwoRulesMake(t *testing.T) {
 	x := explain(t, map[string]string{"a.rego": refusal(`input.request.method == "GET"`), "b.rego": refusal(`input.request.host == "api.example.com"`)}, request())
 	require.Len(t, x.Refusals, 2)
 	require.Equal(t, "a.rego", x.Refusals[0].File)
+	require.Equal(t, []Value{{"input.request.method", true, "GET"}}, x.Refusals[0].Values)
 	require.Equal(t, "b.rego", x.Refusals[1].File)
+	require.Equal(t, []Value{{"input.request.host", true, "api.example.com"}}, x.Refusals[1].Values, "not those of a rule on the same line of another file")
 	require.True(t, x.Refusals[0].Stands && x.Refusals[1].Stands)
 }
 

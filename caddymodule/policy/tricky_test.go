@@ -132,6 +132,9 @@ var trickyPolicies = []tricky{
 	{name: "a pattern of data", rego: refusal(`some p in ["^/a", "l2$"]; regex.match(p, input.request.path)`), a: target("/b"), b: target("/l2")},
 	{name: "a body", freshB: true, rego: refusal(`input.request.body.name == "x"`), b: body(map[string]any{"name": "x"})},
 	{name: "a body that is null", freshB: true, rego: refusal(`input.request.body == null`), b: body(nil)},
+	{name: "a body within an alias of the request", fresh: true, rego: refusal("r := input.request\n\tr.body.name == \"bad\""), a: body(map[string]any{"name": "good"}), b: body(map[string]any{"name": "bad"})},
+	{name: "a body within an alias of the input", fresh: true, rego: refusal("x := input\n\tx.request.body.name == \"bad\""), b: body(map[string]any{"name": "bad"})},
+	{name: "a body given to a function", fresh: true, rego: refusal("f(input)") + "\nf(x) if x.request.body.name == \"bad\"\n", b: body(map[string]any{"name": "bad"})},
 	{name: "an absent body", freshB: true, rego: refusal(`not input.request.body`), b: body(map[string]any{})},
 }
 
