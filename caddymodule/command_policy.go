@@ -127,6 +127,8 @@ type checkedFile struct {
 	Package  string   `json:"package"`
 	Reads    []string `json:"reads"`
 	Why      string   `json:"why"`
+	// Unchecked are the places where the schema cannot see what is read.
+	Unchecked []string `json:"unchecked"`
 }
 
 func checkPolicies(i *invocation) error {
@@ -146,7 +148,7 @@ func checkPolicies(i *invocation) error {
 			Files      []checkedFile `json:"files"`
 		}{report.Remembered, report.Why, append([]string{}, report.Reads...), []checkedFile{}}
 		for _, f := range report.Files {
-			answer.Files = append(answer.Files, checkedFile{f.Name, f.Embedded, f.Package, append([]string{}, f.Reads...), f.Why})
+			answer.Files = append(answer.Files, checkedFile{f.Name, f.Embedded, f.Package, append([]string{}, f.Reads...), f.Why, append([]string{}, f.Unchecked...)})
 		}
 		return printJSON(i.out(), answer)
 	}
@@ -156,6 +158,11 @@ func checkPolicies(i *invocation) error {
 	}
 	if err := table(i.out(), rows); err != nil {
 		return err
+	}
+	for _, f := range report.Files {
+		for _, place := range f.Unchecked {
+			fmt.Fprintf(i.out(), "\nthe schema cannot see which names are read at %s: only a test finds a typing error there", place)
+		}
 	}
 	if !report.Remembered {
 		_, err = fmt.Fprintf(i.out(), "\ndecisions are made anew for every request: %s\n", report.Why)

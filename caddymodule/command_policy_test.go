@@ -74,14 +74,16 @@ func TestPolicyCheck(t *testing.T) {
 	d.write(t, "own/whole.rego", "package tollgate.authz\n\nimport rego.v1\n\ndeny contains {\"code\": \"FORBIDDEN\"} if count(input) == 0\n")
 	out = d.must(t, "policy", "check")
 	require.Regexp(t, `decisions are made anew for every request: .*whole.rego:5`, out)
+	require.Regexp(t, `\nthe schema cannot see which names are read at .*whole.rego:5: input: only a test finds a typing error there\n`, out)
 	var report struct {
 		Remembered bool
 		Why        string
 		Files      []struct {
-			File     string
-			Embedded bool
-			Reads    []string
-			Why      string
+			File      string
+			Embedded  bool
+			Reads     []string
+			Why       string
+			Unchecked []string
 		}
 	}
 	require.NoError(t, json.Unmarshal([]byte(d.must(t, "policy", "check", "--json")), &report))

@@ -136,6 +136,9 @@ func (s *sources) compile(ctx context.Context, modules map[string]*ast.Module) (
 	if compiler.Compile(modules); compiler.Failed() {
 		return nil, readableError(compiler.Errors)
 	}
+	if err := s.checkHeaders(compiler); err != nil {
+		return nil, readableError(err)
+	}
 	return compiler, nil
 }
 

@@ -32,6 +32,9 @@ type FileReport struct {
 	Reads []string
 	// Why says what in this file keeps decisions from being remembered, with its line; else it is empty.
 	Why string
+	// Unchecked are the places where the schema cannot see which names of the input are read, with file and line: a part
+	// of it is given to a function, or a name is computed.
+	Unchecked []string
 }
 
 // Report describes the policies that decide now.
@@ -55,9 +58,11 @@ func (g *generation) report() Report {
 	for name, module := range g.compiler.Modules {
 		own := ownReadingsOf(g.compiler, module.Rules)
 		_, why := slotsOf(own)
-		report.Files = append(report.Files, FileReport{
-			Name: name, Embedded: !g.sources.own[name], Package: packageName(module), Reads: paths(own), Why: why,
-		})
+		file := FileReport{Name: name, Embedded: !g.sources.own[name], Package: packageName(module), Reads: paths(own), Why: why}
+		for _, r := range uncheckedIn(module.Rules) {
+			file.Unchecked = append(file.Unchecked, place(r.at)+": "+r.String())
+		}
+		report.Files = append(report.Files, file)
 	}
 	slices.SortFunc(report.Files, func(a, b FileReport) int { return cmp.Compare(a.Name, b.Name) })
 	return report
