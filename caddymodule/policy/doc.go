@@ -6,5 +6,6 @@
 //
 // Decisions are remembered. The compiled policies tell which input paths they can read; two inputs that agree on those,
 // in value and in presence, get the same decision, because no built-in function that knows more than its arguments is
-// available. Package policies holds the embedded Rego and the schema of the input.
+// available. Nor is one that could take far more time or memory than its arguments are worth: those that cannot be
+// interrupted are left out, or bounded (bounds.go). Package policies holds the embedded Rego and the schema of the input.
 package policy
