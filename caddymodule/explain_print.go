@@ -58,6 +58,9 @@ func (v *explainView) textRefusals(b *strings.Builder) {
 		if r.Details != nil {
 			fmt.Fprintf(b, " %s", inJSON(r.Details))
 		}
+		if r.ForwardedAt != "" {
+			fmt.Fprintf(b, " (forwarded at %s)", r.ForwardedAt)
+		}
 		if !r.Stands {
 			b.WriteString(" (another refusal's message stands)")
 		}

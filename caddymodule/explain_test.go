@@ -112,6 +112,15 @@ func TestExplainNamesEveryRefusal(t *testing.T) {
 		"  input.request.query.from = [\"1999-01-01\"]\n")
 }
 
+func TestExplainNamesWhereARefusalIsForwarded(t *testing.T) {
+	d := newDesk(t, strings.Replace(deskCaddyfile, "plan tiny", "policies own\n\t\tplan tiny", 1))
+	d.ruled(t)
+	d.writeAll(t, "own/forward.rego", "package tollgate.authz\n\ndeny contains refusal if some refusal in data.team.deny\n")
+	d.writeAll(t, "own/team.rego", "package team\n\ndeny contains {\"code\": \"NOT_FOUND\", \"message\": \"Not here.\"} if input.request.method == \"GET\"\n")
+	text := d.must(t, "explain", "GET", "/leads", "--key-id", d.names["key"])
+	require.Regexp(t, `own/team.rego:3 refuses with NOT_FOUND: Not here. \(forwarded at \S+/own/forward.rego:3\)`, text)
+}
+
 // ruled makes a workspace and a key without scopes, and a policy of the team's own.
 func (d *desk) ruled(t *testing.T) {
 	t.Helper()

@@ -65,13 +65,15 @@ type stepView struct {
 
 // refusalView is one refusal of a policy: where its rule stands and what that rule read.
 type refusalView struct {
-	File    string      `json:"file"`
-	Line    int         `json:"line"`
-	Code    string      `json:"code"`
-	Message string      `json:"message"`
-	Details any         `json:"details"`
-	Stands  bool        `json:"stands"`
-	Values  []valueView `json:"values"`
+	File string `json:"file"`
+	Line int    `json:"line"`
+	// ForwardedAt is the file and line of the rule that took the refusal from another set; empty: none did.
+	ForwardedAt string      `json:"forwarded_at"`
+	Code        string      `json:"code"`
+	Message     string      `json:"message"`
+	Details     any         `json:"details"`
+	Stands      bool        `json:"stands"`
+	Values      []valueView `json:"values"`
 }
 
 type valueView struct {
@@ -155,7 +157,7 @@ func viewRefusals(x *policy.Explanation) []refusalView {
 		return views
 	}
 	for _, refusal := range x.Refusals {
-		view := refusalView{File: refusal.File, Line: refusal.Line, Code: refusal.Code, Message: refusal.Message,
+		view := refusalView{File: refusal.File, Line: refusal.Line, ForwardedAt: refusal.ForwardedAt, Code: refusal.Code, Message: refusal.Message,
 			Details: refusal.Details, Stands: refusal.Stands, Values: []valueView{}}
 		for _, v := range refusal.Values {
 			view.Values = append(view.Values, valueView{Path: v.Path, Present: v.Present, Value: v.JSON})
