@@ -111,7 +111,7 @@ func (e *Engine) settle(b *batch, s *stripes.Stripe[*account], a *account, works
 	}
 	settled := b.settled
 	b.settled = true
-	a.sent = remove(a.sent, b)
+	a.waiting, a.sent = remove(a.waiting, b), remove(a.sent, b)
 	s.Unlock()
 	if settled {
 		return

@@ -118,8 +118,11 @@ func (e *Engine) Take(_ context.Context, workspace string, windows []record.Wind
 		return result, nil
 	}
 	b, position, err := e.ask(s, workspace, windows, cost)
-	if err == nil {
+	switch {
+	case err == nil:
 		return b.verdict(position), nil
+	case errors.Is(err, limits.ErrFull):
+		return result, err
 	}
 	s.Lock()
 	defer s.Unlock()
