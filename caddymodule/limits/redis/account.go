@@ -23,8 +23,8 @@ type account struct {
 type window struct {
 	duration time.Duration
 
-	seen, reset, ends                int64
-	granted, grantedReset, grantEnds int64
+	seen, reset, ends  int64
+	granted, grantEnds int64
 }
 
 // Ended reports that no window runs and nobody waits.
@@ -76,7 +76,7 @@ func (a *account) shared(s *limits.State, windows []record.Window, now int64) {
 }
 
 // local fills in the state of this gateway's share: floor((limit − last seen) / gateways), less what was granted of it.
-func (a *account) local(s *limits.State, windows []record.Window, gateways, now int64) {
+func (a *account) local(s *limits.State, windows []record.Window, gateways, now, unixMilli int64) {
 	s.Local = true
 	for _, limit := range windows {
 		var seen, granted, reset int64
@@ -85,7 +85,11 @@ func (a *account) local(s *limits.State, windows []record.Window, gateways, now 
 				seen, reset = w.seen, w.reset
 			}
 			if now < w.grantEnds {
-				granted, reset = w.granted, max(reset, w.grantedReset)
+				granted = w.granted
+				if w.grantEnds > w.ends || reset == 0 {
+					left := (w.grantEnds - now + int64(time.Millisecond) - 1) / int64(time.Millisecond)
+					reset = max(reset, (unixMilli+left+early+999)/1000)
+				}
 			}
 		}
 		left := max(0, limit.Limit-seen)/gateways - granted
@@ -103,10 +107,10 @@ func (a *account) grant(windows []record.Window, cost, now, unixMilli int64) {
 			w.granted += cost
 			continue
 		case now < w.ends:
-			w.grantedReset, w.grantEnds = w.reset, w.ends
+			w.grantEnds = w.ends
 		default:
-			w.grantedReset = second(unixMilli) + int64(limit.Duration/time.Second)
-			w.grantEnds = now + (w.grantedReset*1000-early-unixMilli)*int64(time.Millisecond)
+			reset := second(unixMilli) + int64(limit.Duration/time.Second)
+			w.grantEnds = now + (reset*1000-early-unixMilli)*int64(time.Millisecond)
 		}
 		w.granted = cost
 	}
@@ -132,14 +136,18 @@ func (a *account) learn(windows []record.Window, r *reply, now int64) {
 	}
 }
 
-// find gives the newest batch of the same windows and cost.
-func find(batches []*batch, windows []record.Window, cost int64) *batch {
-	for _, b := range slices.Backward(batches) {
-		if b.cost == cost && slices.Equal(b.windows, windows) {
-			return b
+// same finds the batches of the same windows and cost: the oldest, the newest, and how many there are.
+func same(batches []*batch, windows []record.Window, cost int64) (oldest, newest *batch, n int) {
+	for _, b := range batches {
+		if b.cost != cost || !slices.Equal(b.windows, windows) {
+			continue
 		}
+		if newest = b; oldest == nil {
+			oldest = b
+		}
+		n++
 	}
-	return nil
+	return oldest, newest, n
 }
 
 // remove takes a batch out of a list.

@@ -169,7 +169,7 @@ func (b *Backend) readQuery(query url.Values) (err error) {
 }
 
 // defaultPoolSize is how many connections are allowed where the URL does not say: each workspace with requests under way
-// uses one.
+// uses one, or two where Redis is slow.
 const defaultPoolSize = 256
 
 // client makes the client. It connects when it is first used.

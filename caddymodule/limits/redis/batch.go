@@ -25,48 +25,62 @@ var errLate = errors.New("redis did not answer in time")
 // look is the cost of requests that only want to know how the windows stand.
 const look = 0
 
+// slack is how much longer than the timeout a request may wait in all.
+const slack = 40 * time.Millisecond
+
+// inFlight is how many round trips of one workspace, the same windows and the same cost may be under way without the next
+// one waiting for the oldest: each holds a connection.
+const inFlight = 2
+
 // batch is one round trip for concurrent requests of one workspace, the same windows and the same cost. They are granted
 // in the order in which they joined: the script takes the cost as often as it fits, and says how often that was.
 type batch struct {
-	windows  []record.Window
-	cost     int64
-	n        int64 // requests; guarded by the stripe's lock until the batch is sent
-	previous *batch
-	settled  bool          // it is known how it ends; guarded by the stripe's lock
-	done     chan struct{} // closed when reply and err are there
-	reply    *reply
-	err      error // errReply until then, so that a panic on the way is no verdict
+	stripe    *stripes.Stripe[*account]
+	account   *account
+	workspace string
+	windows   []record.Window
+	cost      int64
+
+	n       int64         // requests; guarded by the stripe's lock until the batch is sent
+	settled bool          // it is known how it ends; guarded by the stripe's lock
+	done    chan struct{} // closed when reply and err are there
+	reply   *reply
+	err     error
+	// before is the batch that this one waits for: the newest, for a while, or the oldest of so many that it must be back.
+	before *batch
+	must   bool
 }
 
 // join adds a request to the batch that is waiting to be sent, or begins one, which its caller then has to run. The
 // stripe is locked.
-func (a *account) join(windows []record.Window, cost int64) (b *batch, position int64) {
-	if b = find(a.waiting, windows, cost); b != nil {
+func (a *account) join(s *stripes.Stripe[*account], workspace string, windows []record.Window, cost int64) (b *batch, position int64) {
+	if b, _, _ = same(a.waiting, windows, cost); b != nil {
 		b.n++
 		return b, b.n
 	}
-	b = &batch{windows: windows, cost: cost, n: 1, err: errReply, done: make(chan struct{}), previous: find(a.sent, windows, cost)}
+	b = &batch{stripe: s, account: a, workspace: workspace, windows: windows, cost: cost, n: 1, done: make(chan struct{})}
+	oldest, newest, sent := same(a.sent, windows, cost)
+	if b.before = newest; sent >= inFlight {
+		b.before, b.must = oldest, true
+	}
 	a.waiting = append(a.waiting, b)
 	return b, 1
 }
 
-// run sends the batch after the one before it is back. When that one failed, this one fails with it: nobody waits twice.
-// It has a goroutine of its own, for the call may outlive the requests that wait for it.
-func (e *Engine) run(b *batch, s *stripes.Stripe[*account], a *account, workspace string) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			e.settle(b, s, a, workspace, nil, 0, fmt.Errorf("calling redis: panic: %v", panicked))
-		}
-	}()
-	failed := b.previous.wait()
-	s.Lock()
-	a.waiting = remove(a.waiting, b)
-	b.previous = nil // else each would keep all those before it
-	a.sent = append(a.sent, b)
-	seen := a.seen(b.windows, e.now())
-	s.Unlock()
+// run sends the batch after the one before it. When that one failed, this one fails with it: nobody waits twice. It has a
+// goroutine of its own, for the call may outlive the requests that wait for it.
+func (e *Engine) run(b *batch) {
+	defer e.recovered(b)
+	joined := e.now()
+	failed := b.wait()
+	b.stripe.Lock()
+	b.account.waiting = remove(b.account.waiting, b)
+	b.account.sent = append(b.account.sent, b)
+	seen := b.account.seen(b.windows, e.now())
+	b.stripe.Unlock()
+	b.before = nil // else each would keep all those before it
 	if failed != nil {
-		e.settle(b, s, a, workspace, nil, 0, failed)
+		e.settle(b, nil, unsent, failed)
 		return
 	}
 	cost, n := b.cost, b.n
@@ -74,56 +88,79 @@ func (e *Engine) run(b *batch, s *stripes.Stripe[*account], a *account, workspac
 		cost, n = 1, 0
 	}
 	timeout, began := e.settings.Load().Timeout, e.now()
-	late := time.AfterFunc(timeout, func() { e.settle(b, s, a, workspace, nil, timeout, errLate) })
+	left := min(timeout, timeout+slack-time.Duration(began-joined))
+	late := time.AfterFunc(left, func() {
+		defer e.recovered(b)
+		e.settle(b, nil, left, errLate)
+	})
 	ctx, cancel := context.WithTimeout(e.prober.ends, timeout+connecting)
 	defer cancel()
-	reply, err := e.call(ctx, e.prefix+workspace+"}:", b.windows, seen, cost, n)
+	reply, err := e.call(ctx, e.prefix+b.workspace+"}:", b.windows, seen, cost, n)
 	late.Stop()
-	e.settle(b, s, a, workspace, reply, time.Duration(e.now()-began), err)
+	e.settle(b, reply, time.Duration(e.now()-began), err)
 }
 
-// wait is for the batch before another one. It gives the error that ended it, or nil: it is back, there is none, or it
-// takes too long.
+// recovered makes a panic on the way an error like any other: no request behind it would be told, and the process would end.
+func (e *Engine) recovered(b *batch) {
+	if panicked := recover(); panicked != nil {
+		e.settle(b, nil, unsent, fmt.Errorf("calling redis: panic: %v", panicked))
+	}
+}
+
+// wait is for the batch before this one. It gives the error that ended it, or nil: it is back, there is none, or it takes
+// too long.
 func (b *batch) wait() error {
-	if b == nil {
+	if b.before == nil {
 		return nil
 	}
-	select {
-	case <-b.done:
-		return b.err
-	default:
+	if b.must {
+		<-b.before.done
+		return b.before.err
 	}
 	enough := time.NewTimer(patience)
 	defer enough.Stop()
 	select {
-	case <-b.done:
-		return b.err
+	case <-b.before.done:
+		return b.before.err
 	case <-enough.C:
 		return nil
 	}
 }
 
+// unsent is how long a call took that there was not.
+const unsent = -1
+
 // settle tells those who wait how the batch ended, once. What a late reply says is learnt all the same.
-func (e *Engine) settle(b *batch, s *stripes.Stripe[*account], a *account, workspace string, reply *reply, took time.Duration, err error) {
-	s.Lock()
-	if reply != nil {
-		a.learn(b.windows, reply, e.now())
-	}
-	settled := b.settled
-	b.settled = true
-	a.waiting, a.sent = remove(a.waiting, b), remove(a.sent, b)
-	s.Unlock()
-	if settled {
+func (e *Engine) settle(b *batch, reply *reply, took time.Duration, err error) {
+	if !b.settle(reply, e.now()) {
 		return
 	}
-	requests := b.n
-	if b.cost == look {
-		requests = 0
-	}
-	e.observer.Called(requests, took, err)
-	e.judge(workspace, b.n, err)
 	b.reply, b.err = reply, err
-	close(b.done)
+	defer close(b.done)
+	if e.prober.ends.Err() != nil {
+		return // the engine was closed: nobody is away
+	}
+	if took != unsent {
+		requests := b.n
+		if b.cost == look {
+			requests = 0
+		}
+		e.observer.Called(requests, took, err)
+	}
+	e.judge(b.workspace, b.n, err)
+}
+
+// settle learns what a reply says. It reports whether the batch was not settled before.
+func (b *batch) settle(reply *reply, now int64) (first bool) {
+	b.stripe.Lock()
+	defer b.stripe.Unlock()
+	first = !b.settled
+	b.settled = true
+	b.account.waiting, b.account.sent = remove(b.account.waiting, b), remove(b.account.sent, b)
+	if reply != nil {
+		b.account.learn(b.windows, reply, now)
+	}
+	return first
 }
 
 // verdict is that of the request at a position in the batch, from 1; position 0 is the state after all of them.

@@ -66,13 +66,13 @@ func (e *Engine) call(ctx context.Context, key string, windows []record.Window, 
 		args = append(args, w.Limit, int64(w.Duration/time.Second), seen[i].seen, seen[i].reset)
 	}
 
-	began := e.now()
+	client, began := *e.client.Load(), e.now()
 	cmd := takeCmd{goredis.NewCmd(ctx, args...)}
-	err := e.client.Process(ctx, cmd)
+	err := client.Process(ctx, cmd)
 	if goredis.HasErrorPrefix(err, "NOSCRIPT") {
 		args[0], args[1] = "eval", takeScript
 		cmd = takeCmd{goredis.NewCmd(ctx, args...)}
-		err = e.client.Process(ctx, cmd)
+		err = client.Process(ctx, cmd)
 	}
 	var values []int64
 	if err == nil {

@@ -40,7 +40,8 @@ type Options struct {
 
 // Engine counts in Redis. It is to outlive configuration reloads: Set changes what a reload may change.
 type Engine struct {
-	client   goredis.UniversalClient
+	backend  *Backend
+	client   atomic.Pointer[goredis.UniversalClient]
 	prefix   string // of the keys, up to the workspace
 	clock    func() time.Time
 	base     time.Time
@@ -68,7 +69,9 @@ func New(backend *Backend, settings Settings, options Options) (*Engine, error) 
 	e.base = e.clock()
 	e.skew.Store(e.base.UnixMilli())
 	e.accounts = stripes.New[*account](stripes.Options{Now: e.now, Bound: options.MaxWorkspaces, SweepEvery: options.SweepEvery})
-	e.client = backend.client()
+	e.backend = backend
+	client := backend.client()
+	e.client.Store(&client)
 	e.prober.init()
 	return e, nil
 }
@@ -94,7 +97,7 @@ func (e *Engine) Close() error {
 	e.Stop()
 	e.prober.stop()
 	defer e.prober.wait() // a probe under way ends with its connection
-	return e.client.Close()
+	return (*e.client.Load()).Close()
 }
 
 // Tracked is how many workspaces are followed now.
@@ -156,10 +159,10 @@ func (e *Engine) ask(s *stripes.Stripe[*account], workspace string, windows []re
 		s.Unlock()
 		return nil, 0, err
 	}
-	b, position = a.join(windows, cost)
+	b, position = a.join(s, workspace, windows, cost)
 	s.Unlock()
 	if position == 1 {
-		go e.run(b, s, a, workspace)
+		go e.run(b)
 	}
 	<-b.done
 	return b, position, b.err
@@ -200,7 +203,7 @@ func (e *Engine) outage(s *stripes.Stripe[*account], workspace string, windows [
 	}
 	result.Source = limits.FromLocal
 	result.State = limits.NewState(second(e.unixMilli(a, now)))
-	a.local(&result.State, windows, settings.Gateways, now)
+	a.local(&result.State, windows, settings.Gateways, now, e.unixMilli(a, now))
 	if settings.OnOutage == OutageAllow {
 		result.Granted = true
 		return result, nil
@@ -230,7 +233,7 @@ func (e *Engine) Last(workspace string, windows []record.Window) (state limits.S
 		return state
 	}
 	state = limits.NewState(second(e.unixMilli(a, now)))
-	a.local(&state, windows, settings.Gateways, now)
+	a.local(&state, windows, settings.Gateways, now, e.unixMilli(a, now))
 	return state
 }
 

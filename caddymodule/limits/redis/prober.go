@@ -66,6 +66,16 @@ func (p *prober) stop() {
 
 func (p *prober) wait() { p.running.Wait() }
 
+// renew gives up the connections that there are, after a probe that had no answer: they may lead nowhere, without anybody
+// having said so, and each would have to be found out by another one that waits for it in vain.
+func (e *Engine) renew() {
+	client := e.backend.client()
+	_ = (*e.client.Swap(&client)).Close() // of those that are closed anyway
+	if e.prober.ends.Err() != nil {
+		_ = client.Close() // the engine was closed meanwhile, and perhaps only the other one with it
+	}
+}
+
 // probeWindows is what a probe takes one of: nobody's, over in a second.
 var probeWindows = []record.Window{{Limit: record.MaxLimit, Duration: record.MinWindow}}
 
@@ -78,7 +88,10 @@ func (e *Engine) probe(ctx context.Context, workspace string) error {
 	began := e.now()
 	_, err := e.call(ctx, e.prefix+workspace+"}:probe:", probeWindows, make([]window, 1), 1, 1)
 	took := time.Duration(e.now() - began)
-	if err == nil && took > timeout {
+	switch {
+	case err != nil:
+		e.renew()
+	case took > timeout:
 		err = errLate // but there is a connection now
 	}
 	e.observer.Called(0, took, err)

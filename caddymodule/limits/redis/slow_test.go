@@ -26,6 +26,7 @@ func distant(t *testing.T, server *services.RedisServer, delay *atomic.Int64) (u
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	var passing sync.WaitGroup
+	ended := make(chan struct{})
 	pass := func(client net.Conn) {
 		defer client.Close()
 		backend, err := net.Dial("tcp", server.Address())
@@ -40,7 +41,11 @@ func distant(t *testing.T, server *services.RedisServer, delay *atomic.Int64) (u
 			if err != nil {
 				return
 			}
-			<-time.After(time.Duration(delay.Load()))
+			select {
+			case <-time.After(time.Duration(delay.Load())):
+			case <-ended:
+				return
+			}
 			if _, err := client.Write(buffer[:n]); err != nil {
 				return
 			}
@@ -55,7 +60,7 @@ func distant(t *testing.T, server *services.RedisServer, delay *atomic.Int64) (u
 			passing.Go(func() { pass(client) })
 		}
 	})
-	t.Cleanup(func() { l.Close(); passing.Wait() })
+	t.Cleanup(func() { close(ended); l.Close(); passing.Wait() })
 	return "redis://" + l.Addr().String()
 }
 
@@ -88,7 +93,7 @@ func TestASlowRedisIsExact(t *testing.T) {
 		all.Wait()
 		return g.Load(), l.Load()
 	}
-	delay.Store(int64(200 * time.Millisecond)) // two round trips are more than the timeout
+	delay.Store(int64(160 * time.Millisecond)) // two round trips are more than the timeout
 	for round := range 10 {                    // new connections take several: whoever needs one is too late, and leaves it to the next
 		if _, local := ask(fmt.Sprint("warm_", round)); local == 0 {
 			break
@@ -112,6 +117,72 @@ func TestANewConnectionMayTakeLonger(t *testing.T) {
 	services.Wait(t, "the breaker", func() bool { take(t, e, "ws", w, 1); return e.Away() })
 	delay.Store(int64(60 * time.Millisecond))
 	services.Wait(t, "the end of the outage", func() bool { return take(t, e, "ws", w, 1).Source == limits.FromRedis })
+}
+
+// TestConnectionsThatWentSilentAreGivenUp: a network may forget connections without a word, while new ones work.
+func TestConnectionsThatWentSilentAreGivenUp(t *testing.T) {
+	server := services.Redis(t)
+	delay := &atomic.Int64{}
+	e, o := newEngine(t, distant(t, server, delay), redis.Settings{Timeout: 200 * time.Millisecond})
+	w := windows(t, "1000000/1h")
+	for range 2 {
+		var all sync.WaitGroup
+		for n := range 40 {
+			all.Go(func() { _, _ = e.Take(context.Background(), fmt.Sprint("ws_", n), w, 1) })
+		}
+		all.Wait()
+	}
+	delay.Store(int64(time.Hour)) // for what is sent now, on every connection there is
+	services.Wait(t, "the breaker", func() bool { take(t, e, "ws_1", w, 1); return e.Away() })
+	delay.Store(0)
+	before, began := o.calls.Load(), time.Now()
+	services.Wait(t, "the end of the outage", func() bool { return take(t, e, "ws_1", w, 1).Source == limits.FromRedis })
+	require.Less(t, time.Since(began), 6*time.Second, "2 s, threefold")
+	for n := range 40 {
+		require.Equal(t, limits.FromRedis, take(t, e, fmt.Sprint("ws_", n), w, 1).Source, "no request finds one of them")
+	}
+	require.LessOrEqual(t, o.calls.Load()-before, int64(40+10))
+}
+
+// TestARetryAfterALocalRefusalIsGranted, although the gateway learnt Redis' time in between.
+func TestARetryAfterALocalRefusalIsGranted(t *testing.T) {
+	server := services.Redis(t)
+	backend, err := redis.ParseBackend(server.URL(), "")
+	require.NoError(t, err)
+	behind := func() time.Time { return time.Now().Add(-20 * time.Second) }
+	e, err := redis.New(backend, redis.Settings{Timeout: 200 * time.Millisecond}, redis.Options{Clock: behind})
+	require.NoError(t, err)
+	defer e.Close()
+	w := windows(t, "2/6s")
+	server.Kill()
+	require.True(t, take(t, e, "ws", w, 2).Granted)
+	services.Wait(t, "the breaker", func() bool { take(t, e, "another", w, 0+1); return e.Away() })
+	server.Start()
+	services.Wait(t, "the end of the outage", func() bool { return !e.Away() })
+	server.Kill()
+	services.Wait(t, "the breaker", func() bool { take(t, e, "another", windows(t, "1000000/1h"), 1); return e.Away() })
+	refused := take(t, e, "ws", w, 1)
+	if !refused.Granted { // a busy machine may have let the window end
+		require.GreaterOrEqual(t, refused.State.Statuses()[0].Reset, time.Now().Unix(), "Reset is not past")
+		<-time.After(time.Duration(refused.RetryAfter) * time.Second)
+		require.True(t, take(t, e, "ws", w, 1).Granted)
+	}
+}
+
+// TestRequestsThatWereNeverSentAreNoRoundTrip: they fail with the one before.
+func TestRequestsThatWereNeverSentAreNoRoundTrip(t *testing.T) {
+	e, o := newEngine(t, blackhole(t), redis.Settings{Timeout: 300 * time.Millisecond})
+	w := windows(t, "1000000/1h")
+	var all sync.WaitGroup
+	for n := range 3 {
+		all.Go(func() {
+			<-time.After(time.Duration(n) * 140 * time.Millisecond) // the third joins when two are under way
+			take(t, e, "ws", w, 1)
+		})
+	}
+	all.Wait()
+	require.Equal(t, int64(2), o.calls.Load())
+	require.Equal(t, int64(2), o.requests.Load())
 }
 
 // TestWhatALateReplySaysIsLearnt: the gateway knows what was taken, although those who asked were told something else.

@@ -36,7 +36,7 @@ for i, key in ipairs(KEYS) do
   if left > 0 then
     counts[i] = count(redis.pcall('GET', key))
   end
-  -- A Redis that lost its data is trusted no lower than what the gateway saw in the same window.
+  -- A Redis that lost its data is trusted no lower than what the gateway saw, for as long as that window would run.
   if seen_end * 1000 - early > now then
     counts[i] = math.max(counts[i], seen)
     if ends[i] == 0 then
