@@ -30,6 +30,8 @@ type call struct {
 	// passing says that the handlers behind the gate have the request.
 	passing bool
 	inbound inbound
+	// sent are the secrets that were injected: the folder may say something else when the answer comes.
+	sent []string
 	// credential is the Authorization header of a request that passed, which the backend does not see.
 	credential []string
 }
@@ -161,7 +163,16 @@ func withoutOurs(announced []string) []string {
 	return kept
 }
 
-// isOurs tells the names on an answer that only the gateway sets.
+// isOurs tells the names on an answer that only the gateway sets, in any spelling.
 func isOurs(name string) bool {
-	return limits.IsLimitHeader(name) || strings.EqualFold(strings.TrimPrefix(name, http.TrailerPrefix), "X-Request-Id")
+	return limits.IsLimitHeader(name) || namesRequestID(strings.TrimPrefix(name, http.TrailerPrefix))
+}
+
+func namesRequestID(name string) bool {
+	const ours = "x-request-id"
+	if len(name) != len(ours) {
+		return false
+	}
+	var spelt [len(ours)]byte
+	return string(normalize(spelt[:0], name)) == ours
 }

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/http/httpguts"
 
@@ -132,9 +134,11 @@ func (c *call) inject() *envelope.Refusal {
 
 func (c *call) injected(header *Inject) (string, error) {
 	for _, name := range header.secrets {
-		if _, found := c.secret(name); !found {
+		secret, found := c.secret(name)
+		if !found {
 			return "", fmt.Errorf("workspace %s has no secret '%s'", c.verdict.Identity.Workspace.ID, name)
 		}
+		c.sent = append(c.sent, secret)
 	}
 	value, err := c.repl.ReplaceOrErr(header.Value, false, true)
 	if err == nil && value == "" {
@@ -155,16 +159,13 @@ func (c *call) secret(name string) (string, bool) {
 }
 
 // scrubbed takes the injected secrets out of what the backend said, for the log: some repeat the credential they refuse.
+// Where one stands in another spelling, nothing of the text is kept.
 func (c *call) scrubbed(said string) string {
-	if said == "" {
-		return said
+	for _, secret := range c.sent {
+		said = withoutBeginning(strings.ReplaceAll(said, secret, "***"), secret)
 	}
-	for i := range c.handler.Inject {
-		for _, name := range c.handler.Inject[i].secrets {
-			if value, found := c.secret(name); found {
-				said = withoutBeginning(strings.ReplaceAll(said, value, "***"), value)
-			}
-		}
+	if c.repeats([]byte(said)) {
+		return "*** (it repeats an injected secret)"
 	}
 	return said
 }
@@ -184,15 +185,45 @@ func withoutBeginning(said, secret string) string {
 	return said
 }
 
-// repeats reports whether a text of the backend holds an injected secret. Some repeat the credential they refuse: nobody
-// is shown such a text.
-func (c *call) repeats(body []byte) bool {
-	for i := range c.handler.Inject {
-		for _, name := range c.handler.Inject[i].secrets {
-			if value, found := c.secret(name); found && bytes.Contains(body, []byte(value)) {
-				return true
+// repeats reports whether a text of the backend holds a secret that was injected into this request, as it is or as JSON or
+// a URL would write it. Some repeat the credential they refuse: nobody is shown such a text.
+func (c *call) repeats(text []byte) bool {
+	if len(c.sent) == 0 || len(text) == 0 {
+		return false
+	}
+	plain := unescaped(text)
+	return slices.ContainsFunc(c.sent, func(secret string) bool {
+		return bytes.Contains(text, []byte(secret)) || bytes.Contains(plain, []byte(secret))
+	})
+}
+
+// unescaped undoes the escapes of JSON strings and of URLs, as far as there are any: it is for looking, not for reading.
+func unescaped(text []byte) []byte {
+	if bytes.IndexByte(text, '\\') < 0 && bytes.IndexByte(text, '%') < 0 {
+		return text
+	}
+	plain := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		rest := text[i:]
+		switch {
+		case len(rest) >= 6 && rest[0] == '\\' && rest[1] == 'u':
+			if r, err := strconv.ParseUint(string(rest[2:6]), 16, 16); err == nil {
+				plain = utf8.AppendRune(plain, rune(r))
+				i += 5
+				continue
+			}
+		case len(rest) >= 2 && rest[0] == '\\':
+			plain = append(plain, rest[1])
+			i++
+			continue
+		case len(rest) >= 3 && rest[0] == '%':
+			if b, err := strconv.ParseUint(string(rest[1:3]), 16, 8); err == nil {
+				plain = append(plain, byte(b))
+				i += 2
+				continue
 			}
 		}
+		plain = append(plain, rest[0])
 	}
-	return false
+	return plain
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -261,6 +262,8 @@ func TestASecretThatTheBackendRepeatsGoesNoFurther(t *testing.T) {
 	for _, body := range []string{
 		`{"message":"token ` + acmeToken + ` has no right"}`,
 		`{"success":false,"error":{"code":"FORBIDDEN","message":"no","details":{"token":"` + acmeToken + `"}}}`,
+		`{"message":"in JSON's spelling: ` + strings.Replace(acmeToken, "-", `\u002d`, 1) + `"}`,
+		`{"message":"as a URL has it: ` + strings.Replace(acmeToken, "-", "%2D", 1) + `"}`,
 	} {
 		g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
@@ -268,8 +271,8 @@ func TestASecretThatTheBackendRepeatsGoesNoFurther(t *testing.T) {
 			_, _ = io.WriteString(w, body)
 		})
 		g.Run(t, []harness.Case{{
-			Name: body[:12], Request: harness.Request{Path: "/leads", Key: crm}, Status: 403, Code: "FORBIDDEN", Hits: 1, Limits: harness.Workspace,
-			Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) { require.NotContains(t, a.Body, acmeToken) },
+			Name: body[:20], Request: harness.Request{Path: "/leads", Key: crm}, Status: 403, Code: "FORBIDDEN", Hits: 1, Limits: harness.Workspace,
+			Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) { require.NotContains(t, a.Body, "oken-Jk29s") },
 		}})
 	}
 	require.NotContains(t, g.ReadFile(t, "caddy.log"), acmeToken)
@@ -288,4 +291,37 @@ func TestASecretThatIsCutInTheLog(t *testing.T) {
 	log := g.ReadFile(t, "caddy.log")
 	require.True(t, strings.Contains(log, "xxx***"), "it is crossed out")
 	require.False(t, strings.Contains(log, acmeToken[:6]))
+}
+
+// TestASecretThatChangesWhileARequestIsUnderWay: what was sent is looked for, not what the folder says since.
+func TestASecretThatChangesWhileARequestIsUnderWay(t *testing.T) {
+	g, _ := startInjecting(t)
+	reached, answer := make(chan struct{}), make(chan struct{})
+	var asked atomic.Bool
+	g.Backend.Answer(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Swap(true) {
+			return
+		}
+		close(reached)
+		<-answer
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, "bad token "+r.Header.Get("Authorization"))
+	})
+	refused := make(chan *harness.Answer)
+	go func() {
+		a, _ := g.Try(harness.Request{Path: "/leads", Key: crm})
+		refused <- a
+	}()
+	<-reached
+	g.WriteFile(t, "secrets/ws_acme/konecty", "another-token-9s")
+	require.Eventually(t, func() bool {
+		g.Backend.Seen()
+		g.Do(t, harness.Request{Path: "/leads", Key: crm})
+		return g.Backend.Seen()[0].Header.Get("Authorization") == "Bearer another-token-9s"
+	}, waitFor, tick)
+	close(answer)
+	a := <-refused
+	require.Equal(t, 403, a.Status)
+	require.NotContains(t, a.Body, acmeToken)
+	require.False(t, strings.Contains(g.ReadFile(t, "caddy.log"), acmeToken))
 }

@@ -133,6 +133,9 @@ func (c *capture) restore(h http.Header) {
 // giveUp forgets the body, but for what the log is to say of it.
 func (c *capture) giveUp() {
 	body, _ := c.decoded()
+	if len(body) == 0 {
+		body = c.body // of another encoding than it says
+	}
 	c.said = logText(body)
 	c.forget()
 }

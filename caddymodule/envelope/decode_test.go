@@ -131,3 +131,7 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+type neverEnding struct{}
+
+func (neverEnding) Read(p []byte) (int, error) { return len(p), nil }

@@ -197,6 +197,10 @@ func TestTooLong(t *testing.T) {
 			require.LessOrEqual(t, len(o.report.Backend), maxLogText)
 		})
 	}
+	t.Run("of a failure that is not encoded as it says", func(t *testing.T) {
+		o := exchange(t, Options{}, responds(500, "text/plain", "DatabaseError at", "Content-Encoding", "gzip"))
+		require.Equal(t, "DatabaseError at", o.report.Backend)
+	})
 	t.Run("of a failure that is cut off the log has what came", func(t *testing.T) {
 		o := exchange(t, Options{}, func(w http.ResponseWriter) error {
 			_ = responds(503, "text/plain", "DatabaseError at")(w)
@@ -215,10 +219,6 @@ func TestTooLong(t *testing.T) {
 		o.requireMapped(t, 400, CodeInvalid, CodeInvalid.Message())
 	})
 }
-
-type neverEnding struct{}
-
-func (neverEnding) Read(p []byte) (int, error) { return len(p), nil }
 
 func TestLate(t *testing.T) {
 	for name, after := range map[string]func(context.Context, http.ResponseWriter) error{

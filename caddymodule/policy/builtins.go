@@ -34,7 +34,7 @@ var pure = []string{
 	"regex.split", "glob.match", "glob.quote_meta", "semver.compare", "semver.is_valid",
 	// Encodings.
 	"base64.decode", "base64.encode", "base64.is_valid", "base64url.decode", "base64url.encode", "base64url.encode_no_pad",
-	"hex.decode", "hex.encode", "json.is_valid", "json.marshal", "json.marshal_with_options", "json.unmarshal",
+	"hex.decode", "hex.encode", "json.is_valid", "json.marshal", "json.unmarshal",
 	"urlquery.decode", "urlquery.decode_object", "urlquery.encode", "urlquery.encode_object", "uri.is_valid", "uri.parse",
 	"uuid.parse",
 	"crypto.hmac.equal", "crypto.hmac.sha256", "crypto.hmac.sha512", "crypto.md5", "crypto.sha1", "crypto.sha256",

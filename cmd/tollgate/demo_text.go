@@ -53,7 +53,7 @@ func (d *demo) steps() []step {
 			d.command("explain GET " + agentapi.Base + "/leads --key-id " + d.people[office].key + " --ip 192.0.2.7")},
 		{"Revoke a key while the gateway runs: it obeys within a second",
 			d.command("key revoke " + d.people[pro].key)},
-		{"The revoked key: 401",
+		{"The revoked key, a second later: 401",
 			d.curl(pro, "-i", leads)},
 	}
 }
