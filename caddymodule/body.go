@@ -13,18 +13,18 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
-	"github.com/tollgate-gateway/tollgate/caddymodule/jsonbody"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/jsonbody"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // bodyTimeout is how long a body that policies read may take to arrive (design, section 5). Only tests change it.
 var bodyTimeout = 10 * time.Second
 
 // JSON reads the request's body for policies and puts the very bytes back for the backend. It is gate.Body.
-func (c *call) JSON(_ context.Context, limit int64) (value any, present bool, refusal *envelope.Refusal) {
-	data, refusal := c.readBody(limit)
-	if refusal != nil || len(data) == 0 {
-		return nil, false, refusal
+func (c *call) JSON(_ context.Context, limit int64) (value any, present bool, refused *refusal.Refusal) {
+	data, refused := c.readBody(limit)
+	if refused != nil || len(data) == 0 {
+		return nil, false, refused
 	}
 	if !isJSON(c.request.Header) {
 		return nil, false, malformedBody(errors.New("send it as application/json in UTF-8, without a content encoding"))
@@ -37,29 +37,29 @@ func (c *call) JSON(_ context.Context, limit int64) (value any, present bool, re
 }
 
 // readBody reads at most limit bytes, within bodyTimeout.
-func (c *call) readBody(limit int64) ([]byte, *envelope.Refusal) {
+func (c *call) readBody(limit int64) ([]byte, *refusal.Refusal) {
 	body := c.request.Body
 	switch {
 	case body == nil || body == http.NoBody:
 		return nil, nil
 	case c.request.ContentLength > limit:
-		return nil, &envelope.Refusal{Kind: envelope.BodyTooLarge}
+		return nil, &refusal.Refusal{Kind: refusal.BodyTooLarge}
 	}
 	control := http.NewResponseController(c.writer.Unwrap())
 	if err := control.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil {
-		return nil, &envelope.Refusal{Kind: envelope.Internal, Cause: fmt.Errorf("bounding the time for the body: %w", err)}
+		return nil, &refusal.Refusal{Kind: refusal.Internal, Cause: fmt.Errorf("bounding the time for the body: %w", err)}
 	}
 	data, err := io.ReadAll(io.LimitReader(body, limit+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, &envelope.Refusal{Kind: envelope.BodyLate, Cause: err}
+		return nil, &refusal.Refusal{Kind: refusal.BodyLate, Cause: err}
 	case err != nil:
-		return nil, &envelope.Refusal{Kind: bodyKind(err), Cause: err}
+		return nil, &refusal.Refusal{Kind: bodyKind(err), Cause: err}
 	case int64(len(data)) > limit:
-		return nil, &envelope.Refusal{Kind: envelope.BodyTooLarge}
+		return nil, &refusal.Refusal{Kind: refusal.BodyTooLarge}
 	}
 	if err := control.SetReadDeadline(time.Time{}); err != nil {
-		return nil, &envelope.Refusal{Kind: envelope.Internal, Cause: fmt.Errorf("lifting the bound on the body's time: %w", err)}
+		return nil, &refusal.Refusal{Kind: refusal.Internal, Cause: fmt.Errorf("lifting the bound on the body's time: %w", err)}
 	}
 	c.request.Body = replayed{Reader: bytes.NewReader(data), Closer: body}
 	return data, nil
@@ -72,15 +72,15 @@ type replayed struct {
 }
 
 // bodyKind tells a body that a handler before us bounds from one that broke on its way.
-func bodyKind(err error) *envelope.Kind {
+func bodyKind(err error) *refusal.Kind {
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return envelope.BodyTooLarge
+		return refusal.BodyTooLarge
 	}
-	return envelope.BodyMalformed
+	return refusal.BodyMalformed
 }
 
-func malformedBody(why error) *envelope.Refusal {
-	return &envelope.Refusal{Kind: envelope.BodyMalformed, Details: map[string]any{"reason": why.Error()}}
+func malformedBody(why error) *refusal.Refusal {
+	return &refusal.Refusal{Kind: refusal.BodyMalformed, Details: map[string]any{"reason": why.Error()}}
 }
 
 // isJSON reports whether the body is sent as one JSON value: application/json or any +json, not encoded, and in UTF-8. In
@@ -113,13 +113,13 @@ func (b *inbound) Read(p []byte) (int, error) {
 }
 
 // brokenBody is the refusal for a body that the client broke off; nil if it did not.
-func (c *call) brokenBody() *envelope.Refusal {
+func (c *call) brokenBody() *refusal.Refusal {
 	err := c.inbound.broken.Load()
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(*err, os.ErrDeadlineExceeded):
-		return &envelope.Refusal{Kind: envelope.BodyLate, Cause: *err}
+		return &refusal.Refusal{Kind: refusal.BodyLate, Cause: *err}
 	}
-	return &envelope.Refusal{Kind: bodyKind(*err), Cause: *err}
+	return &refusal.Refusal{Kind: bodyKind(*err), Cause: *err}
 }

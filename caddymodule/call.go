@@ -13,6 +13,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // call is one request on its way through a handler: what is known of it, what was decided, and the writer of its answer.
@@ -57,8 +58,8 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
 // headers that the first has changed: it refuses all.
 func (c *call) judge() {
 	if caddyhttp.GetVar(c.request.Context(), judgedVar) != nil {
-		c.verdict.Refusal = &envelope.Refusal{
-			Kind: envelope.NestedGateway, Cause: errors.New("a tollgate handler stands inside another one: keep the outer"),
+		c.verdict.Refusal = &refusal.Refusal{
+			Kind: refusal.NestedGateway, Cause: errors.New("a tollgate handler stands inside another one: keep the outer"),
 		}
 		return
 	}
@@ -74,7 +75,7 @@ func (c *call) judge() {
 const judgedVar = "tollgate.judged"
 
 // Ready changes the request's headers to what the backend may see. It is gate.Upstream.
-func (c *call) Ready() *envelope.Refusal {
+func (c *call) Ready() *refusal.Refusal {
 	h, r := c.handler, c.request
 	c.credential = r.Header["Authorization"]
 	h.upstream.clean(r, fromTrustedProxy(r))
@@ -109,19 +110,19 @@ func (c *call) pass(next caddyhttp.Handler) error {
 func (c *call) handlerError(err error) error {
 	if err == nil {
 		if unhandled, _ := caddyhttp.GetVar(c.request.Context(), "unhandled").(bool); unhandled {
-			return &envelope.Refusal{Kind: envelope.NoHandler}
+			return &refusal.Refusal{Kind: refusal.NoHandler}
 		}
 		if status, _ := c.repl.Get("http.reverse_proxy.status_code"); status == http.StatusSwitchingProtocols && !c.writer.Sent() {
 			// The proxy writes nothing for an upgrade that nobody asked for.
-			return &envelope.Refusal{Kind: envelope.UpstreamMalformed}
+			return &refusal.Refusal{Kind: refusal.UpstreamMalformed}
 		}
 		return nil
 	}
-	if refusal := c.brokenBody(); refusal != nil {
-		return refusal
+	if refused := c.brokenBody(); refused != nil {
+		return refused
 	}
 	if handler, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
-		return envelope.HandlerError(handler.StatusCode, err)
+		return refusal.HandlerError(handler.StatusCode, err)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // Errors says how a site maps the errors of its backend.
@@ -33,7 +34,7 @@ func (e *Errors) mapper() (*envelope.Mapper, error) {
 		config.MaxBody = envelope.DefaultMaxBody
 	}
 	for _, rule := range e.Classify {
-		config.Rules = append(config.Rules, envelope.Rule{Code: envelope.Code(rule.Code), Pattern: rule.Pattern, Source: rule.Source})
+		config.Rules = append(config.Rules, envelope.Rule{Code: refusal.Code(rule.Code), Pattern: rule.Pattern, Source: rule.Source})
 	}
 	mapper, err := envelope.NewMapper(config)
 	if err != nil {

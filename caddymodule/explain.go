@@ -17,9 +17,9 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 func explainCommand() caddycmd.Command {
@@ -57,7 +57,7 @@ type rehearsal struct {
 	policies explainedPolicy
 	verdict  gate.Verdict
 	// behind is why a request that passes the gate is refused all the same; nil: it is not.
-	behind *envelope.Refusal
+	behind *refusal.Refusal
 }
 
 func explain(i *invocation) error {
@@ -129,23 +129,23 @@ func (r *rehearsal) judge(i *invocation) {
 }
 
 // Ready looks whether the configured headers can be set; what it sets goes nowhere. It is gate.Upstream.
-func (r *rehearsal) Ready() *envelope.Refusal {
+func (r *rehearsal) Ready() *refusal.Refusal {
 	c := &call{handler: r.handler, request: &http.Request{Header: http.Header{}}, repl: caddy.NewReplacer(), verdict: r.verdict}
 	c.placeholders()
-	refusal := c.inject()
-	if refusal != nil {
-		r.walk.unready = refusal.Cause
+	refused := c.inject()
+	if refused != nil {
+		r.walk.unready = refused.Cause
 	}
-	return refusal
+	return refused
 }
 
 // refusalBehind is why the gate refuses what it let through: no handler answers, or it comes to a second gate.
-func (w *walk) refusalBehind() *envelope.Refusal {
+func (w *walk) refusalBehind() *refusal.Refusal {
 	switch {
 	case w.nested: // what the inner gate says about that is a 5xx, whose text no caller sees
-		return &envelope.Refusal{Kind: envelope.Internal}
+		return &refusal.Refusal{Kind: refusal.Internal}
 	case w.answer == "" && len(w.behind) == 0:
-		return &envelope.Refusal{Kind: envelope.NoHandler}
+		return &refusal.Refusal{Kind: refusal.NoHandler}
 	}
 	return nil
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
-	"github.com/tollgate-gateway/tollgate/caddymodule/jsonbody"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/jsonbody"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // explainedPolicy decides like the engine, and keeps why. It is gate.Policy.
@@ -62,12 +62,12 @@ func (c *counts) Peek(context.Context, string, []record.Window) (limits.State, e
 type bodyText []byte
 
 // JSON judges the body as that of a request which sends it as application/json.
-func (b bodyText) JSON(_ context.Context, limit int64) (any, bool, *envelope.Refusal) {
+func (b bodyText) JSON(_ context.Context, limit int64) (any, bool, *refusal.Refusal) {
 	switch {
 	case len(b) == 0:
 		return nil, false, nil
 	case int64(len(b)) > limit:
-		return nil, false, &envelope.Refusal{Kind: envelope.BodyTooLarge}
+		return nil, false, &refusal.Refusal{Kind: refusal.BodyTooLarge}
 	}
 	value, err := jsonbody.Parse(b)
 	if err != nil {

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // Outcomes of a step.
@@ -117,23 +117,23 @@ func (r *rehearsal) view(key *keysapi.View) explainView {
 	for _, s := range r.windows.state.Statuses() {
 		view.Windows.List = append(view.Windows.List, windowView{Window: s.Window, Remaining: s.Remaining, Reset: s.Reset})
 	}
-	refusal := r.verdict.Refusal
-	if refusal == nil {
-		refusal = r.behind
+	refused := r.verdict.Refusal
+	if refused == nil {
+		refused = r.behind
 	}
-	view.Verdict = viewVerdict(refusal)
+	view.Verdict = viewVerdict(refused)
 	return view
 }
 
-func viewVerdict(refusal *envelope.Refusal) verdictView {
-	if refusal == nil {
+func viewVerdict(refused *refusal.Refusal) verdictView {
+	if refused == nil {
 		return verdictView{Allowed: true}
 	}
 	var shown struct {
 		Error json.RawMessage `json:"error"`
 	}
-	_ = json.Unmarshal(refusal.JSON(), &shown) // it was written a moment ago
-	return verdictView{Status: refusal.StatusCode(), Error: shown.Error, Reason: refusal.Kind.Reason, Advice: refusal.Kind.Advice}
+	_ = json.Unmarshal(refused.JSON(), &shown) // it was written a moment ago
+	return verdictView{Status: refused.StatusCode(), Error: shown.Error, Reason: refused.Kind.Reason, Advice: refused.Kind.Advice}
 }
 
 func (r *rehearsal) viewRoute() *routeView {
@@ -190,12 +190,12 @@ func (r *rehearsal) steps() []stepView {
 
 // nowhere says in words why there is no route for a request that the policies let through; empty: there is one.
 func (r *rehearsal) nowhere() string {
-	switch refusal := r.verdict.Refusal; {
-	case refusal == nil:
+	switch refused := r.verdict.Refusal; {
+	case refused == nil:
 		return ""
-	case refusal.Kind == envelope.UnknownRoute:
+	case refused.Kind == refusal.UnknownRoute:
 		return "there is no route"
-	case refusal.Kind == envelope.ScopeParameter:
+	case refused.Kind == refusal.ScopeParameter:
 		return "a parameter of the path can stand in no scope: it must match [A-Za-z0-9_-]+"
 	}
 	return ""
@@ -260,17 +260,17 @@ func (r *rehearsal) routeInWords() string {
 
 // refused says in words why a step refused, where the verdict alone does not.
 func (r *rehearsal) refused(step gate.Step) string {
-	refusal := r.verdict.Refusal
+	refused := r.verdict.Refusal
 	switch {
 	case step == gate.StepAuthenticate:
 		return "the key is " + r.identity.Key.State(time.Now())
-	case refusal.Cause != nil:
-		return refusal.Cause.Error()
-	case refusal.Kind == envelope.OverLimit:
-		return fmt.Sprintf("there is no room for the cost of %d; a retry is granted after %d s", max(r.verdict.Match.Route.Cost, 1), refusal.RetryAfter)
+	case refused.Cause != nil:
+		return refused.Cause.Error()
+	case refused.Kind == refusal.OverLimit:
+		return fmt.Sprintf("there is no room for the cost of %d; a retry is granted after %d s", max(r.verdict.Match.Route.Cost, 1), refused.RetryAfter)
 	}
-	if refusal.Message != "" {
-		return refusal.Message
+	if refused.Message != "" {
+		return refused.Message
 	}
-	return refusal.Kind.Message
+	return refused.Kind.Message
 }

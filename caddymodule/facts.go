@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 )
 
 // facts reads from a request what the gate judges by: the one place where a path, an address and a host are read.
@@ -18,16 +19,17 @@ func facts(r *http.Request) gate.Request {
 	if !ok {
 		came = *r
 	}
-	path := r.URL.EscapedPath()
 	return gate.Request{
-		Method:     method(r),
+		Facts: policy.Facts{
+			Method:   method(r),
+			Host:     host(r.Host),
+			Path:     r.URL.EscapedPath(),
+			RawQuery: r.URL.RawQuery,
+			Header:   r.Header,
+			ClientIP: clientIP(r),
+		},
 		Target:     came.RequestURI,
 		TargetPath: came.URL.EscapedPath(),
-		Path:       path,
-		RawQuery:   r.URL.RawQuery,
-		Host:       host(r.Host),
-		Header:     r.Header,
-		ClientIP:   clientIP(r),
 	}
 }
 

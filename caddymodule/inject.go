@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // Inject is a request header that the gateway sets for the backend.
@@ -115,7 +115,7 @@ var errEmptyHeader = errors.New("the value is empty")
 
 // inject sets the configured headers. A secret that is needed and missing refuses the request; on public routes, where
 // nobody is known, headers that tell of the caller are left out, whatever the caller sends under their names.
-func (c *call) inject() *envelope.Refusal {
+func (c *call) inject() *refusal.Refusal {
 	for i := range c.handler.Inject {
 		header := &c.handler.Inject[i]
 		name := http.CanonicalHeaderKey(header.Header)
@@ -125,7 +125,7 @@ func (c *call) inject() *envelope.Refusal {
 		}
 		value, err := c.injected(header)
 		if err != nil {
-			return &envelope.Refusal{Kind: envelope.SecretMissing, Cause: fmt.Errorf("injecting %s: %w", header.Header, err)}
+			return &refusal.Refusal{Kind: refusal.SecretMissing, Cause: fmt.Errorf("injecting %s: %w", header.Header, err)}
 		}
 		c.request.Header[name] = []string{value}
 	}

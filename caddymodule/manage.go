@@ -14,9 +14,9 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/target"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
-	"github.com/tollgate-gateway/tollgate/caddymodule/target"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 func init() {
@@ -112,13 +112,13 @@ func (m *ManageKeys) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	if err != nil {
 		return err
 	}
-	answer, refusal := m.api.Answer(r.Context(), &keysapi.Request{
+	answer, refused := m.api.Answer(r.Context(), &keysapi.Request{
 		Method: r.Method, Path: rest, Query: r.URL.RawQuery,
-		Body:   func() ([]byte, *envelope.Refusal) { return c.managementBody(r) },
+		Body:   func() ([]byte, *refusal.Refusal) { return c.managementBody(r) },
 		Caller: c.verdict.Identity, Confirm: c.confirm,
 	})
-	if refusal != nil {
-		return refusal
+	if refused != nil {
+		return refused
 	}
 	return sendJSON(w, answer)
 }
@@ -131,20 +131,20 @@ func (m *ManageKeys) admitted(r *http.Request) (*call, error) {
 			errors.New("tollgate_keys stands behind no gate: put a tollgate directive before it, with routes for "+m.Path))
 	}
 	if c.verdict.Identity == nil {
-		return nil, &envelope.Refusal{Kind: envelope.Internal,
+		return nil, &refusal.Refusal{Kind: refusal.Internal,
 			Cause: errors.New("tollgate_keys is reached by a public route, where nobody knows who asks: make it a route")}
 	}
 	return c, nil
 }
 
 // managementBody reads a body of JSON. The request may be another than the gate saw: handlers in between may bound its body.
-func (c *call) managementBody(r *http.Request) ([]byte, *envelope.Refusal) {
+func (c *call) managementBody(r *http.Request) ([]byte, *refusal.Refusal) {
 	c.request = r
-	data, refusal := c.readBody(keysapi.MaxBody)
-	if refusal == nil && len(data) > 0 && !isJSON(r.Header) {
+	data, refused := c.readBody(keysapi.MaxBody)
+	if refused == nil && len(data) > 0 && !isJSON(r.Header) {
 		return nil, malformedBody(errors.New("send it as application/json, without a content encoding"))
 	}
-	return data, refusal
+	return data, refused
 }
 
 func sendJSON(w http.ResponseWriter, answer *keysapi.Answer) error {

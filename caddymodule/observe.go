@@ -6,6 +6,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // end frees the request and tells logs and metrics what became of it. It runs in a panic as well.
@@ -66,7 +67,7 @@ func (c *call) log(report *envelope.Report) {
 		return
 	case report.ClientGone:
 		message = "client left"
-	case report.Reason == envelope.CountersUnavailable.Reason, report.Reason == envelope.KeyStoreUnavailable.Reason:
+	case report.Reason == refusal.CountersUnavailable.Reason, report.Reason == refusal.KeyStoreUnavailable.Reason:
 		// An outage is one line of the store's own, not one a request.
 	case report.Status >= 500:
 		level, message = zapcore.ErrorLevel, "request failed"

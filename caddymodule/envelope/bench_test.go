@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // succeed is a backend's success.
@@ -127,14 +128,14 @@ func BenchmarkError(b *testing.B) {
 func BenchmarkRefusal(b *testing.B) {
 	under := &discard{h: make(http.Header)}
 	m := newMapper(b)
-	for name, refusal := range map[string]*Refusal{"fixed": {Kind: Unauthorized}, "retry after": {Kind: OverLimit, RetryAfter: 12}} {
+	for name, refused := range map[string]*refusal.Refusal{"fixed": {Kind: refusal.Unauthorized}, "retry after": {Kind: refusal.OverLimit, RetryAfter: 12}} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				clear(under.h)
 				var w Writer
 				w.Init(under, Options{Mapper: m, Method: http.MethodGet})
-				w.Refuse(refusal)
+				w.Refuse(refused)
 			}
 		})
 	}

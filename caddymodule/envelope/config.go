@@ -3,6 +3,7 @@ package envelope
 import (
 	"errors"
 	"fmt"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"regexp"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ type Config struct {
 // Rule is one `classify` line: what a message means.
 type Rule struct {
 	// Code is what a message that matches means.
-	Code Code
+	Code refusal.Code
 	// Pattern is a regular expression (RE2). Its named group `field`, if it has one, names the field at
 	// fault; of several, the first that matched.
 	Pattern string
@@ -44,7 +45,7 @@ type Mapper struct {
 }
 
 type rule struct {
-	code    Code
+	code    refusal.Code
 	pattern *regexp.Regexp
 	fields  []int // indices of the groups named `field`
 }
@@ -95,9 +96,9 @@ func (r Rule) compile() (rule, error) {
 }
 
 func codeNames() string {
-	names := make([]string, len(codes))
-	for i := range codes {
-		names[i] = string(codes[i].code)
+	var names []string
+	for _, code := range refusal.Codes() {
+		names = append(names, string(code))
 	}
 	return strings.Join(names, ", ")
 }
@@ -106,7 +107,7 @@ func codeNames() string {
 func (m *Mapper) SoftFailures() bool { return m.soft }
 
 // classify gives what the first rule that matches says about a message, and the field it names.
-func (m *Mapper) classify(message string) (code Code, field string, found bool) {
+func (m *Mapper) classify(message string) (code refusal.Code, field string, found bool) {
 	for i := range m.rules {
 		r := &m.rules[i]
 		at := r.pattern.FindStringSubmatchIndex(message)

@@ -8,13 +8,14 @@ import (
 	"net/http/httptest"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // A Writer stands around whatever answers, and Finish ends the answer.
 func Example() {
 	mapper, err := envelope.NewMapper(envelope.Config{
 		MaxBody: envelope.DefaultMaxBody,
-		Rules:   []envelope.Rule{{Code: envelope.CodeInvalid, Pattern: `^Field (?P<field>\S+) is required`}},
+		Rules:   []envelope.Rule{{Code: refusal.CodeInvalid, Pattern: `^Field (?P<field>\S+) is required`}},
 	})
 	if err != nil {
 		log.Fatal(err)

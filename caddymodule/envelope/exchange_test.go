@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // limitHook does what the gateway does before anything leaves: its own headers in, the backend's copies out.
@@ -90,7 +91,7 @@ func responds(status int, contentType, body string, headers ...string) func(http
 }
 
 // requireRefusal asserts that the gateway's own refusal went out.
-func (o outcome) requireRefusal(t testing.TB, k *Kind, source Source) {
+func (o outcome) requireRefusal(t testing.TB, k *refusal.Kind, source Source) {
 	t.Helper()
 	status := k.Status
 	require.Equal(t, status, o.Code)
@@ -106,7 +107,7 @@ func (o outcome) requireRefusal(t testing.TB, k *Kind, source Source) {
 }
 
 // requireMapped asserts that a backend's error went out in the envelope.
-func (o outcome) requireMapped(t testing.TB, status int, code Code, message string) {
+func (o outcome) requireMapped(t testing.TB, status int, code refusal.Code, message string) {
 	t.Helper()
 	require.Equal(t, status, o.Code)
 	e := requireEnvelope(t, o.Body.Bytes())

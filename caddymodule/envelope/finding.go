@@ -1,6 +1,9 @@
 package envelope
 
-import "strings"
+import (
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+	"strings"
+)
 
 // maxEntries is how many entries of an error are read, maxDetails how many fields are answered. More help nobody.
 const (
@@ -69,7 +72,7 @@ func (f *finding) fields() map[string]any {
 		}
 		message, _ := show(e.message)
 		if message == "" {
-			message = CodeInvalid.Message()
+			message = refusal.CodeInvalid.Message()
 		}
 		before, named := details[e.field].(string)
 		switch {

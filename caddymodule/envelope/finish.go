@@ -3,12 +3,13 @@ package envelope
 import (
 	"errors"
 	"fmt"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"net/http"
 	"strconv"
 )
 
 // Refuse sends the gateway's own refusal, unless a header went out before: then it reports false.
-func (w *Writer) Refuse(r *Refusal) bool {
+func (w *Writer) Refuse(r *refusal.Refusal) bool {
 	if w.Sent() {
 		return false
 	}
@@ -32,9 +33,9 @@ func (w *Writer) Finish(err error, panicked any) {
 	case w.Sent():
 		w.finishSent(err, panicked)
 	case w.state == unwritten && w.malformed:
-		w.refuse(&Refusal{Kind: UpstreamMalformed, Cause: err}, SourceBackend)
+		w.refuse(&refusal.Refusal{Kind: refusal.UpstreamMalformed, Cause: err}, SourceBackend)
 	case panicked != nil && panicked != http.ErrAbortHandler:
-		w.refuse(&Refusal{Kind: Panic, Cause: panicError(panicked)}, SourceCaddy)
+		w.refuse(&refusal.Refusal{Kind: refusal.Panic, Cause: panicError(panicked)}, SourceCaddy)
 	case w.state == dropping, w.state == collecting && w.held.late.Load():
 		w.giveUp(DroppedLate)
 	case panicked != nil:
@@ -100,7 +101,7 @@ func (w *Writer) giveUp(why Dropped) {
 		w.held.giveUp()
 	}
 	a := w.opt.Mapper.standard(w.held.status)
-	if a.Code == CodeInternal {
+	if a.Code == refusal.CodeInternal {
 		a.Hidden = w.held.said
 	}
 	w.respond(a, []byte(w.held.said))
@@ -127,12 +128,12 @@ func (w *Writer) respond(a Answer, body []byte) {
 	switch {
 	case w.malformed:
 		w.report.Backend = logText(body)
-		w.refuse(&Refusal{Kind: UpstreamMalformed}, SourceBackend)
+		w.refuse(&refusal.Refusal{Kind: refusal.UpstreamMalformed}, SourceBackend)
 		return
-	case a.Code == CodeUnauthorized && w.opt.Credential:
+	case a.Code == refusal.CodeUnauthorized && w.opt.Credential:
 		w.report.Backend = logText(body)
 		delete(w.held.header, "Www-Authenticate") // the challenge was for us
-		w.refuse(&Refusal{Kind: UpstreamCredential}, SourceBackend)
+		w.refuse(&refusal.Refusal{Kind: refusal.UpstreamCredential}, SourceBackend)
 		return
 	}
 	h := w.under.Header()
@@ -148,14 +149,14 @@ func (w *Writer) respond(a Answer, body []byte) {
 }
 
 // refuse sends a refusal in place of whatever was held.
-func (w *Writer) refuse(r *Refusal, source Source) {
+func (w *Writer) refuse(r *refusal.Refusal, source Source) {
 	h := w.under.Header()
 	if w.held != nil {
 		w.held.restore(h)
 	}
 	dropStale(h)
 	body := r.JSON()
-	r.setHeaders(h, len(body))
+	r.SetHeaders(h, len(body))
 	w.report.Source, w.report.Status, w.report.Code = source, r.StatusCode(), r.Code()
 	w.report.Reason, w.report.Cause = r.Kind.Reason, r.Cause
 	w.send(r.StatusCode(), body)
@@ -171,11 +172,11 @@ func (w *Writer) send(status int, body []byte) {
 }
 
 // asRefusal finds the refusal in an error, or makes one of it.
-func asRefusal(err error) *Refusal {
-	if r, ok := errors.AsType[*Refusal](err); ok {
+func asRefusal(err error) *refusal.Refusal {
+	if r, ok := errors.AsType[*refusal.Refusal](err); ok {
 		return r
 	}
-	return &Refusal{Kind: Internal, Cause: err}
+	return &refusal.Refusal{Kind: refusal.Internal, Cause: err}
 }
 
 // panicError is what was panicked with, as an error for the log.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // afterHeader writes the beginning of a stream and then does what it is told.
@@ -24,27 +25,30 @@ func TestFinishBeforeTheHeader(t *testing.T) {
 	tests := []struct {
 		name    string
 		handler func(http.ResponseWriter) error
-		kind    *Kind
+		kind    *refusal.Kind
 	}{
-		{"refusal", func(http.ResponseWriter) error { return &Refusal{Kind: NoHandler} }, NoHandler},
-		{"wrapped refusal", func(http.ResponseWriter) error { return fmt.Errorf("x: %w", HandlerError(502, secret)) }, UpstreamUnreachable},
-		{"any error", func(http.ResponseWriter) error { return secret }, Internal},
-		{"panic", func(http.ResponseWriter) error { panic("boom at 10.0.0.7") }, Panic},
-		{"panic with an error", func(http.ResponseWriter) error { panic(secret) }, Panic},
-		{"panic with what cannot be compared", func(http.ResponseWriter) error { panic([]string{"10.0.0.7"}) }, Panic},
-		{"error after an error's header", func(w http.ResponseWriter) error { w.WriteHeader(404); return &Refusal{Kind: UpstreamTimeout} }, UpstreamTimeout},
-		{"panic after an error's header", func(w http.ResponseWriter) error { w.WriteHeader(404); panic("10.0.0.7") }, Panic},
+		{"refusal", func(http.ResponseWriter) error { return &refusal.Refusal{Kind: refusal.NoHandler} }, refusal.NoHandler},
+		{"wrapped refusal", func(http.ResponseWriter) error { return fmt.Errorf("x: %w", refusal.HandlerError(502, secret)) }, refusal.UpstreamUnreachable},
+		{"any error", func(http.ResponseWriter) error { return secret }, refusal.Internal},
+		{"panic", func(http.ResponseWriter) error { panic("boom at 10.0.0.7") }, refusal.Panic},
+		{"panic with an error", func(http.ResponseWriter) error { panic(secret) }, refusal.Panic},
+		{"panic with what cannot be compared", func(http.ResponseWriter) error { panic([]string{"10.0.0.7"}) }, refusal.Panic},
+		{"error after an error's header", func(w http.ResponseWriter) error {
+			w.WriteHeader(404)
+			return &refusal.Refusal{Kind: refusal.UpstreamTimeout}
+		}, refusal.UpstreamTimeout},
+		{"panic after an error's header", func(w http.ResponseWriter) error { w.WriteHeader(404); panic("10.0.0.7") }, refusal.Panic},
 		{"panic while a success is looked at", func(w http.ResponseWriter) error {
 			_ = responds(200, "application/json", `{"a":`)(w)
 			panic("10.0.0.7")
-		}, Panic},
+		}, refusal.Panic},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			o := exchange(t, Options{}, tt.handler)
 			o.requireRefusal(t, tt.kind, SourceCaddy)
 			require.NotContains(t, o.Body.String(), "10.0.0.7")
-			if tt.kind == Panic || tt.kind == Internal {
+			if tt.kind == refusal.Panic || tt.kind == refusal.Internal {
 				require.ErrorContains(t, o.report.Cause, "10.0.0.7", "the log gets it")
 			}
 		})
@@ -62,7 +66,7 @@ func TestFinishAfterTheHeader(t *testing.T) {
 		{"abort", func() error { panic(http.ErrAbortHandler) }, http.ErrAbortHandler},
 		{"panic", func() error { panic(boom) }, boom},
 		{"error cuts the stream", func() error { return boom }, http.ErrAbortHandler},
-		{"refusal cuts the stream", func() error { return &Refusal{Kind: UpstreamTimeout} }, http.ErrAbortHandler},
+		{"refusal cuts the stream", func() error { return &refusal.Refusal{Kind: refusal.UpstreamTimeout} }, http.ErrAbortHandler},
 		{"body that is not allowed", func() error { return fmt.Errorf("x: %w", http.ErrBodyNotAllowed) }, nil},
 	}
 	for _, tt := range tests {
@@ -95,12 +99,12 @@ func TestRefuse(t *testing.T) {
 	w.Init(rec, Options{Mapper: newMapper(t), Hook: hook})
 	rec.Header().Set("Access-Control-Allow-Origin", "*")
 	require.False(t, w.Sent())
-	require.True(t, w.Refuse(&Refusal{Kind: Unauthorized, Challenge: `Bearer realm="tollgate"`}))
+	require.True(t, w.Refuse(&refusal.Refusal{Kind: refusal.Unauthorized, Challenge: `Bearer realm="tollgate"`}))
 	require.True(t, w.Sent())
-	require.False(t, w.Refuse(&Refusal{Kind: Internal}), "only one answer")
+	require.False(t, w.Refuse(&refusal.Refusal{Kind: refusal.Internal}), "only one answer")
 
 	o := outcome{ResponseRecorder: rec, report: w.Report(), hook: hook}
-	o.requireRefusal(t, Unauthorized, SourceGateway)
+	o.requireRefusal(t, refusal.Unauthorized, SourceGateway)
 	require.Equal(t, `Bearer realm="tollgate"`, rec.Header().Get("WWW-Authenticate"))
 	require.Equal(t, "*", rec.Header().Get("Access-Control-Allow-Origin"))
 
@@ -108,7 +112,7 @@ func TestRefuse(t *testing.T) {
 	_, err := w.Write([]byte("more"))
 	require.Error(t, err)
 	require.NoError(t, w.FlushError())
-	o.requireRefusal(t, Unauthorized, SourceGateway)
+	o.requireRefusal(t, refusal.Unauthorized, SourceGateway)
 	w.Finish(nil, nil)
 	require.Equal(t, 0, hook.trailers)
 }
@@ -118,7 +122,7 @@ func TestHandlersHeadersSurviveARefusal(t *testing.T) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="inner"`)
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Header().Set("Etag", "x")
-		return HandlerError(401, errors.New("not authenticated"))
+		return refusal.HandlerError(401, errors.New("not authenticated"))
 	})
 	require.Equal(t, 401, o.Code)
 	require.Equal(t, `Basic realm="inner"`, o.Header().Get("WWW-Authenticate"))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // chunked begins an answer whose length nobody knows.
@@ -60,7 +61,7 @@ type attack struct {
 	name    string
 	answer  func(net.Conn)
 	status  int
-	code    Code
+	code    refusal.Code
 	message string
 }
 
@@ -72,49 +73,49 @@ func hostile(t testing.TB) []attack {
 	}
 	bomb := string(encoded(t, "gzip", io.LimitReader(neverEnding{}, 4<<20)))
 	deep := strings.Repeat("[", 20000) + strings.Repeat("]", 20000)
-	invalid, internal := CodeInvalid.Message(), CodeInternal.Message()
-	malformed := UpstreamMalformed.Message
+	invalid, internal := refusal.CodeInvalid.Message(), refusal.CodeInternal.Message()
+	malformed := refusal.UpstreamMalformed.Message
 	return []attack{
-		{"gzip bomb", says(whole(400, bomb, "Content-Encoding: gzip")), 400, CodeInvalid, invalid},
-		{"gzip bomb of 5xx", says(whole(500, bomb, "Content-Encoding: gzip")), 500, CodeInternal, internal},
-		{"gzip", says(coded("gzip", `{"message":"no"}`)), 400, CodeInvalid, "no"},
-		{"deflate", says(coded("deflate", `{"message":"no"}`)), 400, CodeInvalid, "no"},
-		{"br", says(coded("br", `{"message":"no"}`)), 400, CodeInvalid, "no"},
-		{"zstd", says(coded("zstd", `{"message":"no"}`)), 400, CodeInvalid, "no"},
-		{"an encoding that it is not", says(whole(400, `{"message":"no"}`, "Content-Encoding: gzip")), 400, CodeInvalid, invalid},
-		{"endless 4xx", endlessly(chunked(422, jsonHeader), strings.Repeat("x", 1000), 0), 422, CodeInvalid, invalid},
-		{"endless 5xx", endlessly(chunked(503), strings.Repeat("x", 1000), 0), 503, CodeInternal, internal},
-		{"endless soft failure", endlessly(chunked(200, jsonHeader)+"11\r\n{\"success\":false,\r\n", strings.Repeat(" ", 1000), 0), 400, CodeInvalid, invalid},
-		{"trickled", endlessly(chunked(404), "x", 20*time.Millisecond), 404, CodeNotFound, CodeNotFound.Message()},
-		{"stalled", stalls(chunked(404) + "1\r\nx\r\n"), 404, CodeNotFound, CodeNotFound.Message()},
-		{"stalled without any body", stalls(chunked(500)), 500, CodeInternal, internal},
-		{"length too long, then closed", says("HTTP/1.1 400 X\r\nContent-Length: 50\r\n\r\n{\"message\":\"no\"}"), 400, CodeInvalid, invalid},
-		{"length too long, then stalled", stalls("HTTP/1.1 400 X\r\nContent-Length: 50\r\n\r\n{\"message\":\"no\"}"), 400, CodeInvalid, invalid},
-		{"length of a terabyte", stalls("HTTP/1.1 400 X\r\nContent-Length: 1099511627776\r\n\r\n{"), 400, CodeInvalid, invalid},
-		{"length too short", says("HTTP/1.1 400 X\r\nContent-Length: 16\r\n\r\n{\"message\":\"no\"}and more"), 400, CodeInvalid, "no"},
-		{"aborted chunk", says(chunked(400) + "10\r\n{\"mess"), 400, CodeInvalid, invalid},
-		{"broken chunk", says(chunked(400) + "zz\r\n{\"mess"), 400, CodeInvalid, invalid},
-		{"status 000", says(whole(0, "x")), 502, CodeInternal, malformed},
-		{"status 099", says(whole(99, "x")), 502, CodeInternal, malformed},
-		{"status 600", says(whole(600, "x")), 502, CodeInternal, malformed},
-		{"status 999", says(whole(999, "x")), 502, CodeInternal, malformed},
-		{"status 999 without end", endlessly(chunked(999), strings.Repeat("x", 1000), 0), 502, CodeInternal, malformed},
-		{"status of four digits", says("HTTP/1.1 2000 X\r\nContent-Length: 0\r\n\r\n"), 502, CodeInternal, UpstreamUnreachable.Message},
-		{"no HTTP at all", says("SSH-2.0-OpenSSH_9.9\r\n"), 502, CodeInternal, UpstreamUnreachable.Message},
-		{"closed without a word", says(""), 502, CodeInternal, UpstreamUnreachable.Message},
-		{"20,000 nested arrays", says(whole(400, deep, jsonHeader)), 400, CodeInvalid, invalid},
-		{"invalid UTF-8", says(whole(400, "{\"message\":\"a\xff\xc0\x80b\"}", jsonHeader)), 400, CodeInvalid, "a\ufffd\ufffd\ufffdb"},
-		{"control bytes in a header", says(whole(400, `{"message":"no"}`, "X-Bad: a\x01\x1bb", "Retry-After: 1\x02")), 502, CodeInternal, UpstreamUnreachable.Message},
-		{"bytes above ASCII in a header", says(whole(400, `{"message":"no"}`, "X-Odd: a\xff\x80b")), 400, CodeInvalid, "no"},
+		{"gzip bomb", says(whole(400, bomb, "Content-Encoding: gzip")), 400, refusal.CodeInvalid, invalid},
+		{"gzip bomb of 5xx", says(whole(500, bomb, "Content-Encoding: gzip")), 500, refusal.CodeInternal, internal},
+		{"gzip", says(coded("gzip", `{"message":"no"}`)), 400, refusal.CodeInvalid, "no"},
+		{"deflate", says(coded("deflate", `{"message":"no"}`)), 400, refusal.CodeInvalid, "no"},
+		{"br", says(coded("br", `{"message":"no"}`)), 400, refusal.CodeInvalid, "no"},
+		{"zstd", says(coded("zstd", `{"message":"no"}`)), 400, refusal.CodeInvalid, "no"},
+		{"an encoding that it is not", says(whole(400, `{"message":"no"}`, "Content-Encoding: gzip")), 400, refusal.CodeInvalid, invalid},
+		{"endless 4xx", endlessly(chunked(422, jsonHeader), strings.Repeat("x", 1000), 0), 422, refusal.CodeInvalid, invalid},
+		{"endless 5xx", endlessly(chunked(503), strings.Repeat("x", 1000), 0), 503, refusal.CodeInternal, internal},
+		{"endless soft failure", endlessly(chunked(200, jsonHeader)+"11\r\n{\"success\":false,\r\n", strings.Repeat(" ", 1000), 0), 400, refusal.CodeInvalid, invalid},
+		{"trickled", endlessly(chunked(404), "x", 20*time.Millisecond), 404, refusal.CodeNotFound, refusal.CodeNotFound.Message()},
+		{"stalled", stalls(chunked(404) + "1\r\nx\r\n"), 404, refusal.CodeNotFound, refusal.CodeNotFound.Message()},
+		{"stalled without any body", stalls(chunked(500)), 500, refusal.CodeInternal, internal},
+		{"length too long, then closed", says("HTTP/1.1 400 X\r\nContent-Length: 50\r\n\r\n{\"message\":\"no\"}"), 400, refusal.CodeInvalid, invalid},
+		{"length too long, then stalled", stalls("HTTP/1.1 400 X\r\nContent-Length: 50\r\n\r\n{\"message\":\"no\"}"), 400, refusal.CodeInvalid, invalid},
+		{"length of a terabyte", stalls("HTTP/1.1 400 X\r\nContent-Length: 1099511627776\r\n\r\n{"), 400, refusal.CodeInvalid, invalid},
+		{"length too short", says("HTTP/1.1 400 X\r\nContent-Length: 16\r\n\r\n{\"message\":\"no\"}and more"), 400, refusal.CodeInvalid, "no"},
+		{"aborted chunk", says(chunked(400) + "10\r\n{\"mess"), 400, refusal.CodeInvalid, invalid},
+		{"broken chunk", says(chunked(400) + "zz\r\n{\"mess"), 400, refusal.CodeInvalid, invalid},
+		{"status 000", says(whole(0, "x")), 502, refusal.CodeInternal, malformed},
+		{"status 099", says(whole(99, "x")), 502, refusal.CodeInternal, malformed},
+		{"status 600", says(whole(600, "x")), 502, refusal.CodeInternal, malformed},
+		{"status 999", says(whole(999, "x")), 502, refusal.CodeInternal, malformed},
+		{"status 999 without end", endlessly(chunked(999), strings.Repeat("x", 1000), 0), 502, refusal.CodeInternal, malformed},
+		{"status of four digits", says("HTTP/1.1 2000 X\r\nContent-Length: 0\r\n\r\n"), 502, refusal.CodeInternal, refusal.UpstreamUnreachable.Message},
+		{"no HTTP at all", says("SSH-2.0-OpenSSH_9.9\r\n"), 502, refusal.CodeInternal, refusal.UpstreamUnreachable.Message},
+		{"closed without a word", says(""), 502, refusal.CodeInternal, refusal.UpstreamUnreachable.Message},
+		{"20,000 nested arrays", says(whole(400, deep, jsonHeader)), 400, refusal.CodeInvalid, invalid},
+		{"invalid UTF-8", says(whole(400, "{\"message\":\"a\xff\xc0\x80b\"}", jsonHeader)), 400, refusal.CodeInvalid, "a\ufffd\ufffd\ufffdb"},
+		{"control bytes in a header", says(whole(400, `{"message":"no"}`, "X-Bad: a\x01\x1bb", "Retry-After: 1\x02")), 502, refusal.CodeInternal, refusal.UpstreamUnreachable.Message},
+		{"bytes above ASCII in a header", says(whole(400, `{"message":"no"}`, "X-Odd: a\xff\x80b")), 400, refusal.CodeInvalid, "no"},
 		{"1xx without end", func(conn net.Conn) {
 			for {
 				if _, err := io.WriteString(conn, "HTTP/1.1 103 X\r\nLink: </a>\r\n\r\n"); err != nil {
 					return
 				}
 			}
-		}, 502, CodeInternal, malformed},
-		{"JSON without a body", says(whole(404, "", jsonHeader)), 404, CodeNotFound, CodeNotFound.Message()},
-		{"upgrade nobody asked for", says("HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), 502, CodeInternal, UpstreamUnreachable.Message},
+		}, 502, refusal.CodeInternal, malformed},
+		{"JSON without a body", says(whole(404, "", jsonHeader)), 404, refusal.CodeNotFound, refusal.CodeNotFound.Message()},
+		{"upgrade nobody asked for", says("HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), 502, refusal.CodeInternal, refusal.UpstreamUnreachable.Message},
 	}
 }
 

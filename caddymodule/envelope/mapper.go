@@ -1,13 +1,16 @@
 package envelope
 
-import "strings"
+import (
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+	"strings"
+)
 
 // Answer is what a backend's error becomes.
 type Answer struct {
 	// Status is the backend's, or that of the code where a success says that it is none.
 	Status int
 	// Code is what the caller acts on.
-	Code Code
+	Code refusal.Code
 	// Body is the envelope. It must not be changed.
 	Body []byte
 	// Passed says that Body is the backend's own, byte for byte.
@@ -28,11 +31,11 @@ func (m *Mapper) Map(status int, contentType string, body []byte) Answer {
 	if !classified {
 		code = codeFor(status)
 	}
-	if own, ok := validEnvelope(body, isJSON); ok && (own == code || !classified && status < 400 && own != CodeInternal) {
+	if own, ok := validEnvelope(body, isJSON); ok && (own == code || !classified && status < 400 && own != refusal.CodeInternal) {
 		return Answer{Status: answerStatus(status, own), Code: own, Body: body, Passed: true}
 	}
 	a := Answer{Status: answerStatus(status, code), Code: code}
-	if code == CodeInternal {
+	if code == refusal.CodeInternal {
 		a.Body, a.Hidden = standardBody(code), logText(body)
 		return a
 	}
@@ -40,7 +43,7 @@ func (m *Mapper) Map(status int, contentType string, body []byte) Answer {
 	if message == "" {
 		message, hidden = code.Message(), true
 	}
-	a.Body = appendEnvelope(make([]byte, 0, 512), code, message, f.fields())
+	a.Body = refusal.AppendEnvelope(make([]byte, 0, 512), code, message, f.fields())
 	if hidden {
 		a.Hidden = logText(body)
 	}
@@ -65,15 +68,15 @@ func (m *Mapper) standard(status int) Answer {
 }
 
 // codeFor is CodeOf, and CodeInvalid for a soft failure.
-func codeFor(status int) Code {
+func codeFor(status int) refusal.Code {
 	if status < 400 {
-		return CodeInvalid
+		return refusal.CodeInvalid
 	}
-	return CodeOf(status)
+	return refusal.CodeOf(status)
 }
 
 // answerStatus keeps the backend's status, unless that is a success: then it is the code's.
-func answerStatus(status int, code Code) int {
+func answerStatus(status int, code refusal.Code) int {
 	if status < 400 {
 		return code.Status()
 	}
@@ -87,7 +90,7 @@ func isPlainText(contentType string) bool {
 
 // judge asks the rules about every message. The first message that one of them matches gives the code; every message that
 // comes without a field may get one.
-func (m *Mapper) judge(f *finding) (code Code, classified bool) {
+func (m *Mapper) judge(f *finding) (code refusal.Code, classified bool) {
 	if len(m.rules) == 0 {
 		return "", false
 	}
@@ -113,12 +116,12 @@ func (m *Mapper) judge(f *finding) (code Code, classified bool) {
 }
 
 // standardBodies are the envelopes with each code's standard message.
-var standardBodies = func() map[Code][]byte {
-	bodies := make(map[Code][]byte, len(codes))
-	for _, c := range codes {
-		bodies[c.code] = appendEnvelope(nil, c.code, c.message, nil)
+var standardBodies = func() map[refusal.Code][]byte {
+	bodies := make(map[refusal.Code][]byte)
+	for _, c := range refusal.Codes() {
+		bodies[c] = refusal.AppendEnvelope(nil, c, c.Message(), nil)
 	}
 	return bodies
 }()
 
-func standardBody(c Code) []byte { return standardBodies[c] }
+func standardBody(c refusal.Code) []byte { return standardBodies[c] }

@@ -11,19 +11,20 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // konectyRules are classify lines as a team would write them for a Konecty.
 var konectyRules = []Rule{
-	on(CodeInvalid, `^Field (?P<field>\S+) is required$`),
-	on(CodeInvalid, `^Record not found for field (?P<field>\S+) `),
-	on(CodeForbidden, `^\[Message\] You don't have permission`),
-	on(CodeUnauthorized, `^\[get-user\] (User not found|No authTokenId found)$`),
-	on(CodeInternal, `ECONNREFUSED|broken inside`),
+	on(refusal.CodeInvalid, `^Field (?P<field>\S+) is required$`),
+	on(refusal.CodeInvalid, `^Record not found for field (?P<field>\S+) `),
+	on(refusal.CodeForbidden, `^\[Message\] You don't have permission`),
+	on(refusal.CodeUnauthorized, `^\[get-user\] (User not found|No authTokenId found)$`),
+	on(refusal.CodeInternal, `ECONNREFUSED|broken inside`),
 }
 
 // on is a classify line.
-func on(code Code, pattern string) Rule { return Rule{Code: code, Pattern: pattern} }
+func on(code refusal.Code, pattern string) Rule { return Rule{Code: code, Pattern: pattern} }
 
 func newMapper(t testing.TB, rules ...Rule) *Mapper {
 	t.Helper()
@@ -36,7 +37,7 @@ func newMapper(t testing.TB, rules ...Rule) *Mapper {
 type sent struct {
 	Success *bool `json:"success"`
 	Error   struct {
-		Code    Code            `json:"code"`
+		Code    refusal.Code    `json:"code"`
 		Message string          `json:"message"`
 		Details map[string]any  `json:"-"`
 		Raw     json.RawMessage `json:"details"`
@@ -63,7 +64,7 @@ type fixture struct {
 	Status      int
 	ContentType string `json:"content_type"`
 	Body        string
-	Code        Code
+	Code        refusal.Code
 	Details     []string
 }
 
@@ -116,7 +117,7 @@ func TestPassesByteForByte(t *testing.T) {
 		a := m.Map(422, "application/json", []byte(body))
 		require.True(t, a.Passed, body)
 		require.Equal(t, body, string(a.Body))
-		require.Equal(t, CodeInvalid, a.Code)
+		require.Equal(t, refusal.CodeInvalid, a.Code)
 	}
 }
 
@@ -141,45 +142,45 @@ func TestPassesNothingElse(t *testing.T) {
 			}
 			a := m.Map(status, "application/json", []byte(body))
 			require.False(t, a.Passed)
-			require.Equal(t, CodeOf(status), requireEnvelope(t, a.Body).Error.Code)
+			require.Equal(t, refusal.CodeOf(status), requireEnvelope(t, a.Body).Error.Code)
 		})
 	}
 }
 
 func TestHidesEvery5xx(t *testing.T) {
-	m := newMapper(t, on(CodeNotFound, "secret"))
+	m := newMapper(t, on(refusal.CodeNotFound, "secret"))
 	for _, f := range fixtures(t) {
 		a := m.Map(503, f.ContentType, []byte(f.Body+" secret"))
-		require.Equal(t, standardBody(CodeInternal), a.Body, f.Name)
+		require.Equal(t, standardBody(refusal.CodeInternal), a.Body, f.Name)
 		require.Equal(t, 503, a.Status)
 		require.Contains(t, a.Hidden, "secret", "the log gets it")
 	}
 }
 
 func TestClassify(t *testing.T) {
-	m := newMapper(t, append(konectyRules, on(CodeRateLimited, "required"))...)
+	m := newMapper(t, append(konectyRules, on(refusal.CodeRateLimited, "required"))...)
 	tests := []struct {
 		name    string
 		status  int
 		body    string
-		code    Code
+		code    refusal.Code
 		want    int
 		details map[string]any
 	}{
-		{"soft failure gets the code's status", 200, `{"success":false,"errors":[{"message":"[Message] You don't have permission to create field status"}]}`, CodeForbidden, 403, nil},
-		{"soft failure nobody classifies", 201, `{"success":false,"errors":[{"message":"Value x"}]}`, CodeInvalid, 400, nil},
-		{"4xx keeps its status", 409, `{"message":"[Message] You don't have permission to x"}`, CodeForbidden, 409, nil},
-		{"first rule wins", 400, `{"message":"Field a is required"}`, CodeInvalid, 400, map[string]any{"a": "Field a is required"}},
-		{"later rule", 400, `{"message":"A token is required"}`, CodeRateLimited, 400, nil},
-		{"plain message of an error", 400, `{"error":"Field a.b is required"}`, CodeInvalid, 400, map[string]any{"a.b": "Field a.b is required"}},
-		{"_meta.errors", 400, `{"_meta":{"success":false,"errors":[{"message":"Field a is required"},{"message":"other"}]}}`, CodeInvalid, 400, map[string]any{"a": "Field a is required"}},
-		{"an entry's own field stays", 400, `{"errors":[{"field":"x","message":"Field a is required"}]}`, CodeInvalid, 400, map[string]any{"x": "Field a is required"}},
-		{"first message that matches decides", 200, `{"success":false,"errors":[{"message":"other"},{"message":"[get-user] User not found"},{"message":"Field a is required"}]}`, CodeUnauthorized, 401, map[string]any{"a": "Field a is required"}},
-		{"internal hides the text", 200, `{"success":false,"errors":[{"message":"connect ECONNREFUSED 10.0.0.7:27017"}]}`, CodeInternal, 500, nil},
-		{"internal hides any text", 400, `{"message":"Field x is broken inside","errors":{"x":["y"]}}`, CodeInternal, 400, nil},
-		{"internal hides the text of a 4xx", 401, `{"success":false,"errors":[{"message":"connect ECONNREFUSED 10.0.0.7:27017"}]}`, CodeInternal, 401, nil},
-		{"soft envelope keeps its code", 200, `{"success":false,"error":{"code":"NOT_FOUND","message":"m","details":null}}`, CodeNotFound, 404, nil},
-		{"soft envelope that is our fault", 200, `{"success":false,"error":{"code":"INTERNAL_ERROR","message":"secret","details":null}}`, CodeInvalid, 400, nil},
+		{"soft failure gets the code's status", 200, `{"success":false,"errors":[{"message":"[Message] You don't have permission to create field status"}]}`, refusal.CodeForbidden, 403, nil},
+		{"soft failure nobody classifies", 201, `{"success":false,"errors":[{"message":"Value x"}]}`, refusal.CodeInvalid, 400, nil},
+		{"4xx keeps its status", 409, `{"message":"[Message] You don't have permission to x"}`, refusal.CodeForbidden, 409, nil},
+		{"first rule wins", 400, `{"message":"Field a is required"}`, refusal.CodeInvalid, 400, map[string]any{"a": "Field a is required"}},
+		{"later rule", 400, `{"message":"A token is required"}`, refusal.CodeRateLimited, 400, nil},
+		{"plain message of an error", 400, `{"error":"Field a.b is required"}`, refusal.CodeInvalid, 400, map[string]any{"a.b": "Field a.b is required"}},
+		{"_meta.errors", 400, `{"_meta":{"success":false,"errors":[{"message":"Field a is required"},{"message":"other"}]}}`, refusal.CodeInvalid, 400, map[string]any{"a": "Field a is required"}},
+		{"an entry's own field stays", 400, `{"errors":[{"field":"x","message":"Field a is required"}]}`, refusal.CodeInvalid, 400, map[string]any{"x": "Field a is required"}},
+		{"first message that matches decides", 200, `{"success":false,"errors":[{"message":"other"},{"message":"[get-user] User not found"},{"message":"Field a is required"}]}`, refusal.CodeUnauthorized, 401, map[string]any{"a": "Field a is required"}},
+		{"internal hides the text", 200, `{"success":false,"errors":[{"message":"connect ECONNREFUSED 10.0.0.7:27017"}]}`, refusal.CodeInternal, 500, nil},
+		{"internal hides any text", 400, `{"message":"Field x is broken inside","errors":{"x":["y"]}}`, refusal.CodeInternal, 400, nil},
+		{"internal hides the text of a 4xx", 401, `{"success":false,"errors":[{"message":"connect ECONNREFUSED 10.0.0.7:27017"}]}`, refusal.CodeInternal, 401, nil},
+		{"soft envelope keeps its code", 200, `{"success":false,"error":{"code":"NOT_FOUND","message":"m","details":null}}`, refusal.CodeNotFound, 404, nil},
+		{"soft envelope that is our fault", 200, `{"success":false,"error":{"code":"INTERNAL_ERROR","message":"secret","details":null}}`, refusal.CodeInvalid, 400, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -225,7 +226,7 @@ func TestBounds(t *testing.T) {
 			strings.Repeat("[", 20000) + strings.Repeat("]", 20000), `{"errors":` + strings.Repeat("[", 20000), strings.Repeat(`{"a":`, 10000),
 			`{"message":"no","x":` + strings.Repeat("[", maxNesting) + strings.Repeat("]", maxNesting) + `}`,
 		} {
-			require.Equal(t, standardBody(CodeInvalid), m.Map(400, "application/json", []byte(body)).Body)
+			require.Equal(t, standardBody(refusal.CodeInvalid), m.Map(400, "application/json", []byte(body)).Body)
 		}
 	})
 	t.Run("as deep as may be", func(t *testing.T) {

@@ -3,6 +3,7 @@ package envelope
 import (
 	"bytes"
 	"encoding/json"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"unicode/utf8"
 )
 
@@ -42,7 +43,7 @@ func tooDeep(body []byte) bool {
 
 // validEnvelope reports whether a body is an envelope already, and its code. Names given twice would be read by one
 // caller this way and by the next that way: they make it none. Only a body that parse could read is looked at.
-func validEnvelope(body []byte, parsed bool) (Code, bool) {
+func validEnvelope(body []byte, parsed bool) (refusal.Code, bool) {
 	if !parsed || !utf8.Valid(body) || !json.Valid(body) {
 		return "", false
 	}
@@ -61,7 +62,7 @@ func validEnvelope(body []byte, parsed bool) (Code, bool) {
 	if details := inner["details"]; len(details) == 0 || details[0] != '{' && string(details) != "null" {
 		return "", false
 	}
-	return Code(code), Code(code).Known()
+	return refusal.Code(code), refusal.Code(code).Known()
 }
 
 // members are the members of a JSON object, if it is one and has no name twice.

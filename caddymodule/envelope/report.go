@@ -1,5 +1,7 @@
 package envelope
 
+import "github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+
 // Source says who is behind an answer: a closed set, fit for a metric's label.
 type Source string
 
@@ -26,7 +28,7 @@ type Report struct {
 	// Status is the status that was sent; 0: none was.
 	Status int
 	// Code is the envelope's code; "": no error.
-	Code Code
+	Code refusal.Code
 	// Reason is the catalogue's row; "": the answer is no refusal.
 	Reason string
 	// Backend is what the backend said and the caller must not see, bounded and printable; "" for nothing.

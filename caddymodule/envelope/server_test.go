@@ -17,6 +17,7 @@ import (
 
 	"github.com/quic-go/quic-go/http3"
 	"github.com/stretchr/testify/require"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // gateway puts a Writer around a handler, as ServeHTTP of the real one does.
@@ -60,7 +61,7 @@ func proxyTo(backend string) http.Handler {
 				w.WriteHeader(statusClientClosed)
 				return
 			}
-			*r.Context().Value(errKey{}).(*error) = HandlerError(http.StatusBadGateway, err)
+			*r.Context().Value(errKey{}).(*error) = refusal.HandlerError(http.StatusBadGateway, err)
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"maps"
 	"slices"
 	"strconv"
@@ -236,7 +237,7 @@ func cleanValue(v any, depth int) any {
 		if s, ok := show(v); ok {
 			return s
 		}
-		return CodeInvalid.Message()
+		return refusal.CodeInvalid.Message()
 	case []any:
 		list := make([]any, 0, min(len(v), maxDetails))
 		for _, element := range v[:min(len(v), maxDetails)] {

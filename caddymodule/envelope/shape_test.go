@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 const std = "The request is not valid."
@@ -79,7 +80,7 @@ func TestShapes(t *testing.T) {
 			e := requireEnvelope(t, a.Body)
 			require.False(t, a.Passed)
 			require.Equal(t, 400, a.Status)
-			require.Equal(t, CodeInvalid, e.Error.Code)
+			require.Equal(t, refusal.CodeInvalid, e.Error.Code)
 			require.Equal(t, tt.message, e.Error.Message)
 			require.Equal(t, tt.details, e.Error.Details)
 		})
@@ -106,14 +107,14 @@ func FuzzMap(f *testing.F) {
 		require.Equal(t, a.Code, e.Error.Code)
 		if a.Passed {
 			require.Equal(t, string(body), string(a.Body))
-			require.NotEqual(t, CodeInternal, a.Code)
+			require.NotEqual(t, refusal.CodeInternal, a.Code)
 			return
 		}
 		require.LessOrEqual(t, len(e.Error.Details), maxDetails)
 		require.LessOrEqual(t, len(e.Error.Message), maxMessage)
 		require.True(t, isOneLine(strings.ReplaceAll(strings.ToValidUTF8(asciiOnly(e.Error.Message), ""), "  ", " ")), "%q", e.Error.Message)
 		if status >= 500 {
-			require.Equal(t, standardBody(CodeInternal), a.Body)
+			require.Equal(t, standardBody(refusal.CodeInternal), a.Body)
 		}
 	})
 }

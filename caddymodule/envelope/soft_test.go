@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // pieces is a handler that writes a 200 JSON in pieces, and records what had gone out after each.
@@ -72,15 +73,15 @@ func TestSoftFailure(t *testing.T) {
 		name    string
 		parts   []string
 		status  int
-		code    Code
+		code    refusal.Code
 		message string
 	}{
-		{"in one piece", []string{`{"success":false,"errors":[{"message":"no"}]}`}, 400, CodeInvalid, "no"},
-		{"in pieces", []string{`{"succ`, `ess": fal`, `se,"errors":[{"mess`, `age":"no"}]}`}, 400, CodeInvalid, "no"},
-		{"classified", []string{`{"errors":[{"message":"[get-user] User not found"}],"success":false}`}, 401, CodeUnauthorized, "[get-user] User not found"},
-		{"our affair", []string{`{"success":false,"errors":[{"message":"connect ECONNREFUSED 10.0.0.7"}]}`}, 500, CodeInternal, CodeInternal.Message()},
-		{"broken JSON", []string{`{"success":false,`}, 400, CodeInvalid, CodeInvalid.Message()},
-		{"longer than max_body", []string{`{"success":false,`, strings.Repeat(" ", DefaultMaxBody)}, 400, CodeInvalid, CodeInvalid.Message()},
+		{"in one piece", []string{`{"success":false,"errors":[{"message":"no"}]}`}, 400, refusal.CodeInvalid, "no"},
+		{"in pieces", []string{`{"succ`, `ess": fal`, `se,"errors":[{"mess`, `age":"no"}]}`}, 400, refusal.CodeInvalid, "no"},
+		{"classified", []string{`{"errors":[{"message":"[get-user] User not found"}],"success":false}`}, 401, refusal.CodeUnauthorized, "[get-user] User not found"},
+		{"our affair", []string{`{"success":false,"errors":[{"message":"connect ECONNREFUSED 10.0.0.7"}]}`}, 500, refusal.CodeInternal, refusal.CodeInternal.Message()},
+		{"broken JSON", []string{`{"success":false,`}, 400, refusal.CodeInvalid, refusal.CodeInvalid.Message()},
+		{"longer than max_body", []string{`{"success":false,`, strings.Repeat(" ", DefaultMaxBody)}, 400, refusal.CodeInvalid, refusal.CodeInvalid.Message()},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -96,7 +97,7 @@ func TestSoftFailure(t *testing.T) {
 
 func TestSoftFailureOfACreation(t *testing.T) {
 	o := exchange(t, Options{}, responds(201, "application/json", `{"success":false,"errors":[{"message":"no"}]}`))
-	o.requireMapped(t, 400, CodeInvalid, "no")
+	o.requireMapped(t, 400, refusal.CodeInvalid, "no")
 }
 
 func TestSoftFailuresAreLookedForOnlyWhenAsked(t *testing.T) {
@@ -143,7 +144,7 @@ func TestSoftFailureInTime(t *testing.T) {
 				<-ctx.Done()
 				panic(http.ErrAbortHandler)
 			})
-			o.requireMapped(t, 400, CodeInvalid, CodeInvalid.Message())
+			o.requireMapped(t, 400, refusal.CodeInvalid, refusal.CodeInvalid.Message())
 			require.Equal(t, bodyTimeout, time.Since(started))
 		})
 	})
@@ -162,7 +163,7 @@ func TestSoftAborted(t *testing.T) {
 	require.True(t, o.Flushed, "which must not wait in a buffer")
 
 	o = exchange(t, Options{}, abort(`{"success":false,`))
-	o.requireMapped(t, 400, CodeInvalid, CodeInvalid.Message())
+	o.requireMapped(t, 400, refusal.CodeInvalid, refusal.CodeInvalid.Message())
 	require.Equal(t, DroppedBroken, o.report.Dropped)
 }
 
@@ -192,11 +193,11 @@ func TestSoftEncoded(t *testing.T) {
 			var seen []bool
 			failure := encode(`{"success":false,"errors":[{"message":"no"}]}`)
 			o := exchange(t, Options{}, pieces(&seen, headers, failure[:7], failure[7:]))
-			o.requireMapped(t, 400, CodeInvalid, "no")
+			o.requireMapped(t, 400, refusal.CodeInvalid, "no")
 			require.Empty(t, o.Header().Get("Content-Encoding"))
 
 			o = exchange(t, Options{}, pieces(&seen, headers, encode(`{"success":false,"message":"no","padding":"`+long+`"}`)))
-			o.requireMapped(t, 400, CodeInvalid, CodeInvalid.Message())
+			o.requireMapped(t, 400, refusal.CodeInvalid, refusal.CodeInvalid.Message())
 
 			success := encode(`{"success":true}`)
 			o = exchange(t, Options{}, pieces(&seen, headers, success))

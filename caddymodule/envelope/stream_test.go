@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // The first bytes of a stream arrive while the backend is still at it.
@@ -171,7 +172,7 @@ func TestResponseControllerWorksThroughBothWays(t *testing.T) {
 		defer conn.Close()
 		_, err = w.Write([]byte("x"))
 		require.ErrorIs(t, err, http.ErrHijacked)
-		require.False(t, w.Refuse(&Refusal{Kind: Internal}))
+		require.False(t, w.Refuse(&refusal.Refusal{Kind: refusal.Internal}))
 		w.Finish(io.ErrUnexpectedEOF, nil)
 	}))
 	defer server.Close()

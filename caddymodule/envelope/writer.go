@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"io"
 	"net"
 	"net/http"
@@ -127,7 +128,7 @@ func (w *Writer) decide(status int) {
 		}
 		w.pass(status)
 	case untouchable(h):
-		w.report.Code = CodeOf(status)
+		w.report.Code = refusal.CodeOf(status)
 		w.pass(status)
 	case status == statusClientClosed && w.clientGone():
 		w.pass(status)

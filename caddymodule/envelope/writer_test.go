@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 func TestUntouched(t *testing.T) {
@@ -58,22 +59,22 @@ func TestMapsErrors(t *testing.T) {
 	tests := []struct {
 		name, contentType, body string
 		status                  int
-		code                    Code
+		code                    refusal.Code
 		message                 string
 	}{
-		{"4xx", "application/json", `{"message":"no"}`, 422, CodeInvalid, "no"},
-		{"5xx", "application/json", `{"message":"db at 10.0.0.7"}`, 503, CodeInternal, CodeInternal.Message()},
-		{"402", "", "", 402, CodeForbidden, CodeForbidden.Message()},
-		{"403", "", "", 403, CodeForbidden, CodeForbidden.Message()},
-		{"451", "", "", 451, CodeForbidden, CodeForbidden.Message()},
-		{"404", "", "", 404, CodeNotFound, CodeNotFound.Message()},
-		{"405", "", "", 405, CodeNotFound, CodeNotFound.Message()},
-		{"410", "", "", 410, CodeNotFound, CodeNotFound.Message()},
-		{"429", "", "", 429, CodeRateLimited, CodeRateLimited.Message()},
-		{"401", "text/plain", "who are you", 401, CodeUnauthorized, "who are you"},
-		{"418", "text/html", "<b>", 418, CodeInvalid, CodeInvalid.Message()},
-		{"599", "text/plain", "x", 599, CodeInternal, CodeInternal.Message()},
-		{"no gRPC", "application/grpcx", "x", 400, CodeInvalid, CodeInvalid.Message()},
+		{"4xx", "application/json", `{"message":"no"}`, 422, refusal.CodeInvalid, "no"},
+		{"5xx", "application/json", `{"message":"db at 10.0.0.7"}`, 503, refusal.CodeInternal, refusal.CodeInternal.Message()},
+		{"402", "", "", 402, refusal.CodeForbidden, refusal.CodeForbidden.Message()},
+		{"403", "", "", 403, refusal.CodeForbidden, refusal.CodeForbidden.Message()},
+		{"451", "", "", 451, refusal.CodeForbidden, refusal.CodeForbidden.Message()},
+		{"404", "", "", 404, refusal.CodeNotFound, refusal.CodeNotFound.Message()},
+		{"405", "", "", 405, refusal.CodeNotFound, refusal.CodeNotFound.Message()},
+		{"410", "", "", 410, refusal.CodeNotFound, refusal.CodeNotFound.Message()},
+		{"429", "", "", 429, refusal.CodeRateLimited, refusal.CodeRateLimited.Message()},
+		{"401", "text/plain", "who are you", 401, refusal.CodeUnauthorized, "who are you"},
+		{"418", "text/html", "<b>", 418, refusal.CodeInvalid, refusal.CodeInvalid.Message()},
+		{"599", "text/plain", "x", 599, refusal.CodeInternal, refusal.CodeInternal.Message()},
+		{"no gRPC", "application/grpcx", "x", 400, refusal.CodeInvalid, refusal.CodeInvalid.Message()},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -99,7 +100,7 @@ func TestPassesEnvelopes(t *testing.T) {
 	const body = `{"success": false,"error":{"code":"NOT_FOUND","message":"No lead","details":null} }`
 	for given, want := range map[string]string{"application/json; charset=utf-8": "application/json; charset=utf-8", "text/html": "application/json", "": "application/json"} {
 		o := exchange(t, Options{}, responds(404, given, body))
-		o.requireMapped(t, 404, CodeNotFound, "No lead")
+		o.requireMapped(t, 404, refusal.CodeNotFound, "No lead")
 		require.Equal(t, body, o.Body.String(), "byte for byte")
 		require.Equal(t, want, o.Header().Get("Content-Type"))
 	}
@@ -114,21 +115,21 @@ func TestOurCredentialFailed(t *testing.T) {
 		"soft 401":                responds(200, "application/json", `{"success":false,"errors":[{"message":"bad token"}]}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := newMapper(t, on(CodeUnauthorized, "bad token"))
+			m := newMapper(t, on(refusal.CodeUnauthorized, "bad token"))
 			o := exchange(t, Options{Credential: true, Mapper: m}, handler)
-			o.requireRefusal(t, UpstreamCredential, SourceBackend)
+			o.requireRefusal(t, refusal.UpstreamCredential, SourceBackend)
 			require.NotContains(t, o.Result().Header, "Www-Authenticate")
 			require.NotContains(t, o.Body.String(), "bad token")
 		})
 	}
 	o := exchange(t, Options{Credential: true}, responds(403, "text/plain", "not yours"))
-	o.requireMapped(t, 403, CodeForbidden, "not yours")
+	o.requireMapped(t, 403, refusal.CodeForbidden, "not yours")
 }
 
 func TestStatusOutsideOfHTTP(t *testing.T) {
 	for _, status := range []int{0, 7, 99, 600, 999, -1} {
 		o := exchange(t, Options{}, responds(status, "text/event-stream", "secret"))
-		o.requireRefusal(t, UpstreamMalformed, SourceBackend)
+		o.requireRefusal(t, refusal.UpstreamMalformed, SourceBackend)
 		require.Equal(t, "secret", o.report.Backend)
 		require.NotContains(t, o.Body.String(), "secret")
 	}
@@ -144,7 +145,7 @@ func TestHEAD(t *testing.T) {
 		require.Equal(t, "application/json", o.Header().Get("Content-Type"))
 		require.False(t, o.cancelled.Load())
 	}
-	o := exchange(t, Options{Method: "HEAD"}, func(http.ResponseWriter) error { return &Refusal{Kind: UpstreamTimeout} })
+	o := exchange(t, Options{Method: "HEAD"}, func(http.ResponseWriter) error { return &refusal.Refusal{Kind: refusal.UpstreamTimeout} })
 	require.Equal(t, 504, o.Code)
 	require.Empty(t, o.Body.String())
 	require.NotEmpty(t, o.Header().Get("Content-Length"))
@@ -157,7 +158,7 @@ func TestTooLong(t *testing.T) {
 		body := `{"message":"` + strings.Repeat("x", 86) + `"}`
 		require.Len(t, body, 100)
 		o := exchange(t, Options{Mapper: m}, responds(400, "application/json", body))
-		o.requireMapped(t, 400, CodeInvalid, strings.Repeat("x", 86))
+		o.requireMapped(t, 400, refusal.CodeInvalid, strings.Repeat("x", 86))
 		require.False(t, o.cancelled.Load())
 	})
 	t.Run("exactly max_body after decoding is mapped, though it came longer", func(t *testing.T) {
@@ -167,11 +168,11 @@ func TestTooLong(t *testing.T) {
 		raw := encoded(t, "gzip", strings.NewReader(body))
 		require.Greater(t, len(raw), len(body))
 		o := exchange(t, Options{Mapper: m}, responds(400, "application/json", string(raw), "Content-Encoding", "gzip"))
-		o.requireMapped(t, 400, CodeInvalid, "aéb")
+		o.requireMapped(t, 400, refusal.CodeInvalid, "aéb")
 	})
 	t.Run("one byte more is dropped", func(t *testing.T) {
 		o := exchange(t, Options{Mapper: m}, responds(400, "application/json", `{"message":"`+strings.Repeat("x", 87)+`"}`))
-		o.requireMapped(t, 400, CodeInvalid, CodeInvalid.Message())
+		o.requireMapped(t, 400, refusal.CodeInvalid, refusal.CodeInvalid.Message())
 		require.True(t, o.cancelled.Load())
 		require.Equal(t, DroppedTooLong, o.report.Dropped)
 	})
@@ -184,14 +185,14 @@ func TestTooLong(t *testing.T) {
 			written, err = w.Write([]byte("x"))
 			return err
 		})
-		o.requireMapped(t, 404, CodeNotFound, CodeNotFound.Message())
+		o.requireMapped(t, 404, refusal.CodeNotFound, refusal.CodeNotFound.Message())
 		require.True(t, o.cancelled.Load())
 		require.Zero(t, written)
 	})
 	for name, headers := range map[string][]string{"announced": {"Content-Length", "100000"}, "not announced": nil} {
 		t.Run("of a failure the log has the beginning, "+name, func(t *testing.T) {
 			o := exchange(t, Options{}, responds(500, "text/html", "<h1>DatabaseError</h1>"+strings.Repeat("x", 100_000), headers...))
-			o.requireMapped(t, 500, CodeInternal, CodeInternal.Message())
+			o.requireMapped(t, 500, refusal.CodeInternal, refusal.CodeInternal.Message())
 			require.Equal(t, DroppedTooLong, o.report.Dropped)
 			require.True(t, strings.HasPrefix(o.report.Backend, "<h1>DatabaseError</h1>xxx"), o.report.Backend)
 			require.LessOrEqual(t, len(o.report.Backend), maxLogText)
@@ -206,7 +207,7 @@ func TestTooLong(t *testing.T) {
 			_ = responds(503, "text/plain", "DatabaseError at")(w)
 			panic(http.ErrAbortHandler)
 		})
-		o.requireMapped(t, 503, CodeInternal, CodeInternal.Message())
+		o.requireMapped(t, 503, refusal.CodeInternal, refusal.CodeInternal.Message())
 		require.Equal(t, "DatabaseError at", o.report.Backend)
 	})
 	t.Run("writing on ends the copying, aborted or not", func(t *testing.T) {
@@ -216,7 +217,7 @@ func TestTooLong(t *testing.T) {
 			require.ErrorIs(t, err, errDropped)
 			panic(http.ErrAbortHandler) // as reverse proxies do
 		})
-		o.requireMapped(t, 400, CodeInvalid, CodeInvalid.Message())
+		o.requireMapped(t, 400, refusal.CodeInvalid, refusal.CodeInvalid.Message())
 	})
 }
 
@@ -252,7 +253,7 @@ func TestLate(t *testing.T) {
 					_, _ = w.Write([]byte("{"))
 					return after(ctx, w)
 				})
-				o.requireMapped(t, 404, CodeNotFound, CodeNotFound.Message())
+				o.requireMapped(t, 404, refusal.CodeNotFound, refusal.CodeNotFound.Message())
 				require.Equal(t, DroppedLate, o.report.Dropped)
 				require.True(t, o.cancelled.Load())
 				require.InDelta(t, 2, time.Since(started).Seconds(), 1.1)
@@ -265,7 +266,7 @@ func TestInTimeStopsTheTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := exchange(t, Options{}, responds(404, "text/plain", "no"))
 		<-time.After(10 * time.Second)
-		o.requireMapped(t, 404, CodeNotFound, "no")
+		o.requireMapped(t, 404, refusal.CodeNotFound, "no")
 		require.False(t, o.cancelled.Load())
 	})
 }
@@ -277,7 +278,7 @@ func TestBrokenBody(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	}
 	o := exchange(t, Options{}, broken)
-	o.requireMapped(t, 404, CodeNotFound, CodeNotFound.Message())
+	o.requireMapped(t, 404, refusal.CodeNotFound, refusal.CodeNotFound.Message())
 	require.Equal(t, DroppedBroken, o.report.Dropped)
 
 	o = exchange(t, Options{Context: left()}, broken)
@@ -292,7 +293,7 @@ func TestClientLeft(t *testing.T) {
 	require.Empty(t, o.report.Code, "no error of gateway or backend")
 
 	o = exchange(t, Options{Context: context.Background()}, responds(499, "", ""))
-	o.requireMapped(t, 499, CodeInvalid, CodeInvalid.Message())
+	o.requireMapped(t, 499, refusal.CodeInvalid, refusal.CodeInvalid.Message())
 	require.False(t, o.report.ClientGone)
 }
 
@@ -306,7 +307,7 @@ func TestTrailersOfErrorsAreNoHeaders(t *testing.T) {
 		w.Header().Del("X-Kept")
 		return nil
 	})
-	o.requireMapped(t, 400, CodeInvalid, CodeInvalid.Message())
+	o.requireMapped(t, 400, refusal.CodeInvalid, refusal.CodeInvalid.Message())
 	require.Equal(t, http.Header{"Content-Type": jsonType, "Content-Length": {strconv.Itoa(o.Body.Len())}, "X-Kept": {"1"}, "X-Ratelimit-Limit": {"60"}}, o.Header())
 }
 
@@ -319,7 +320,7 @@ func TestErrorsAreNotFlushed(t *testing.T) {
 		w.WriteHeader(200)
 		return err
 	})
-	o.requireMapped(t, 400, CodeInvalid, "no")
+	o.requireMapped(t, 400, refusal.CodeInvalid, "no")
 	require.False(t, o.sentEarly)
 }
 
@@ -330,7 +331,7 @@ func TestReadFromOfAnError(t *testing.T) {
 		require.EqualValues(t, 16, n)
 		return err
 	})
-	o.requireMapped(t, 400, CodeInvalid, "no")
+	o.requireMapped(t, 400, refusal.CodeInvalid, "no")
 
 	o = exchange(t, Options{}, func(w http.ResponseWriter) error {
 		w.WriteHeader(400)
@@ -338,7 +339,7 @@ func TestReadFromOfAnError(t *testing.T) {
 		require.ErrorIs(t, err, errFailing)
 		panic(http.ErrAbortHandler)
 	})
-	o.requireMapped(t, 400, CodeInvalid, CodeInvalid.Message())
+	o.requireMapped(t, 400, refusal.CodeInvalid, refusal.CodeInvalid.Message())
 }
 
 var errFailing = errors.New("failing")

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
@@ -16,91 +16,83 @@ import (
 var unknown = &route.Match{Route: &route.Route{}}
 
 // decide is steps 4 and 5.
-func (g *Gate) decide(ctx context.Context, r *Request, v *Verdict) *envelope.Refusal {
+func (g *Gate) decide(ctx context.Context, r *Request, v *Verdict) *refusal.Refusal {
 	in := &v.input
-	*in = policy.Input{
-		Method: r.Method, Host: r.Host, Path: r.Path, RawQuery: r.RawQuery, Header: r.Header, ClientIP: r.ClientIP,
-		Route: &v.Match, Identity: v.Identity, Plan: v.Plan,
-	}
+	*in = policy.Input{Facts: r.Facts, Route: &v.Match, Identity: v.Identity, Plan: v.Plan}
 	nowhere := v.Match.Route == nil || v.scopeParam
 	if nowhere {
 		in.Route = unknown
 	} else if limit := v.Match.Route.BodyLimit; limit > 0 && r.Body != nil {
-		body, present, refusal := r.Body.JSON(ctx, limit)
-		if refusal != nil {
-			return refusal
+		body, present, refused := r.Body.JSON(ctx, limit)
+		if refused != nil {
+			return refused
 		}
 		in.Body, in.HasBody = body, present
 	}
 	decision, err := g.Policy.Decide(ctx, in)
 	if err != nil {
-		v.Decision = policy.Decision{Code: string(envelope.CodeInternal), Generation: decision.Generation}
-		return &envelope.Refusal{Kind: envelope.PolicyFailed, Cause: err}
+		v.Decision = policy.Decision{Code: string(refusal.CodeInternal), Generation: decision.Generation}
+		return &refusal.Refusal{Kind: refusal.PolicyFailed, Cause: err}
 	}
 	v.Decision = decision
 	switch {
 	case !decision.Allow:
-		return refused(&decision)
+		return byPolicy(&decision)
 	case v.scopeParam:
-		return &envelope.Refusal{Kind: envelope.ScopeParameter}
+		return &refusal.Refusal{Kind: refusal.ScopeParameter}
 	case nowhere:
-		return &envelope.Refusal{Kind: envelope.UnknownRoute}
+		return &refusal.Refusal{Kind: refusal.UnknownRoute}
 	}
 	return nil
 }
 
-// refused turns a policy's refusal into ours. A missing scope is also told in RFC 6750's way.
-func refused(d *policy.Decision) *envelope.Refusal {
-	refusal := &envelope.Refusal{Kind: envelope.PolicyKind(envelope.Code(d.Code)), Message: d.Message, Details: d.Details}
+// byPolicy turns a policy's refusal into ours. A missing scope is also told in RFC 6750's way.
+func byPolicy(d *policy.Decision) *refusal.Refusal {
+	refused := &refusal.Refusal{Kind: refusal.PolicyKind(refusal.Code(d.Code)), Message: d.Message, Details: d.Details}
 	if len(d.MissingScopes) > 0 {
-		refusal.Challenge = `Bearer error="insufficient_scope", scope="` + strings.Join(d.MissingScopes, " ") + `"`
+		refused.Challenge = `Bearer error="insufficient_scope", scope="` + strings.Join(d.MissingScopes, " ") + `"`
 	}
-	return refusal
+	return refused
 }
 
 // charge is step 6.
-func (g *Gate) charge(ctx context.Context, v *Verdict) *envelope.Refusal {
+func (g *Gate) charge(ctx context.Context, v *Verdict) *refusal.Refusal {
 	workspace, cost := v.Identity.Workspace, v.Match.Route.Cost
 	windows := v.Plan.Limits(workspace)
 	if v.Plan.Denied || len(windows) == 0 {
 		// The embedded policy refuses denied plans, and no other plan is without windows: whoever reaches this line
 		// would otherwise pass unlimited.
-		g.lastKnown(v)
-		return &envelope.Refusal{Kind: envelope.PolicyFailed, Cause: fmt.Errorf("plan %q has no limits, and policy allowed it", v.Plan.Name)}
+		return &refusal.Refusal{Kind: refusal.PolicyFailed, Cause: fmt.Errorf("plan %q has no limits, and policy allowed it", v.Plan.Name)}
 	}
 	for _, w := range windows {
 		if cost > w.Limit {
-			g.lastKnown(v)
-			return &envelope.Refusal{Kind: envelope.CostAboveLimit, Details: map[string]any{"cost": cost, "limit": w.Limit}}
+			return &refusal.Refusal{Kind: refusal.CostAboveLimit, Details: map[string]any{"cost": cost, "limit": w.Limit}}
 		}
 	}
 	result, err := g.Counters.Take(ctx, workspace.ID, windows, cost)
 	if err != nil {
-		if v.Limits = result.State; len(v.Limits.Statuses()) == 0 {
-			g.lastKnown(v)
-		}
-		return &envelope.Refusal{Kind: envelope.CountersUnavailable, Cause: err}
+		v.Limits = result.State
+		return &refusal.Refusal{Kind: refusal.CountersUnavailable, Cause: err}
 	}
 	v.Limits, v.Counted, v.Charged = result.State, true, result.Source
 	if !result.Granted {
-		return &envelope.Refusal{Kind: envelope.OverLimit, RetryAfter: result.RetryAfter}
+		return &refusal.Refusal{Kind: refusal.OverLimit, RetryAfter: result.RetryAfter}
 	}
 	return nil
 }
 
 // peek fills the limit headers of whoami, which shows the present counts and spends nothing.
-func (g *Gate) peek(ctx context.Context, v *Verdict) {
+func (g *Gate) peek(ctx context.Context, v *Verdict) *refusal.Refusal {
 	if v.Plan.Denied {
 		g.lastKnown(v)
-		return
+		return nil
 	}
 	state, err := g.Counters.Peek(ctx, v.Identity.Workspace.ID, v.Plan.Limits(v.Identity.Workspace))
 	if err != nil {
-		g.lastKnown(v)
-		v.Refusal = &envelope.Refusal{Kind: envelope.CountersUnavailable, Cause: err}
-		return
+		return &refusal.Refusal{Kind: refusal.CountersUnavailable, Cause: err}
 	}
 	v.Limits = state
+	return nil
 }
 
 // lastKnown fills the limit headers of a refusal, without a round trip.

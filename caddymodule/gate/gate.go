@@ -1,5 +1,5 @@
-// Package gate decides about a request: steps 1 to 6 of the design's section 2 as one function from the request's
-// facts to a verdict. It knows no Caddy and does no I/O of its own; what it needs of keys, policies and counters it asks
+// Package gate decides about a request: steps 1 to 6 of its way as one function from the request's facts to a
+// verdict. It knows no Caddy and does no I/O of its own; what it needs of keys, policies and counters it asks
 // through the small interfaces in ports.go.
 //
 //	facts → hygiene → route → authenticate → policy → unknown route → limit → verdict
@@ -10,10 +10,10 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
@@ -63,7 +63,7 @@ func (s Step) String() string {
 // Verdict is what the gate says about one request. The zero value is ready for Judge.
 type Verdict struct {
 	// Refusal says why the request goes no further; nil: it goes to the backend.
-	Refusal *envelope.Refusal
+	Refusal *refusal.Refusal
 	// Step is the last one that ran: the one that refused, if any did.
 	Step Step
 	// Match is the route with its parameters and needed scopes; its Route is nil where none matched.
@@ -93,49 +93,52 @@ type Verdict struct {
 func (g *Gate) Judge(ctx context.Context, r *Request, v *Verdict) {
 	clock := stopwatch{verdict: v, last: g.Now()}
 	defer func() { clock.stop(g.Now()) }()
-
-	if v.Refusal = g.inspect(r); v.Refusal != nil {
-		g.throttleAddress(r, v)
-		return
+	refused := g.steps(ctx, r, v, &clock)
+	switch {
+	case refused == nil:
+	case v.Identity == nil:
+		refused = g.countAnonymous(r, v, refused)
+	default:
+		if len(v.Limits.Statuses()) == 0 {
+			g.lastKnown(v)
+		}
+		g.countIdentified(v, refused)
 	}
-	clock.next(StepRoute, g.Now())
-	if v.Refusal = g.route(r, v); v.Refusal != nil {
-		g.throttleAddress(r, v)
-		return
-	}
-	if v.Match.Route != nil && v.Match.Route.Public {
-		v.Refusal = r.ready()
-		return
-	}
-	clock.next(StepAuthenticate, g.Now())
-	if v.Refusal = g.authenticate(ctx, r, v); v.Refusal != nil {
-		return
-	}
-	if v.Refusal = g.throttleKey(v); v.Refusal != nil {
-		return
-	}
-	if g.admitted(ctx, r, v, &clock); v.Refusal != nil {
-		g.countRefusal(v)
-	}
+	v.Refusal = refused
 }
 
-// admitted is what follows for a caller who is known: policy, unknown route and limit.
-func (g *Gate) admitted(ctx context.Context, r *Request, v *Verdict, clock *stopwatch) {
+// steps takes a request through one step after the other, until one refuses. Each step notes in v what it found out, and
+// returns its refusal, which Judge alone puts into the verdict.
+func (g *Gate) steps(ctx context.Context, r *Request, v *Verdict, clock *stopwatch) *refusal.Refusal {
+	if refused := g.inspect(r); refused != nil {
+		return refused
+	}
+	clock.next(StepRoute, g.Now())
+	if refused := g.route(r, v); refused != nil {
+		return refused
+	}
+	if v.Match.Route != nil && v.Match.Route.Public {
+		return r.ready()
+	}
+	clock.next(StepAuthenticate, g.Now())
+	if refused := g.authenticate(ctx, r, v); refused != nil {
+		return refused
+	}
+	if refused := g.throttleKey(v); refused != nil {
+		return refused
+	}
 	if v.Match.Route != nil && v.Match.Route.Whoami {
-		g.peek(ctx, v)
-		return
+		return g.peek(ctx, v)
 	}
 	clock.next(StepPolicy, g.Now())
-	if v.Refusal = g.decide(ctx, r, v); v.Refusal != nil {
-		g.lastKnown(v)
-		return
+	if refused := g.decide(ctx, r, v); refused != nil {
+		return refused
 	}
-	if v.Refusal = r.ready(); v.Refusal != nil {
-		g.lastKnown(v)
-		return
+	if refused := r.ready(); refused != nil {
+		return refused
 	}
 	clock.next(StepLimit, g.Now())
-	v.Refusal = g.charge(ctx, v)
+	return g.charge(ctx, v)
 }
 
 // stopwatch writes into the verdict how long each step took.

@@ -11,12 +11,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
@@ -50,11 +50,11 @@ func (k *keys) Lookup(_ context.Context, sum record.Sum) (*record.Identity, erro
 
 // body is a request body that says whether it was read.
 type body struct {
-	refusal *envelope.Refusal
+	refusal *refusal.Refusal
 	read    int
 }
 
-func (b *body) JSON(context.Context, int64) (any, bool, *envelope.Refusal) {
+func (b *body) JSON(context.Context, int64) (any, bool, *refusal.Refusal) {
 	b.read++
 	return map[string]any{"name": "x"}, true, b.refusal
 }
@@ -102,9 +102,9 @@ func request(path string) *gate.Request {
 	if query != "" {
 		target += "?" + query
 	}
-	return &gate.Request{
-		Method: "GET", Target: target, TargetPath: path, Path: path, RawQuery: query, Host: "api.example.com",
-		Header: http.Header{"Authorization": {"Bearer " + secret}}, ClientIP: netip.MustParseAddr("203.0.113.7"),
+	return &gate.Request{Facts: policy.Facts{Method: "GET", Path: path, RawQuery: query, Host: "api.example.com", Header: http.Header{"Authorization": {"Bearer " + secret}}, ClientIP: netip.MustParseAddr("203.0.113.7")},
+		Target:     target,
+		TargetPath: path,
 	}
 }
 
@@ -276,7 +276,7 @@ func TestJudgeReadsBodiesOfBodyRoutesOnly(t *testing.T) {
 	r.Method = "POST"
 	require.Empty(t, reason(s.judge(t, r)))
 	require.Equal(t, 1, b.read)
-	b.refusal = &envelope.Refusal{Kind: envelope.BodyTooLarge}
+	b.refusal = &refusal.Refusal{Kind: refusal.BodyTooLarge}
 	require.Equal(t, "body_too_large", reason(s.judge(t, r)))
 }
 
@@ -293,9 +293,9 @@ func TestJudgeWhoamiSpendsNothing(t *testing.T) {
 // unready is what follows a gate that cannot pass the request on.
 type unready struct{ asked int }
 
-func (u *unready) Ready() *envelope.Refusal {
+func (u *unready) Ready() *refusal.Refusal {
 	u.asked++
-	return &envelope.Refusal{Kind: envelope.SecretMissing}
+	return &refusal.Refusal{Kind: refusal.SecretMissing}
 }
 
 func TestJudgeChargesNothingForWhatCannotBePassedOn(t *testing.T) {

@@ -32,29 +32,3 @@ type Counters interface {
 	// Peek asks for the present counts and spends nothing.
 	Peek(ctx context.Context, workspace string, windows []record.Window) (limits.State, error)
 }
-
-// Throttle counts refusals by key, which is a client address or the id of a good key, over Window.
-type Throttle[K comparable] struct {
-	// Counts are this gateway's own.
-	Counts *limits.Throttle[K]
-	// Window is how many refusals are answered as they are; its zero value turns the throttle off.
-	Window record.Window
-}
-
-// over reports that the key has used up its refusals, and what is then to be said.
-func (t *Throttle[K]) over(key K) (limits.Result, bool) {
-	if t.Window.Limit == 0 {
-		return limits.Result{}, false
-	}
-	result := t.Counts.Over(key, t.Window)
-	return result, !result.Granted
-}
-
-// count charges one refusal. It is false where the key was over already, and nothing was charged.
-func (t *Throttle[K]) count(key K) (limits.Result, bool) {
-	if t.Window.Limit == 0 {
-		return limits.Result{}, true
-	}
-	result := t.Counts.Count(key, t.Window)
-	return result, result.Granted
-}

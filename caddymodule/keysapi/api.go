@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // MaxBody is the longest body that a request may have, in bytes: a key with all the networks and scopes that it can hold.
@@ -38,7 +38,7 @@ type Request struct {
 	// Query is the raw query.
 	Query string
 	// Body reads the whole body, at most MaxBody bytes of JSON. It is called once, and only for POST and PATCH.
-	Body func() ([]byte, *envelope.Refusal)
+	Body func() ([]byte, *refusal.Refusal)
 	// Caller is who asks, as the gate knew it.
 	Caller *record.Identity
 	// Confirm asks the store, and no cache, who the caller's secret belongs to now. Its errors are those of
@@ -100,13 +100,13 @@ type exchange struct {
 }
 
 // Answer answers a request: one of the two is nil.
-func (a *API) Answer(ctx context.Context, r *Request) (*Answer, *envelope.Refusal) {
+func (a *API) Answer(ctx context.Context, r *Request) (*Answer, *refusal.Refusal) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	x := &exchange{API: a, Request: r, ctx: ctx, who: authority{r.Caller}}
 	answer, err := x.answer()
 	if err != nil {
-		return nil, refusal(err)
+		return nil, refused(err)
 	}
 	answer.Success = true
 	return answer, nil
@@ -115,7 +115,7 @@ func (a *API) Answer(ctx context.Context, r *Request) (*Answer, *envelope.Refusa
 func (x *exchange) answer() (*Answer, error) {
 	op, found := x.operation()
 	if !found {
-		return nil, &envelope.Refusal{Kind: envelope.UnknownRoute}
+		return nil, &refusal.Refusal{Kind: refusal.UnknownRoute}
 	}
 	if x.reach = x.who.reach(op.action); x.reach == nowhere {
 		return nil, lacksScope("tollgate.keys." + op.action)
@@ -154,7 +154,7 @@ func (x *exchange) confirm() error {
 		err = keystore.ErrUnknown
 	}
 	if errors.Is(err, keystore.ErrUnknown) {
-		return &envelope.Refusal{Kind: envelope.Unauthorized, Challenge: `Bearer realm="tollgate", error="invalid_token"`}
+		return &refusal.Refusal{Kind: refusal.Unauthorized, Challenge: `Bearer realm="tollgate", error="invalid_token"`}
 	}
 	if err != nil {
 		return err

@@ -9,10 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlite"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // desk is an API over a SQLite store, with one caller.
@@ -45,13 +45,13 @@ func newDesk(t *testing.T, held ...record.Scope) *desk {
 }
 
 // ask asks as the caller, whom the gate knew as it is now.
-func (d *desk) ask(t *testing.T, method, path, query, body string) (*Answer, *envelope.Refusal) {
+func (d *desk) ask(t *testing.T, method, path, query, body string) (*Answer, *refusal.Refusal) {
 	t.Helper()
 	caller, err := d.store.Lookup(t.Context(), record.SumOf(callerSecret))
 	require.NoError(t, err)
 	return d.Answer(t.Context(), &Request{
 		Method: method, Path: path, Query: query, Caller: caller,
-		Body: func() ([]byte, *envelope.Refusal) { return []byte(body), nil },
+		Body: func() ([]byte, *refusal.Refusal) { return []byte(body), nil },
 		Confirm: func(ctx context.Context) (*record.Identity, error) {
 			if d.confirmed++; d.beforeConfirm != nil {
 				d.beforeConfirm(d.confirmed)
@@ -91,11 +91,11 @@ func TestTheStoreIsAskedAboutTheCaller(t *testing.T) {
 	for name, w := range writes {
 		for what, c := range map[string]struct {
 			change func(*record.Key)
-			kind   *envelope.Kind
+			kind   *refusal.Kind
 		}{
-			"revoked":  {revoked, envelope.Unauthorized},
-			"disabled": {func(k *record.Key) { k.Disabled = true }, envelope.Unauthorized},
-			"demoted":  {func(k *record.Key) { k.Scopes = scopes("agent.*") }, envelope.HandlerForbidden},
+			"revoked":  {revoked, refusal.Unauthorized},
+			"disabled": {func(k *record.Key) { k.Disabled = true }, refusal.Unauthorized},
+			"demoted":  {func(k *record.Key) { k.Scopes = scopes("agent.*") }, refusal.HandlerForbidden},
 		} {
 			t.Run(name+"/by a caller "+what+" before it", func(t *testing.T) {
 				d := newDesk(t, "tollgate.keys.*", "agent.*")
@@ -121,7 +121,7 @@ func TestTheStoreIsAskedAboutTheCaller(t *testing.T) {
 			}
 			_, refused := d.ask(t, writes[name][0], writes[name][1], "", writes[name][2])
 			require.NotNil(t, refused)
-			require.Equal(t, envelope.HandlerForbidden, refused.Kind)
+			require.Equal(t, refusal.HandlerForbidden, refused.Kind)
 			require.Contains(t, refused.Details, "scopes")
 			d.untouched(t)
 		})
@@ -175,14 +175,14 @@ func TestNoSecretForACallerRevokedMeanwhile(t *testing.T) {
 		d.Keys = widening{d.store, func() { d.alter(t, "key_target", func(k *record.Key) { k.Scopes = scopes("agent.*") }) }}
 		answer, refused := d.ask(t, "POST", "/key_target/rotate", "", "")
 		require.Nil(t, answer)
-		require.Equal(t, envelope.HandlerForbidden, refused.Kind)
+		require.Equal(t, refusal.HandlerForbidden, refused.Kind)
 	})
 	t.Run("change/target narrowed meanwhile is judged as it is then", func(t *testing.T) {
 		d := newDesk(t, "tollgate.keys.*", "konecty.*")
 		d.beforeConfirm = func(int) { d.alter(t, "key_target", func(k *record.Key) { k.Scopes = nil }) }
 		_, refused := d.ask(t, "PATCH", "/key_target", "", `{"scopes":["agent.read"]}`)
 		require.NotNil(t, refused, "it would give back what has been taken away")
-		require.Equal(t, envelope.HandlerForbidden, refused.Kind)
+		require.Equal(t, refusal.HandlerForbidden, refused.Kind)
 	})
 }
 
@@ -256,7 +256,7 @@ func TestWhatIsBegunIsEnded(t *testing.T) {
 	confirmed := 0
 	_, refused := d.Answer(ctx, &Request{
 		Method: "POST", Caller: caller,
-		Body: func() ([]byte, *envelope.Refusal) { return nil, nil },
+		Body: func() ([]byte, *refusal.Refusal) { return nil, nil },
 		Confirm: func(ctx context.Context) (*record.Identity, error) {
 			if confirmed++; confirmed == 2 {
 				leave()

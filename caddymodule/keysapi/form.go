@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/jsonbody"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/jsonbody"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // many is a list of JSON with n times the same.
@@ -89,7 +89,7 @@ func TestMistakes(t *testing.T) {
 			require.Nil(t, answer)
 			require.NotNil(t, refused)
 			require.Equal(t, http.StatusBadRequest, refused.StatusCode())
-			require.Equal(t, envelope.CodeInvalid, refused.Code())
+			require.Equal(t, refusal.CodeInvalid, refused.Code())
 			require.ElementsMatch(t, c.wrong, slices.Collect(maps.Keys(refused.Details)))
 			d.untouched(t)
 			require.Equal(t, "target", d.keys(t)[1].Name)

@@ -3,24 +3,24 @@ package keysapi
 import (
 	"errors"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
-// refusal gives an error its row in the catalogue. Nothing that a store says of itself, such as where it lies, reaches the
+// refused gives an error its row in the catalogue. Nothing that a store says of itself, such as where it lies, reaches the
 // caller.
-func refusal(err error) *envelope.Refusal {
-	if r, ok := errors.AsType[*envelope.Refusal](err); ok {
+func refused(err error) *refusal.Refusal {
+	if r, ok := errors.AsType[*refusal.Refusal](err); ok {
 		return r
 	}
 	problem, _ := errors.AsType[*keystore.Problem](err)
 	switch {
 	case errors.Is(err, keystore.ErrUnreadable):
-		return &envelope.Refusal{Kind: envelope.Internal, Cause: err}
+		return &refusal.Refusal{Kind: refusal.Internal, Cause: err}
 	case problem == nil, errors.Is(err, keystore.ErrMissing):
-		return &envelope.Refusal{Kind: envelope.KeyStoreUnavailable, Message: "Keys cannot be managed at the moment.", Cause: err}
+		return &refusal.Refusal{Kind: refusal.KeyStoreUnavailable, Message: "Keys cannot be managed at the moment.", Cause: err}
 	case errors.Is(err, keystore.ErrReadOnly):
-		return &envelope.Refusal{Kind: envelope.HandlerForbidden, Status: 403, Cause: err,
+		return &refusal.Refusal{Kind: refusal.HandlerForbidden, Status: 403, Cause: err,
 			Message: "Keys cannot be changed here: the keys file is edited by hand."}
 	case errors.Is(err, keystore.ErrRevoked):
 		return invalid(map[string]any{"id": "The key is revoked, which is final: make another"})
@@ -31,31 +31,31 @@ func refusal(err error) *envelope.Refusal {
 	case errors.Is(err, keystore.ErrNotFound):
 		return noKey()
 	}
-	return &envelope.Refusal{Kind: envelope.Internal, Cause: err}
+	return &refusal.Refusal{Kind: refusal.Internal, Cause: err}
 }
 
 // invalid refuses a request with what is wrong, by field.
-func invalid(wrong map[string]any) *envelope.Refusal {
-	return &envelope.Refusal{Kind: envelope.HandlerInvalid, Status: 400, Details: wrong}
+func invalid(wrong map[string]any) *refusal.Refusal {
+	return &refusal.Refusal{Kind: refusal.HandlerInvalid, Status: 400, Details: wrong}
 }
 
 // malformed refuses a body that is no JSON object.
-func malformed(reason string) *envelope.Refusal {
-	return &envelope.Refusal{Kind: envelope.BodyMalformed, Details: map[string]any{"reason": reason}}
+func malformed(reason string) *refusal.Refusal {
+	return &refusal.Refusal{Kind: refusal.BodyMalformed, Details: map[string]any{"reason": reason}}
 }
 
-func noKey() *envelope.Refusal {
-	return &envelope.Refusal{Kind: envelope.HandlerNotFound, Status: 404, Message: "There is no such key."}
+func noKey() *refusal.Refusal {
+	return &refusal.Refusal{Kind: refusal.HandlerNotFound, Status: 404, Message: "There is no such key."}
 }
 
-func noWorkspace() *envelope.Refusal {
-	return &envelope.Refusal{Kind: envelope.HandlerNotFound, Status: 404, Message: "There is no such workspace."}
+func noWorkspace() *refusal.Refusal {
+	return &refusal.Refusal{Kind: refusal.HandlerNotFound, Status: 404, Message: "There is no such workspace."}
 }
 
 // lacksScope refuses a caller as policies do (RFC 6750, section 3.1).
-func lacksScope(scope string) *envelope.Refusal {
-	return &envelope.Refusal{
-		Kind: envelope.HandlerForbidden, Status: 403,
+func lacksScope(scope string) *refusal.Refusal {
+	return &refusal.Refusal{
+		Kind: refusal.HandlerForbidden, Status: 403,
 		Message:   "This key lacks a scope that the route needs. Use a key that holds the missing scopes.",
 		Details:   map[string]any{"missing_scopes": []string{scope}},
 		Challenge: `Bearer error="insufficient_scope", scope="` + scope + `"`,
@@ -64,5 +64,5 @@ func lacksScope(scope string) *envelope.Refusal {
 
 // beyond refuses what the caller does not hold itself.
 func beyond(lacks map[string]any) error {
-	return &envelope.Refusal{Kind: envelope.HandlerForbidden, Status: 403, Message: "A key can grant only what it holds itself.", Details: lacks}
+	return &refusal.Refusal{Kind: refusal.HandlerForbidden, Status: 403, Message: "A key can grant only what it holds itself.", Details: lacks}
 }

@@ -134,9 +134,8 @@ func (w *world) network() netip.Prefix {
 }
 
 func (w *world) input() *Input {
-	in := &Input{
-		Method: w.pick("GET", "POST"), Host: w.pick("a", "b"), Path: w.pick("/a", "/b"), RawQuery: w.pick("", "a=1", "b"),
-		ClientIP: w.address(), Plan: &record.Plan{Name: w.pick("pro", "free"), Denied: w.IntN(8) == 0},
+	in := &Input{Facts: Facts{Method: w.pick("GET", "POST"), Host: w.pick("a", "b"), Path: w.pick("/a", "/b"), RawQuery: w.pick("", "a=1", "b"), ClientIP: w.address()},
+		Plan:     &record.Plan{Name: w.pick("pro", "free"), Denied: w.IntN(8) == 0},
 		Identity: &record.Identity{Key: w.keys[w.IntN(len(w.keys))], Workspace: w.workspaces[w.IntN(len(w.workspaces))]},
 	}
 	if w.IntN(8) > 0 {

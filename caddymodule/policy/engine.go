@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/watch"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/watch"
 )
 
 // DefaultTimeout is how long a decision may take where Options say nothing else.

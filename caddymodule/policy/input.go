@@ -14,22 +14,29 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
-// Input is what policies are asked about: the request, its route and whose key it carries (design, section 5). What it
-// points to is only read.
-type Input struct {
-	// Method is the request's; an extended CONNECT is given as GET.
+// Facts are what is known of a request whoever sent it: the gate judges by them, and policies read them. There is one
+// source for each.
+type Facts struct {
+	// Method is the request's; an extended CONNECT (WebSocket over HTTP/2 and 3) is given as GET.
 	Method string
-	// Host is the request's, without a port.
+	// Host is the request's as all matchers see it, without a port.
 	Host string
-	// Path is the raw canonical path; empty for an empty target and "*".
+	// Path is the escaped path that goes upstream; empty for an empty target and "*".
 	Path string
-	// RawQuery is the query as sent; a name or value that is badly percent-encoded stays so.
+	// RawQuery is the query that goes upstream; a name or value that is badly percent-encoded stays so.
 	RawQuery string
-	// Header holds the request headers. Names in other than canonical form are not shown, nor are Authorization,
-	// Proxy-Authorization and Cookie.
+	// Header holds the request headers, which are only read. Policies see no names in other than canonical form, and
+	// neither Authorization, Proxy-Authorization nor Cookie.
 	Header http.Header
-	// ClientIP is the caller's address. An invalid one is absent from the input.
+	// ClientIP is the client's address, unmapped and without zone; the zero value if it could not be parsed, which is
+	// absent from the policies' input.
 	ClientIP netip.Addr
+}
+
+// Input is what policies are asked about: the request, its route and whose key it carries. What it points to is only
+// read.
+type Input struct {
+	Facts
 	// Body is the JSON body as Go values with json.Number for numbers; see HasBody.
 	Body any
 	// HasBody tells that the route reads its body and that there was one; else the input has none, whatever Body is.

@@ -54,7 +54,7 @@ func TestWhatIsNotKnownIsAbsent(t *testing.T) {
 
 func TestShowsHeaders(t *testing.T) {
 	shown := func(header http.Header) string {
-		text := asJSON(t, &Input{Header: header})
+		text := asJSON(t, &Input{Facts: Facts{Header: header}})
 		_, text, _ = strings.Cut(text, `"headers":`)
 		text, _, _ = strings.Cut(text, `,"host"`)
 		return text
@@ -90,7 +90,7 @@ func TestShowsTheQuery(t *testing.T) {
 		"a=%zz&%=1":          `{"%":["1"],"a":["%zz"]}`,
 	} {
 		t.Run(raw, func(t *testing.T) {
-			_, text, _ := strings.Cut(asJSON(t, &Input{RawQuery: raw}), `"query":`)
+			_, text, _ := strings.Cut(asJSON(t, &Input{Facts: Facts{RawQuery: raw}}), `"query":`)
 			require.Equal(t, want+"}", strings.Split(text, `,"route"`)[0])
 		})
 	}
@@ -100,7 +100,7 @@ func TestShowsAddresses(t *testing.T) {
 	for given, want := range map[string]string{
 		"203.0.113.9": "203.0.113.9", "::ffff:203.0.113.9": "203.0.113.9", "2001:DB8:0::1": "2001:db8::1", "fe80::1%eth0": "fe80::1",
 	} {
-		require.Contains(t, asJSON(t, &Input{ClientIP: netip.MustParseAddr(given)}), `"client_ip":"`+want+`"`)
+		require.Contains(t, asJSON(t, &Input{Facts: Facts{ClientIP: netip.MustParseAddr(given)}}), `"client_ip":"`+want+`"`)
 	}
 }
 

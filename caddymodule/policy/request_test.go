@@ -17,10 +17,7 @@ import (
 
 // request is an input that the embedded policies allow; tests change what they are about.
 func request() *Input {
-	return &Input{
-		Method: "GET", Host: "api.example.com", Path: "/api/v2/agent/leads/l1", RawQuery: "from=2026-01-01",
-		Header:   http.Header{"Accept": {"*/*"}, "Authorization": {"Bearer secret"}, "Cookie": {"a=b"}},
-		ClientIP: netip.MustParseAddr("203.0.113.9"),
+	return &Input{Facts: Facts{Method: "GET", Host: "api.example.com", Path: "/api/v2/agent/leads/l1", RawQuery: "from=2026-01-01", Header: http.Header{"Accept": {"*/*"}, "Authorization": {"Bearer secret"}, "Cookie": {"a=b"}}, ClientIP: netip.MustParseAddr("203.0.113.9")},
 		Route: &route.Match{
 			Route:  &route.Route{Methods: []string{"GET"}, Pattern: "/api/v2/agent/leads/:id", Scopes: []string{"agent.leads.read"}},
 			Params: []route.Param{{Name: "id", Value: "l1"}},

@@ -46,10 +46,7 @@ func (c crowd) query() string {
 }
 
 func (c crowd) input(keys []*record.Key, workspaces []*record.Workspace) *Input {
-	in := &Input{
-		Method: c.text(), Host: c.text(), Path: c.text(), RawQuery: c.query(), Header: http.Header{},
-		ClientIP: [...]netip.Addr{{}, netip.IPv4Unspecified(), netip.IPv6Unspecified(), netip.MustParseAddr("::ffff:0.0.0.0")}[c.IntN(4)],
-	}
+	in := &Input{Facts: Facts{Method: c.text(), Host: c.text(), Path: c.text(), RawQuery: c.query(), Header: http.Header{}, ClientIP: [...]netip.Addr{{}, netip.IPv4Unspecified(), netip.IPv6Unspecified(), netip.MustParseAddr("::ffff:0.0.0.0")}[c.IntN(4)]}}
 	for _, name := range []string{"X-A", "X-B"} {
 		in.Header[name] = c.texts()
 	}

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/target"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/target"
 )
 
 // maxSpelling is the longest raw segment that could be a literal in another letter case: three raw bytes for each encoded

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/target"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/target"
 )
 
 // compare says what the definition in the package comment says of one template and one path: its precision (one letter

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/target"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/target"
 )
 
 // pattern is a template, read.

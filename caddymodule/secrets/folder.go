@@ -15,8 +15,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/watch"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
-	"github.com/tollgate-gateway/tollgate/caddymodule/watch"
 )
 
 // Bounds of a folder.

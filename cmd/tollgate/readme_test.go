@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"github.com/tollgate-gateway/tollgate/examples/konektor/agentapi"
 )
 
@@ -35,7 +35,7 @@ func readme(t *testing.T) (text string, commands []string) {
 // TestReadmeShowsTheCatalogue: the table of all that the gateway itself says is the program's.
 func TestReadmeShowsTheCatalogue(t *testing.T) {
 	text, _ := readme(t)
-	require.Contains(t, text, envelope.Markdown())
+	require.Contains(t, text, refusal.Markdown())
 }
 
 // elsewhere are lines that other tests run, or that need what no test has: the demo (TestDemo), all tests, a builder

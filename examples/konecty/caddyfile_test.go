@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"github.com/tollgate-gateway/tollgate/examples/konecty/crm"
 )
 
@@ -25,7 +26,7 @@ func mapper(t *testing.T) *envelope.Mapper {
 	require.NoError(t, err)
 	config := envelope.Config{SoftFailures: true, MaxBody: envelope.DefaultMaxBody}
 	for _, found := range classifyForm.FindAllStringSubmatch(string(text), -1) {
-		config.Rules = append(config.Rules, envelope.Rule{Code: envelope.Code(found[1]), Pattern: found[2]})
+		config.Rules = append(config.Rules, envelope.Rule{Code: refusal.Code(found[1]), Pattern: found[2]})
 	}
 	require.Equal(t, strings.Count(string(text), "classify "), len(config.Rules))
 	m, err := envelope.NewMapper(config)
@@ -42,32 +43,32 @@ func TestTheCaddyfileClassifiesWhatTheBackendSays(t *testing.T) {
 		target, body, token string
 		down                bool
 		status              int
-		code                envelope.Code
+		code                refusal.Code
 		fields              []string
 	}{
-		"required":         {"/rest/data/Message", `{"type": "SMS"}`, token, false, 400, envelope.CodeInvalid, []string{"contact", "subject"}},
-		"required, lookup": {"/rest/data/Message", `{"type": "SMS", "contact": {"_id": "x"}}`, token, false, 400, envelope.CodeInvalid, []string{"contact", "subject"}},
-		"a picklist": {"/rest/data/Message", `{` + message + `, "status": "x for field subject is invalid"}`, token, false, 400, envelope.CodeInvalid,
+		"required":         {"/rest/data/Message", `{"type": "SMS"}`, token, false, 400, refusal.CodeInvalid, []string{"contact", "subject"}},
+		"required, lookup": {"/rest/data/Message", `{"type": "SMS", "contact": {"_id": "x"}}`, token, false, 400, refusal.CodeInvalid, []string{"contact", "subject"}},
+		"a picklist": {"/rest/data/Message", `{` + message + `, "status": "x for field subject is invalid"}`, token, false, 400, refusal.CodeInvalid,
 			[]string{"status"}},
-		"a part":          {contact, `{"name": {"first": "A"}, "email": {"address": "a"}}`, token, false, 400, envelope.CodeInvalid, []string{"email"}},
-		"a lookup":        {contact, `{"name": {"first": "A"}, "campaign": {"_id": "[get-user] x"}}`, token, false, 400, envelope.CodeInvalid, []string{"campaign"}},
-		"an unknown name": {contact, `{"nme": {"first": "A"}}`, token, false, 400, envelope.CodeInvalid, []string{"name", "nme"}},
-		"no field":        {contact, `{}`, token, false, 400, envelope.CodeInvalid, nil},
-		"a denied field":  {"/rest/data/Message", `{` + message + `, "sendAt": "2026-01-01T00:00:00Z"}`, token, false, 403, envelope.CodeForbidden, []string{"sendAt"}},
-		"a denied module": {"/rest/data/Product", `{"name": "x"}`, token, false, 403, envelope.CodeForbidden, nil},
-		"a generated one": {contact, `{"code": 7}`, token, false, 403, envelope.CodeForbidden, []string{"code"}},
-		"no module":       {"/rest/data/Invoice", `{"name": "x"}`, token, false, 404, envelope.CodeNotFound, nil},
-		"no record":       {contact + "/nobody", "", token, false, 404, envelope.CodeNotFound, nil},
-		"no path":         {"/rest/nothing", "", token, false, 404, envelope.CodeNotFound, nil},
-		"a bad query":     {query, `{"document": "Foo"}`, token, false, 400, envelope.CodeInvalid, nil},
-		"no JSON":         {query, `{`, token, false, 400, envelope.CodeInvalid, nil},
+		"a part":          {contact, `{"name": {"first": "A"}, "email": {"address": "a"}}`, token, false, 400, refusal.CodeInvalid, []string{"email"}},
+		"a lookup":        {contact, `{"name": {"first": "A"}, "campaign": {"_id": "[get-user] x"}}`, token, false, 400, refusal.CodeInvalid, []string{"campaign"}},
+		"an unknown name": {contact, `{"nme": {"first": "A"}}`, token, false, 400, refusal.CodeInvalid, []string{"name", "nme"}},
+		"no field":        {contact, `{}`, token, false, 400, refusal.CodeInvalid, nil},
+		"a denied field":  {"/rest/data/Message", `{` + message + `, "sendAt": "2026-01-01T00:00:00Z"}`, token, false, 403, refusal.CodeForbidden, []string{"sendAt"}},
+		"a denied module": {"/rest/data/Product", `{"name": "x"}`, token, false, 403, refusal.CodeForbidden, nil},
+		"a generated one": {contact, `{"code": 7}`, token, false, 403, refusal.CodeForbidden, []string{"code"}},
+		"no module":       {"/rest/data/Invoice", `{"name": "x"}`, token, false, 404, refusal.CodeNotFound, nil},
+		"no record":       {contact + "/nobody", "", token, false, 404, refusal.CodeNotFound, nil},
+		"no path":         {"/rest/nothing", "", token, false, 404, refusal.CodeNotFound, nil},
+		"a bad query":     {query, `{"document": "Foo"}`, token, false, 400, refusal.CodeInvalid, nil},
+		"no JSON":         {query, `{`, token, false, 400, refusal.CodeInvalid, nil},
 		// These become 502, since the site injects Authorization.
-		"session, soft":     {contact, `{}`, "old", false, 401, envelope.CodeUnauthorized, nil},
-		"session, explorer": {explorer, "", "old", false, 401, envelope.CodeUnauthorized, nil},
-		"session, query":    {query, `{}`, "old", false, 400, envelope.CodeUnauthorized, nil},
-		"down, soft":        {contact, `{}`, token, true, 401, envelope.CodeUnauthorized, nil},
-		"down, explorer":    {explorer, "", token, true, 401, envelope.CodeUnauthorized, nil},
-		"down, query":       {query, `{}`, token, true, 400, envelope.CodeUnauthorized, nil},
+		"session, soft":     {contact, `{}`, "old", false, 401, refusal.CodeUnauthorized, nil},
+		"session, explorer": {explorer, "", "old", false, 401, refusal.CodeUnauthorized, nil},
+		"session, query":    {query, `{}`, "old", false, 400, refusal.CodeUnauthorized, nil},
+		"down, soft":        {contact, `{}`, token, true, 401, refusal.CodeUnauthorized, nil},
+		"down, explorer":    {explorer, "", token, true, 401, refusal.CodeUnauthorized, nil},
+		"down, query":       {query, `{}`, token, true, 400, refusal.CodeUnauthorized, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			recorder := ask(t, c.target, c.body, c.token, c.down)

@@ -12,9 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/watch"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
-	"github.com/tollgate-gateway/tollgate/caddymodule/watch"
 )
 
 // interval is how often the file is looked at. A change is obeyed after one to two of them.

@@ -16,7 +16,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/format"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/jsonbody"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
@@ -121,13 +120,15 @@ var create = &route.Route{Methods: []string{"POST"}, Pattern: "/rest/data/:docum
 // decide judges a body, which is absent if it is empty, as one of a key with these scopes.
 func (g gateway) decide(document, body string, scopes ...record.Scope) policy.Decision {
 	g.t.Helper()
-	in := &policy.Input{Method: "POST", Host: "api.example.com", Path: "/rest/data/" + document, Plan: &record.Plan{Name: "pro"},
+	in := &policy.Input{Facts: policy.Facts{Method: "POST", Host: "api.example.com", Path: "/rest/data/" + document},
+		Plan:     &record.Plan{Name: "pro"},
 		Route:    &route.Match{Route: create, Params: []route.Param{{Name: "document", Value: document}}, Scopes: []string{"konecty." + document + ".create"}},
-		Identity: &record.Identity{Key: &record.Key{ID: "k", Scopes: scopes}, Workspace: &record.Workspace{ID: "ws_acme"}}}
+		Identity: &record.Identity{Key: &record.Key{ID: "k", Scopes: scopes}, Workspace: &record.Workspace{ID: "ws_acme"}},
+	}
 	if in.HasBody = body != ""; in.HasBody {
-		var err error
-		in.Body, err = jsonbody.Parse([]byte(body))
-		require.NoError(g.t, err, body)
+		decoder := json.NewDecoder(strings.NewReader(body))
+		decoder.UseNumber() // as the gateway does
+		require.NoError(g.t, decoder.Decode(&in.Body), body)
 	}
 	decision, err := g.engine.Decide(g.t.Context(), in)
 	require.NoError(g.t, err, body[:min(len(body), 200)])

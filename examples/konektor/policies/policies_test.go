@@ -67,9 +67,11 @@ func TestRegoIsFormattedAndStrict(t *testing.T) {
 func refusedByPolicy(t *testing.T, engine *policy.Engine, path, query string) map[string]any {
 	t.Helper()
 	found := &route.Match{Route: &route.Route{Methods: []string{"GET"}, Pattern: path, Scopes: []string{"agent.x"}}, Scopes: []string{"agent.x"}}
-	decision, err := engine.Decide(t.Context(), &policy.Input{Method: "GET", Host: "api.example.com", Path: path, RawQuery: query, Route: found,
+	decision, err := engine.Decide(t.Context(), &policy.Input{Facts: policy.Facts{Method: "GET", Host: "api.example.com", Path: path, RawQuery: query},
+		Route:    found,
 		Identity: &record.Identity{Key: &record.Key{ID: "k", Scopes: []record.Scope{"agent.*"}}, Workspace: &record.Workspace{ID: "ws_acme"}},
-		Plan:     &record.Plan{Name: "pro"}})
+		Plan:     &record.Plan{Name: "pro"},
+	})
 	require.NoError(t, err, query)
 	if !decision.Allow {
 		require.Equal(t, policy.ValidationError, decision.Code, query)

@@ -1,4 +1,4 @@
-package envelope
+package refusal
 
 import (
 	"net/http"
@@ -113,7 +113,7 @@ var kinds []*Kind
 
 func row(reason string, code Code, status int, message, advice string, details ...string) *Kind {
 	k := &Kind{Reason: reason, Code: code, Status: status, Message: message, Details: details, Advice: advice}
-	k.body = appendEnvelope(nil, code, message, nil)
+	k.body = AppendEnvelope(nil, code, message, nil)
 	kinds = append(kinds, k)
 	return k
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/url"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/target"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/target"
 )
 
 func ExampleParse() {

@@ -1,4 +1,4 @@
-package envelope
+package refusal
 
 import (
 	"encoding/json"
@@ -52,7 +52,7 @@ func TestRefusalHeaders(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			h := http.Header{}
-			tt.refusal.setHeaders(h, 5)
+			tt.refusal.SetHeaders(h, 5)
 			require.Equal(t, tt.after, h.Get("Retry-After"))
 			require.Equal(t, "5", h.Get("Content-Length"))
 			require.NotContains(t, h, "Www-Authenticate")

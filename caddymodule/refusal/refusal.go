@@ -1,4 +1,4 @@
-package envelope
+package refusal
 
 import (
 	"net/http"
@@ -79,19 +79,19 @@ func (r *Refusal) JSON() []byte {
 	case message == "":
 		message = r.Kind.Message
 	}
-	return appendEnvelope(make([]byte, 0, 256), r.Kind.Code, message, r.Details)
+	return AppendEnvelope(make([]byte, 0, 256), r.Kind.Code, message, r.Details)
 }
 
-// jsonType is shared by all answers: net/http only reads it.
+// The values that all refusals share: net/http only reads them.
 var (
-	jsonType = []string{"application/json"}
+	typeJSON = []string{"application/json"}
 	noStore  = []string{"no-store"}
 	noSniff  = []string{"nosniff"}
 )
 
-// setHeaders puts the refusal's headers on h, for a body of the given length.
-func (r *Refusal) setHeaders(h http.Header, length int) {
-	h["Content-Type"] = jsonType
+// SetHeaders puts the refusal's headers on h, for a body of the given length.
+func (r *Refusal) SetHeaders(h http.Header, length int) {
+	h["Content-Type"] = typeJSON
 	h["Content-Length"] = []string{strconv.Itoa(length)}
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff

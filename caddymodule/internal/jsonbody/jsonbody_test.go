@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/jsonbody"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/jsonbody"
 )
 
 func TestReads(t *testing.T) {

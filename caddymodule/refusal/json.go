@@ -1,4 +1,4 @@
-package envelope
+package refusal
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 )
 
 // appendEnvelope appends the whole envelope. Nil details are null.
-func appendEnvelope(b []byte, code Code, message string, details map[string]any) []byte {
+func AppendEnvelope(b []byte, code Code, message string, details map[string]any) []byte {
 	b = appendEnvelopeHead(b, code, message)
 	if len(details) == 0 {
 		b = append(b, "null"...)

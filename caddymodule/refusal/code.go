@@ -1,4 +1,4 @@
-package envelope
+package refusal
 
 import "net/http"
 

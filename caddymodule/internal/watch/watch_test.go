@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/watch"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/watch"
 )
 
 func write(t *testing.T, path, content string) {

@@ -1,0 +1,76 @@
+package gate
+
+import (
+	"net/netip"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+)
+
+// Throttle counts refusals by key, which is a client address or the id of a good key, over Window.
+type Throttle[K comparable] struct {
+	// Counts are this gateway's own.
+	Counts *limits.Throttle[K]
+	// Window is how many refusals are answered as they are; its zero value turns the throttle off.
+	Window record.Window
+}
+
+// over reports that the key has used up its refusals, and what is then to be said.
+func (t *Throttle[K]) over(key K) (limits.Result, bool) {
+	if t.Window.Limit == 0 {
+		return limits.Result{}, false
+	}
+	result := t.Counts.Over(key, t.Window)
+	return result, !result.Granted
+}
+
+// count charges one refusal. It is false where the key was over already, and nothing was charged.
+func (t *Throttle[K]) count(key K) (limits.Result, bool) {
+	if t.Window.Limit == 0 {
+		return limits.Result{}, true
+	}
+	result := t.Counts.Count(key, t.Window)
+	return result, result.Granted
+}
+
+// throttleKey refuses the requests of a good key that has used up its refusals, before policy and body.
+func (g *Gate) throttleKey(v *Verdict) *refusal.Refusal {
+	if result, over := g.RefusalThrottle.over(v.Identity.Key.ID); over {
+		return throttled(refusal.RefusalsThrottled, &result, v)
+	}
+	return nil
+}
+
+// countAnonymous counts a 401 or a malformed request against the client's address, and gives 429 in its place where the
+// address has used up its refusals.
+func (g *Gate) countAnonymous(r *Request, v *Verdict, refused *refusal.Refusal) *refusal.Refusal {
+	switch refused.Kind {
+	case refusal.MalformedTarget, refusal.MalformedQuery, refusal.Unauthorized:
+	default:
+		return refused
+	}
+	result, counted := g.AuthThrottle.count(bucket(r))
+	if !counted {
+		return throttled(refusal.AuthThrottled, &result, v)
+	}
+	v.Limits = result.State
+	return refused
+}
+
+// countIdentified charges the refusals that a good key can provoke at no cost to its limits.
+func (g *Gate) countIdentified(v *Verdict, refused *refusal.Refusal) {
+	switch refused.Kind.Status {
+	case 400, 403, 404, 413:
+		g.RefusalThrottle.count(v.Identity.Key.ID)
+	}
+}
+
+// bucket is what refusals of a client are counted by: its address, or its /64 where that is IPv6.
+func bucket(r *Request) netip.Addr { return limits.AddressKey(r.ClientIP) }
+
+// throttled is the 429 of a throttle; the limit headers describe the throttle.
+func throttled(kind *refusal.Kind, result *limits.Result, v *Verdict) *refusal.Refusal {
+	v.Limits = result.State
+	return &refusal.Refusal{Kind: kind, RetryAfter: result.RetryAfter}
+}
