@@ -14,7 +14,7 @@ import (
 // come from any address by X-Forwarded-For.
 func listed(t *testing.T, trusted bool, networks ...string) *harness.Gateway {
 	t.Helper()
-	setup := behaviours()
+	setup := harness.World()
 	setup.Keys = keysAllowing(networks...)
 	if trusted {
 		setup.Servers = "trusted_proxies static 127.0.0.1 10.0.0.0/8\ntrusted_proxies_strict"
@@ -24,13 +24,13 @@ func listed(t *testing.T, trusted bool, networks ...string) *harness.Gateway {
 
 func keysAllowing(networks ...string) string {
 	return fmt.Sprintf("workspaces:\n  - id: ws_acme\n    plan: big\n    keys:\n"+
-		"      - {id: key_listed, name: listed, sha256: $SHA(%s), scopes: [agent.leads.read], allowed_ips: %q}\n", crm, networks)
+		"      - {id: key_listed, name: listed, sha256: $SHA(%s), scopes: [agent.leads.read], allowed_ips: %q}\n", harness.CRM, networks)
 }
 
 // from is a row of section D: a request that came through proxies as X-Forwarded-For says.
 func from(name string, allowed bool, forwarded ...string) harness.Case {
-	c := harness.Case{Name: name, Request: harness.Request{Path: "/leads", Key: crm}, Status: 403, Code: "FORBIDDEN", Limits: harness.Workspace}
-	c.Header = header()
+	c := harness.Case{Name: name, Request: harness.Request{Path: "/leads", Key: harness.CRM}, Status: 403, Code: "FORBIDDEN", Limits: harness.Workspace}
+	c.Header = harness.Header()
 	for _, line := range forwarded {
 		c.Header["X-Forwarded-For"] = append(c.Header["X-Forwarded-For"], line)
 	}
@@ -97,15 +97,15 @@ func TestAllowlistNetworks(t *testing.T) {
 }
 
 func TestLeftmostAddressesAreWarnedOf(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Servers = "trusted_proxies static 127.0.0.1"
 	g := harness.Start(t, setup)
 	for range 3 {
-		g.Do(t, harness.Request{Path: "/plain", Key: crm, Header: header("X-Forwarded-For", "203.0.113.7, 198.51.100.1")})
+		g.Do(t, harness.Request{Path: "/plain", Key: harness.CRM, Header: harness.Header("X-Forwarded-For", "203.0.113.7, 198.51.100.1")})
 	}
 	require.Eventually(t, func() bool {
 		return strings.Count(g.ReadFile(t, "caddy.log"), "trusted_proxies without trusted_proxies_strict") == 1
-	}, waitFor, tick, "D04: Caddy believes the leftmost value unless told otherwise; the log says so, once")
+	}, harness.WaitFor, harness.Tick, "D04: Caddy believes the leftmost value unless told otherwise; the log says so, once")
 }
 
 func TestAllowlistZoneIsIgnored(t *testing.T) {
@@ -123,8 +123,8 @@ func TestAllowlistChangesWithoutRestart(t *testing.T) {
 	g.Run(t, []harness.Case{from("D13/before", false)})
 	g.WriteFile(t, "keys.yaml", keysAllowing("127.0.0.1"))
 	require.Eventually(t, func() bool {
-		return g.Do(t, harness.Request{Path: "/leads", Key: crm}).Status == 200
-	}, waitFor, tick, "D13: obeyed without restart")
+		return g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM}).Status == 200
+	}, harness.WaitFor, harness.Tick, "D13: obeyed without restart")
 }
 
 func TestAllowlistMistakesAreFoundAtLoad(t *testing.T) {
@@ -132,7 +132,7 @@ func TestAllowlistMistakesAreFoundAtLoad(t *testing.T) {
 		t.Run("D11, D12/"+network, func(t *testing.T) {
 			g := harness.New(t)
 			g.WriteFile(t, "keys.yaml", keysAllowing(network))
-			err := g.Load(behaviours().Caddyfile())
+			err := g.Load(harness.World().Caddyfile())
 			require.ErrorContains(t, err, "keys.yaml:5", "the error names the file and the line")
 			require.ErrorContains(t, err, fmt.Sprintf("%q", network))
 		})

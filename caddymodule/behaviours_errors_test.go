@@ -63,7 +63,7 @@ func (f failing) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 
 func failed(name string, status int, code string) harness.Case {
 	return harness.Case{
-		Name: name, Request: harness.Request{Path: "/leads", Key: crm}, Status: status, Code: code, Limits: harness.Workspace,
+		Name: name, Request: harness.Request{Path: "/leads", Key: harness.CRM}, Status: status, Code: code, Limits: harness.Workspace,
 		Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
 			require.NotContains(t, a.Body, "secret internals")
 			require.NotContains(t, a.Body, "127.0.0.1")
@@ -77,7 +77,7 @@ func TestBackendUnreachable(t *testing.T) {
 	require.NoError(t, err)
 	nobody := listener.Addr().String()
 	require.NoError(t, listener.Close())
-	setup := behaviours()
+	setup := harness.World()
 	setup.Then = "reverse_proxy " + nobody
 	g := harness.Start(t, setup)
 	g.Run(t, []harness.Case{failed("F02/backend refuses the connection", 502, "INTERNAL_ERROR")})
@@ -89,7 +89,7 @@ func TestHandlersThatFail(t *testing.T) {
 		"error":  failed("error without a status", 500, "INTERNAL_ERROR"),
 		"teapot": failed("error with a status", 418, "VALIDATION_ERROR"),
 	} {
-		setup := behaviours()
+		setup := harness.World()
 		setup.Then = "failing " + how
 		g := harness.Start(t, setup)
 		g.Run(t, []harness.Case{want, want}) // twice: the process lives
@@ -97,36 +97,36 @@ func TestHandlersThatFail(t *testing.T) {
 }
 
 func TestPanicAfterTheHeaderCutsTheAnswer(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Then = "failing late-panic"
 	g := harness.Start(t, setup)
-	_, err := g.Try(harness.Request{Path: "/leads", Key: crm})
+	_, err := g.Try(harness.Request{Path: "/leads", Key: harness.CRM})
 	require.Error(t, err, "F15: the client sees a cut, not an envelope in the middle")
 	require.Equal(t, 401, g.Do(t, harness.Request{Path: "/leads"}).Status, "F15: the process lives")
 }
 
 func TestSiteWithoutAnswer(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Then = "# nothing"
 	g := harness.Start(t, setup)
 	g.Run(t, []harness.Case{failed("a site where no handler answers is 404", 404, "NOT_FOUND")})
 }
 
 func TestGatewayInsideGateway(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Then = "route {\n tollgate {\n route GET /leads\n }\n reverse_proxy $BACKEND\n}"
 	g := harness.Start(t, setup)
 	g.Run(t, []harness.Case{failed("a second gateway inside the first is 500", 500, "INTERNAL_ERROR")})
 	require.Eventually(t, func() bool {
-		return contains(g.ReadFile(t, "caddy.log"), "a tollgate handler stands inside another one")
-	}, waitFor, tick, "and the log says why")
+		return harness.Contains(g.ReadFile(t, "caddy.log"), "a tollgate handler stands inside another one")
+	}, harness.WaitFor, harness.Tick, "and the log says why")
 }
 
 func TestErrorsAreJSONWhateverIsAccepted(t *testing.T) {
-	g := harness.Start(t, behaviours())
+	g := harness.Start(t, harness.World())
 	for _, accept := range []string{"text/html", "application/xml"} {
 		g.Run(t, []harness.Case{{
-			Name: "F05/" + accept, Request: harness.Request{Path: "/nothing", Key: crm, Header: header("Accept", accept)},
+			Name: "F05/" + accept, Request: harness.Request{Path: "/nothing", Key: harness.CRM, Header: harness.Header("Accept", accept)},
 			Status: 404, Code: "NOT_FOUND", Limits: harness.Workspace,
 		}})
 	}
@@ -137,22 +137,22 @@ func TestErrorsAreJSONWhateverIsAccepted(t *testing.T) {
 	})
 	c := failed("F04/backend's 500 page", 500, "INTERNAL_ERROR")
 	c.Hits = 1
-	head := harness.Case{Name: "F06/HEAD", Request: harness.Request{Method: "HEAD", Path: "/leads", Key: crm}, Status: 500, Code: "INTERNAL_ERROR", Hits: 1, Limits: harness.Workspace}
+	head := harness.Case{Name: "F06/HEAD", Request: harness.Request{Method: "HEAD", Path: "/leads", Key: harness.CRM}, Status: 500, Code: "INTERNAL_ERROR", Hits: 1, Limits: harness.Workspace}
 	g.Run(t, []harness.Case{c, head})
-	id := g.Do(t, harness.Request{Path: "/leads", Key: crm}).Header.Get("X-Request-Id")
+	id := g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM}).Header.Get("X-Request-Id")
 	require.Eventually(t, func() bool {
 		for line := range strings.Lines(g.ReadFile(t, "caddy.log")) {
-			if contains(line, "secret internals at 127.0.0.1", `"request_id":"`+id+`"`) {
+			if harness.Contains(line, "secret internals at 127.0.0.1", `"request_id":"`+id+`"`) {
 				return true
 			}
 		}
 		return false
-	}, waitFor, tick, "the backend's text is in the log, with the request id")
+	}, harness.WaitFor, harness.Tick, "the backend's text is in the log, with the request id")
 }
 
 // TestStalledErrorIsGivenUp: of an error whose body does not come the caller hears after 2 s, and the backend is let go.
 func TestStalledErrorIsGivenUp(t *testing.T) {
-	g := harness.Start(t, behaviours())
+	g := harness.Start(t, harness.World())
 	ended := make(chan struct{}, 1)
 	g.Backend.Answer(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -166,16 +166,16 @@ func TestStalledErrorIsGivenUp(t *testing.T) {
 	g.Run(t, []harness.Case{c})
 	select {
 	case <-ended:
-	case <-time.After(waitFor):
+	case <-time.After(harness.WaitFor):
 		require.Fail(t, "the request to the backend goes on")
 	}
 	require.Eventually(t, func() bool {
-		return contains(g.ReadFile(t, "caddy.log"), `"backend_said":"disk full at"`, `"dropped":"not complete in time"`)
-	}, waitFor, tick, "what came of it is in the log")
+		return harness.Contains(g.ReadFile(t, "caddy.log"), `"backend_said":"disk full at"`, `"dropped":"not complete in time"`)
+	}, harness.WaitFor, harness.Tick, "what came of it is in the log")
 }
 
 func TestClientLeaves(t *testing.T) {
-	g := harness.Start(t, behaviours())
+	g := harness.Start(t, harness.World())
 	reached, cancelled := make(chan struct{}), make(chan struct{})
 	g.Backend.Answer(func(_ http.ResponseWriter, r *http.Request) {
 		close(reached)
@@ -187,24 +187,24 @@ func TestClientLeaves(t *testing.T) {
 		<-reached
 		leave()
 	}()
-	_, err := g.Open(ctx, harness.Request{Path: "/leads", Key: crm})
+	_, err := g.Open(ctx, harness.Request{Path: "/leads", Key: harness.CRM})
 	require.ErrorIs(t, err, context.Canceled)
 	<-cancelled // F11: the upstream request is cancelled
 	require.Eventually(t, func() bool {
-		return contains(g.ReadFile(t, "access.log"), `"status":499`)
-	}, waitFor, tick, "F11: counted as 499, not as a failure")
+		return harness.Contains(g.ReadFile(t, "access.log"), `"status":499`)
+	}, harness.WaitFor, harness.Tick, "F11: counted as 499, not as a failure")
 	require.NotContains(t, g.ReadFile(t, "caddy.log"), "request failed")
 }
 
 func TestErrorTextCannotEscape(t *testing.T) {
-	g := harness.Start(t, behaviours())
+	g := harness.Start(t, harness.World())
 	g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = w.Write([]byte("{\"message\":\"quote \\\" newline \\n <b> \xff\"}"))
 	})
 	g.Run(t, []harness.Case{{
-		Name: "F16/text of others stays inside its string", Request: harness.Request{Path: "/leads", Key: crm},
+		Name: "F16/text of others stays inside its string", Request: harness.Request{Path: "/leads", Key: harness.CRM},
 		Status: 400, Code: "VALIDATION_ERROR", Hits: 1, Limits: harness.Workspace,
 		Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
 			require.False(t, strings.Contains(a.Body, "\n\n"))

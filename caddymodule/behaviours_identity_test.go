@@ -28,16 +28,16 @@ func seesOnly(name string, values ...string) func(*testing.T, *harness.Answer, [
 func stripped(name, forged, value string, kept ...string) []harness.Case {
 	canonical := strings.NewReplacer("_", "-", ".", "-").Replace(forged)
 	return []harness.Case{{
-		Name: name + "/" + forged, Request: harness.Request{Path: "/leads", Key: crm, Header: header(forged, value)},
+		Name: name + "/" + forged, Request: harness.Request{Path: "/leads", Key: harness.CRM, Header: harness.Header(forged, value)},
 		Status: 200, Hits: 1, Limits: harness.Workspace, Check: seesOnly(canonical, kept...),
 	}, {
-		Name: name + "/" + forged + " on a public route", Request: harness.Request{Path: "/public", Header: header(forged, value)},
+		Name: name + "/" + forged + " on a public route", Request: harness.Request{Path: "/public", Header: harness.Header(forged, value)},
 		Status: 200, Hits: 1, Limits: harness.NoLimits, Check: seesOnly(canonical),
 	}}
 }
 
 func TestIdentityHeadersCannotBeForged(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	// Caddy itself drops such spellings unless told otherwise: the gateway must not depend on it.
 	setup.Servers = "expected_underscore_headers X_Tollgate_Workspace X-Tollgate_Workspace X_Original_Url\nexpected_dot_headers X.Tollgate.Workspace"
 	g := harness.Start(t, setup)
@@ -62,11 +62,11 @@ func TestIdentityHeadersCannotBeForged(t *testing.T) {
 }
 
 func TestForwardedHeadersAreCaddys(t *testing.T) {
-	g := harness.Start(t, behaviours())
+	g := harness.Start(t, harness.World())
 	g.Run(t, []harness.Case{{
 		Name: "B06/X-Forwarded-For, -Proto and -Host are set anew",
-		Request: harness.Request{Path: "/leads", Key: crm,
-			Header: header("X-Forwarded-For", "203.0.113.7", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "evil.example")},
+		Request: harness.Request{Path: "/leads", Key: harness.CRM,
+			Header: harness.Header("X-Forwarded-For", "203.0.113.7", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "evil.example")},
 		Status: 200, Hits: 1, Limits: harness.Workspace,
 		Check: func(t *testing.T, _ *harness.Answer, seen []harness.Seen) {
 			require.Equal(t, "127.0.0.1", seen[0].Header.Get("X-Forwarded-For"))
@@ -77,12 +77,12 @@ func TestForwardedHeadersAreCaddys(t *testing.T) {
 }
 
 func TestTrustedProxyIsBelieved(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Servers = "trusted_proxies static 127.0.0.1"
 	g := harness.Start(t, setup)
 	g.Run(t, []harness.Case{{
 		Name:    "B07/forwarding headers of a trusted proxy are kept and appended",
-		Request: harness.Request{Path: "/leads", Key: crm, Header: header("X-Forwarded-For", "203.0.113.7", "X-Real-IP", "203.0.113.7")},
+		Request: harness.Request{Path: "/leads", Key: harness.CRM, Header: harness.Header("X-Forwarded-For", "203.0.113.7", "X-Real-IP", "203.0.113.7")},
 		Status:  200, Hits: 1, Limits: harness.Workspace,
 		Check: func(t *testing.T, _ *harness.Answer, seen []harness.Seen) {
 			require.Equal(t, "203.0.113.7, 127.0.0.1", seen[0].Header.Get("X-Forwarded-For"))
@@ -90,7 +90,7 @@ func TestTrustedProxyIsBelieved(t *testing.T) {
 		},
 	}, {
 		Name:    "B08/a trusted proxy's request id is kept",
-		Request: harness.Request{Path: "/leads", Key: crm, Header: header("X-Request-Id", "abc-1.2_3")},
+		Request: harness.Request{Path: "/leads", Key: harness.CRM, Header: harness.Header("X-Request-Id", "abc-1.2_3")},
 		Status:  200, Hits: 1, Limits: harness.Workspace,
 		Check: func(t *testing.T, a *harness.Answer, seen []harness.Seen) {
 			require.Equal(t, "abc-1.2_3", a.Header.Get("X-Request-Id"))
@@ -98,14 +98,14 @@ func TestTrustedProxyIsBelieved(t *testing.T) {
 		},
 	}, {
 		Name:    "B08/a malformed request id is replaced, a trusted proxy's too",
-		Request: harness.Request{Path: "/leads", Key: crm, Header: header("X-Request-Id", "abc def")},
+		Request: harness.Request{Path: "/leads", Key: harness.CRM, Header: harness.Header("X-Request-Id", "abc def")},
 		Status:  200, Hits: 1, Limits: harness.Workspace,
 		Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
 			require.Len(t, a.Header.Get("X-Request-Id"), 36)
 		},
 	}, {
 		Name:    "B08/an overlong request id is replaced",
-		Request: harness.Request{Path: "/leads", Key: crm, Header: header("X-Request-Id", strings.Repeat("a", 129))},
+		Request: harness.Request{Path: "/leads", Key: harness.CRM, Header: harness.Header("X-Request-Id", strings.Repeat("a", 129))},
 		Status:  200, Hits: 1, Limits: harness.Workspace,
 		Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
 			require.Len(t, a.Header.Get("X-Request-Id"), 36)
@@ -114,9 +114,9 @@ func TestTrustedProxyIsBelieved(t *testing.T) {
 }
 
 func TestConnectionAndUpgrade(t *testing.T) {
-	g := harness.Start(t, behaviours())
+	g := harness.Start(t, harness.World())
 	raw := func(lines ...string) string {
-		return "GET /leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + crm + "\r\n" + strings.Join(lines, "\r\n") + "\r\n\r\n"
+		return "GET /leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + harness.CRM + "\r\n" + strings.Join(lines, "\r\n") + "\r\n\r\n"
 	}
 	g.Run(t, []harness.Case{{
 		Name:   "B04/headers that Connection names go, ours arrive",
@@ -158,7 +158,7 @@ func TestConnectionAndUpgrade(t *testing.T) {
 }
 
 func TestWebsocketPasses(t *testing.T) {
-	g := harness.Start(t, behaviours())
+	g := harness.Start(t, harness.World())
 	g.Backend.Answer(func(w http.ResponseWriter, r *http.Request) {
 		conn, buffered, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -170,7 +170,7 @@ func TestWebsocketPasses(t *testing.T) {
 	})
 	g.Run(t, []harness.Case{{
 		Name: "B06d/websocket passes, with the workspace's limit headers on the 101",
-		Raw: "GET /leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + crm + "\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n" +
+		Raw: "GET /leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + harness.CRM + "\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n" +
 			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
 		Status: 101, Hits: 1, Limits: harness.Workspace,
 		Check: func(t *testing.T, a *harness.Answer, seen []harness.Seen) {
@@ -181,10 +181,10 @@ func TestWebsocketPasses(t *testing.T) {
 }
 
 func TestRequestTrailersAreDropped(t *testing.T) {
-	g := harness.Start(t, behaviours())
+	g := harness.Start(t, harness.World())
 	g.Run(t, []harness.Case{{
 		Name: "B06c/request trailers do not reach the backend",
-		Raw: "POST /leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + crm + "\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n" +
+		Raw: "POST /leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + harness.CRM + "\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n" +
 			"Trailer: X-Tollgate-Workspace, Authorization\r\n\r\n2\r\n{}\r\n0\r\nX-Tollgate-Workspace: ws_globex\r\nAuthorization: Bearer x\r\nX-Late: 1\r\n\r\n",
 		Status: 200, Hits: 1, Limits: harness.Workspace,
 		Check: func(t *testing.T, _ *harness.Answer, seen []harness.Seen) {
@@ -196,10 +196,10 @@ func TestRequestTrailersAreDropped(t *testing.T) {
 }
 
 func TestRequestIsPassedUnchanged(t *testing.T) {
-	g := harness.Start(t, behaviours())
+	g := harness.Start(t, harness.World())
 	same := func(name, path string) harness.Case {
 		return harness.Case{
-			Name: name, Request: harness.Request{Path: path, Key: wild}, Status: 200, Hits: 1, Limits: harness.Workspace,
+			Name: name, Request: harness.Request{Path: path, Key: harness.Wildcard}, Status: 200, Hits: 1, Limits: harness.Workspace,
 			Check: func(t *testing.T, _ *harness.Answer, seen []harness.Seen) { require.Equal(t, path, seen[0].Target) },
 		}
 	}
@@ -212,7 +212,7 @@ func TestRequestIsPassedUnchanged(t *testing.T) {
 		same("B11/question mark alone", "/leads?"),
 		{
 			Name:    "B08/the caller's request id is replaced",
-			Request: harness.Request{Path: "/leads", Key: crm, Header: header("X-Request-Id", "mine")},
+			Request: harness.Request{Path: "/leads", Key: harness.CRM, Header: harness.Header("X-Request-Id", "mine")},
 			Status:  200, Hits: 1, Limits: harness.Workspace,
 			Check: func(t *testing.T, a *harness.Answer, seen []harness.Seen) {
 				require.NotEqual(t, "mine", a.Header.Get("X-Request-Id"))
@@ -221,7 +221,7 @@ func TestRequestIsPassedUnchanged(t *testing.T) {
 		},
 		{
 			Name:    "B09/template-like text stays text",
-			Request: harness.Request{Path: "/leads?q={http.request.host}", Key: crm, Header: header("X-Text", "$context.x {http.request.host} {env.HOME} {tollgate.key.id}")},
+			Request: harness.Request{Path: "/leads?q={http.request.host}", Key: harness.CRM, Header: harness.Header("X-Text", "$context.x {http.request.host} {env.HOME} {tollgate.key.id}")},
 			Status:  200, Hits: 1, Limits: harness.Workspace,
 			Check: func(t *testing.T, _ *harness.Answer, seen []harness.Seen) {
 				require.Equal(t, "$context.x {http.request.host} {env.HOME} {tollgate.key.id}", seen[0].Header.Get("X-Text"))
@@ -237,29 +237,29 @@ func TestRequestIsPassedUnchanged(t *testing.T) {
 }
 
 func TestIdentityHeadersOffStillStrips(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Gate += "identity_headers off\n"
 	g := harness.Start(t, setup)
 	g.Run(t, []harness.Case{{
 		Name:    "B01/off sends none and strips inbound ones",
-		Request: harness.Request{Path: "/leads", Key: crm, Header: header("X-Tollgate-Workspace", "ws_globex")},
+		Request: harness.Request{Path: "/leads", Key: harness.CRM, Header: harness.Header("X-Tollgate-Workspace", "ws_globex")},
 		Status:  200, Hits: 1, Limits: harness.Workspace, Check: seesOnly("X-Tollgate-Workspace"),
 	}})
 }
 
 func TestIdentityHeadersOwnPrefix(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Gate += "identity_headers X-Acme-\nforward_authorization\n"
 	g := harness.Start(t, setup)
 	g.Run(t, []harness.Case{{
 		Name:    "B01/own prefix",
-		Request: harness.Request{Path: "/leads", Key: crm, Header: header("X-Acme-Workspace", "ws_globex", "x_acme_key", "forged")},
+		Request: harness.Request{Path: "/leads", Key: harness.CRM, Header: harness.Header("X-Acme-Workspace", "ws_globex", "x_acme_key", "forged")},
 		Status:  200, Hits: 1, Limits: harness.Workspace,
 		Check: func(t *testing.T, _ *harness.Answer, seen []harness.Seen) {
 			require.Equal(t, []string{"ws_acme"}, seen[0].Header.Values("X-Acme-Workspace"))
 			require.Equal(t, []string{"key_crm"}, seen[0].Header.Values("X-Acme-Key"))
 			require.NotContains(t, seen[0].Header, "x_acme_key")
-			require.Equal(t, "Bearer "+crm, seen[0].Header.Get("Authorization"), "forward_authorization")
+			require.Equal(t, "Bearer "+harness.CRM, seen[0].Header.Get("Authorization"), "forward_authorization")
 		},
 	}})
 }

@@ -16,7 +16,7 @@ import (
 // limited is a gateway whose plans are small. Every plan has a workspace ws_<plan> with two keys, <plan>-secret-one-0123
 // and <plan>-secret-two-0123.
 func limited(plans ...string) harness.Setup {
-	setup := harness.Setup{Gate: behaviourRoutes + "route POST /costly {\n cost 3\n}\n", Options: "auth_throttle 5/1m\nrefusal_throttle 4/1m\n" + countersOption}
+	setup := harness.Setup{Gate: harness.WorldRoutes + "route POST /costly {\n cost 3\n}\n", Options: "auth_throttle 5/1m\nrefusal_throttle 4/1m\n" + countersOption}
 	var keys strings.Builder
 	keys.WriteString("workspaces:\n")
 	for _, plan := range plans {
@@ -69,7 +69,7 @@ func TestLimitCountsDown(t *testing.T) {
 		},
 		{
 			Name:    "E18/another forwarded address is no other counter",
-			Request: harness.Request{Path: "/plain", Key: one("small"), Header: header("X-Forwarded-For", "198.51.100.9")},
+			Request: harness.Request{Path: "/plain", Key: one("small"), Header: harness.Header("X-Forwarded-For", "198.51.100.9")},
 			Status:  429, Code: "RATE_LIMITED", Limits: harness.Workspace,
 		},
 	})
@@ -84,7 +84,7 @@ func TestLimitWindowEnds(t *testing.T) {
 	require.Eventually(t, func() bool {
 		a := g.Do(t, harness.Request{Path: "/plain", Key: one("brief")})
 		return a.Status == 200 && a.Number(t, "X-Ratelimit-Reset") > reset && a.Number(t, "X-Ratelimit-Remaining") == 1
-	}, waitFor, tick, "E05: a new window, a new count")
+	}, harness.WaitFor, harness.Tick, "E05: a new window, a new count")
 }
 
 func TestLimitWindowEdge(t *testing.T) {
@@ -137,7 +137,7 @@ func TestLimitResetFalls(t *testing.T) {
 	require.Eventually(t, func() bool {
 		seconds, reset := left()
 		return reset == end && seconds < first
-	}, waitFor, tick, "E04: the window's end stays, the time to it falls")
+	}, harness.WaitFor, harness.Tick, "E04: the window's end stays, the time to it falls")
 }
 
 func TestLimitSeveralWindows(t *testing.T) {
@@ -279,12 +279,12 @@ func TestLimitHeadersAreOurs(t *testing.T) {
 func TestAuthThrottle(t *testing.T) {
 	g := harness.Start(t, limited("small 100/1m"))
 	for left := int64(4); left >= 0; left-- {
-		a := g.Do(t, harness.Request{Path: "/plain", Key: unknown})
+		a := g.Do(t, harness.Request{Path: "/plain", Key: harness.Unknown})
 		require.Equal(t, 401, a.Status)
 		require.Equal(t, left, a.Number(t, "X-Ratelimit-Remaining"), "the throttle's own count")
 	}
 	g.Run(t, []harness.Case{
-		{Name: "E10/past it 401s are 429", Request: harness.Request{Path: "/plain", Key: unknown}, Status: 429, Code: "RATE_LIMITED", Limits: harness.AuthLimit,
+		{Name: "E10/past it 401s are 429", Request: harness.Request{Path: "/plain", Key: harness.Unknown}, Status: 429, Code: "RATE_LIMITED", Limits: harness.AuthLimit,
 			Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
 				require.GreaterOrEqual(t, a.Number(t, "Retry-After"), int64(1))
 			}},
@@ -319,11 +319,11 @@ func TestAuthThrottleCountsIPv6ByPrefix(t *testing.T) {
 	setup.Servers = "trusted_proxies static 127.0.0.1"
 	g := harness.Start(t, setup)
 	for i := range 5 {
-		a := g.Do(t, harness.Request{Path: "/plain", Header: header("X-Forwarded-For", fmt.Sprintf("2001:db8::%x", i+1))})
+		a := g.Do(t, harness.Request{Path: "/plain", Header: harness.Header("X-Forwarded-For", fmt.Sprintf("2001:db8::%x", i+1))})
 		require.Equal(t, 401, a.Status)
 	}
 	g.Run(t, []harness.Case{
-		{Name: "E19/same /64", Request: harness.Request{Path: "/plain", Header: header("X-Forwarded-For", "2001:db8::ffff")}, Status: 429, Code: "RATE_LIMITED", Limits: harness.AuthLimit},
-		{Name: "E19/other /64", Request: harness.Request{Path: "/plain", Header: header("X-Forwarded-For", "2001:db8:0:1::1")}, Status: 401, Code: "UNAUTHORIZED", Limits: harness.AuthLimit},
+		{Name: "E19/same /64", Request: harness.Request{Path: "/plain", Header: harness.Header("X-Forwarded-For", "2001:db8::ffff")}, Status: 429, Code: "RATE_LIMITED", Limits: harness.AuthLimit},
+		{Name: "E19/other /64", Request: harness.Request{Path: "/plain", Header: harness.Header("X-Forwarded-For", "2001:db8:0:1::1")}, Status: 401, Code: "UNAUTHORIZED", Limits: harness.AuthLimit},
 	})
 }

@@ -68,7 +68,7 @@ func everywhere(t *testing.T, setup harness.Setup, test func(*testing.T, *harnes
 }
 
 func TestBackendErrorsEverywhere(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Gate += "errors {\n soft_failures\n classify VALIDATION_ERROR \"^Field (?P<field>\\S+) is required\"\n" +
 		" classify VALIDATION_ERROR \"^Record not found for field (?P<field>\\S+) \"\n}\n"
 	rows := backendErrors(t)
@@ -88,7 +88,7 @@ func TestBackendErrorsEverywhere(t *testing.T) {
 				status = 400 // a soft failure: the status is the code's
 			}
 			g.Run(t, []harness.Case{{
-				Name: "F04/" + row.Name, Request: harness.Request{Path: "/leads", Key: crm, Proto: proto},
+				Name: "F04/" + row.Name, Request: harness.Request{Path: "/leads", Key: harness.CRM, Proto: proto},
 				Status: status, Code: row.Code, Hits: 1, Limits: harness.Workspace,
 				Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
 					details := map[string]any{}
@@ -111,18 +111,18 @@ func TestBackendErrorsEverywhere(t *testing.T) {
 }
 
 func TestOwnRefusalsEverywhere(t *testing.T) {
-	everywhere(t, behaviours(), func(t *testing.T, g *harness.Gateway, proto harness.Proto) {
+	everywhere(t, harness.World(), func(t *testing.T, g *harness.Gateway, proto harness.Proto) {
 		g.Run(t, []harness.Case{
 			{Name: "401", Request: harness.Request{Path: "/leads", Proto: proto}, Status: 401, Code: "UNAUTHORIZED", Limits: harness.AuthLimit},
-			{Name: "403", Request: harness.Request{Path: "/files/a", Key: crm, Proto: proto}, Status: 403, Code: "FORBIDDEN", Limits: harness.Workspace},
-			{Name: "404", Request: harness.Request{Path: "/nothing", Key: crm, Proto: proto}, Status: 404, Code: "NOT_FOUND", Limits: harness.Workspace},
-			{Name: "F06/HEAD 404", Request: harness.Request{Method: "HEAD", Path: "/nothing", Key: crm, Proto: proto}, Status: 404, Code: "NOT_FOUND", Limits: harness.Workspace},
+			{Name: "403", Request: harness.Request{Path: "/files/a", Key: harness.CRM, Proto: proto}, Status: 403, Code: "FORBIDDEN", Limits: harness.Workspace},
+			{Name: "404", Request: harness.Request{Path: "/nothing", Key: harness.CRM, Proto: proto}, Status: 404, Code: "NOT_FOUND", Limits: harness.Workspace},
+			{Name: "F06/HEAD 404", Request: harness.Request{Method: "HEAD", Path: "/nothing", Key: harness.CRM, Proto: proto}, Status: 404, Code: "NOT_FOUND", Limits: harness.Workspace},
 		})
 	})
 }
 
 func TestStreamsEverywhere(t *testing.T) {
-	everywhere(t, behaviours(), func(t *testing.T, g *harness.Gateway, proto harness.Proto) {
+	everywhere(t, harness.World(), func(t *testing.T, g *harness.Gateway, proto harness.Proto) {
 		next := make(chan string)
 		g.Backend.Answer(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
@@ -139,10 +139,10 @@ func TestStreamsEverywhere(t *testing.T) {
 				}
 			}
 		})
-		ctx, cancel := context.WithTimeout(t.Context(), waitFor)
+		ctx, cancel := context.WithTimeout(t.Context(), harness.WaitFor)
 		defer cancel()
 		go send(ctx, next, "data: 1\n\n")
-		response, err := g.Open(ctx, harness.Request{Path: "/leads", Key: crm, Proto: proto})
+		response, err := g.Open(ctx, harness.Request{Path: "/leads", Key: harness.CRM, Proto: proto})
 		require.NoError(t, err)
 		defer func() { _ = response.Body.Close() }()
 		require.Equal(t, "100000", response.Header.Get("X-Ratelimit-Limit"))
@@ -173,13 +173,13 @@ func send(ctx context.Context, to chan<- string, event string) {
 }
 
 func TestBrokenStreamsAreCutEverywhere(t *testing.T) {
-	everywhere(t, behaviours(), func(t *testing.T, g *harness.Gateway, proto harness.Proto) {
+	everywhere(t, harness.World(), func(t *testing.T, g *harness.Gateway, proto harness.Proto) {
 		g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, strings.Repeat("part of a success ", 1000))
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
 		})
-		answer, err := g.Try(harness.Request{Path: "/leads", Key: crm, Proto: proto})
+		answer, err := g.Try(harness.Request{Path: "/leads", Key: harness.CRM, Proto: proto})
 		require.Error(t, err, "the client sees a cut")
 		if answer != nil {
 			require.NotContains(t, answer.Body, `"success"`, "not an envelope in the middle")
@@ -189,7 +189,7 @@ func TestBrokenStreamsAreCutEverywhere(t *testing.T) {
 
 // proxying is a setup whose proxy waits this long for the backend's header.
 func proxying(wait string) harness.Setup {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Then = "handle {\n request_body {\n max_size 1KiB\n}\nreverse_proxy $BACKEND {\n transport http {\n response_header_timeout " + wait + "\n }\n}\n}"
 	return setup
 }
@@ -206,10 +206,10 @@ func TestRequestBodies(t *testing.T) {
 	g := harness.Start(t, proxying("5s"))
 	long := strings.Repeat("x", 2000)
 	chunked := func(body string) string {
-		return "POST /leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + crm + "\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + body
+		return "POST /leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + harness.CRM + "\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + body
 	}
 	g.Run(t, []harness.Case{{
-		Name: "F07/longer than the limit, length known", Request: harness.Request{Method: "POST", Path: "/leads", Key: crm, Body: long},
+		Name: "F07/longer than the limit, length known", Request: harness.Request{Method: "POST", Path: "/leads", Key: harness.CRM, Body: long},
 		Status: 413, Code: "VALIDATION_ERROR", Limits: harness.Workspace,
 	}, {
 		Name: "F09/no length", Raw: chunked("2\r\n{}\r\n0\r\n\r\n"), Status: 200, Hits: 1, Limits: harness.Workspace,
@@ -225,11 +225,11 @@ func TestRequestBodies(t *testing.T) {
 }
 
 func TestSoftFailuresAreAskedForUnencoded(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Gate += "errors {\n soft_failures\n}\n"
 	g := harness.Start(t, setup)
 	g.Run(t, []harness.Case{{
-		Name: "nobody asks the backend for gzip", Request: harness.Request{Path: "/leads", Key: crm, Header: header("Accept-Encoding", "br, gzip")},
+		Name: "nobody asks the backend for gzip", Request: harness.Request{Path: "/leads", Key: harness.CRM, Header: harness.Header("Accept-Encoding", "br, gzip")},
 		Status: 200, Hits: 1, Limits: harness.Workspace,
 		Check: func(t *testing.T, _ *harness.Answer, seen []harness.Seen) {
 			require.Equal(t, []string{"identity"}, seen[0].Header["Accept-Encoding"])
@@ -238,7 +238,7 @@ func TestSoftFailuresAreAskedForUnencoded(t *testing.T) {
 }
 
 func TestUpgradeThatNobodyAskedFor(t *testing.T) {
-	g := harness.Start(t, behaviours())
+	g := harness.Start(t, harness.World())
 	g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err == nil {
@@ -252,10 +252,10 @@ func TestUpgradeThatNobodyAskedFor(t *testing.T) {
 }
 
 func TestSlowClientIsClosed(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Servers = "timeouts {\n read_header 300ms\n read_body 300ms\n idle 300ms\n}"
 	g := harness.Start(t, setup)
-	request := "POST /leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + crm + "\r\nContent-Length: 10\r\n\r\n"
+	request := "POST /leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + harness.CRM + "\r\nContent-Length: 10\r\n\r\n"
 	for name, sent := range map[string]string{
 		"no byte at all": "", "a header that does not end": "GET /leads HTTP/1.1\r\nHost:", "a body that does not end": request + "x",
 		"nothing after an answer": request + "0123456789",
@@ -266,7 +266,7 @@ func TestSlowClientIsClosed(t *testing.T) {
 			defer func() { _ = conn.Close() }()
 			_, err = io.WriteString(conn, sent)
 			require.NoError(t, err)
-			require.NoError(t, conn.SetReadDeadline(time.Now().Add(waitFor)))
+			require.NoError(t, conn.SetReadDeadline(time.Now().Add(harness.WaitFor)))
 			_, err = io.ReadAll(conn)
 			require.NoError(t, err, "closed in time")
 		})
@@ -274,7 +274,7 @@ func TestSlowClientIsClosed(t *testing.T) {
 }
 
 func TestGracefulStop(t *testing.T) {
-	g := harness.Start(t, behaviours())
+	g := harness.Start(t, harness.World())
 	reached, finish := make(chan struct{}), make(chan struct{})
 	g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) {
 		close(reached)
@@ -287,7 +287,7 @@ func TestGracefulStop(t *testing.T) {
 	}
 	results := make(chan result)
 	go func() {
-		answer, err := g.Try(harness.Request{Path: "/leads", Key: crm})
+		answer, err := g.Try(harness.Request{Path: "/leads", Key: harness.CRM})
 		results <- result{answer, err}
 	}()
 	<-reached
@@ -299,7 +299,7 @@ func TestGracefulStop(t *testing.T) {
 			_ = conn.Close()
 		}
 		return err != nil
-	}, waitFor, tick, "F14: new ones are refused")
+	}, harness.WaitFor, harness.Tick, "F14: new ones are refused")
 	close(finish)
 	r := <-results
 	require.NoError(t, r.err)

@@ -43,7 +43,7 @@ func TestSuccessesEverywhere(t *testing.T) {
 			}
 		}},
 	}
-	setup := behaviours()
+	setup := harness.World()
 	setup.Gate += "errors {\n soft_failures\n}\n"
 	everywhere(t, setup, func(t *testing.T, g *harness.Gateway, proto harness.Proto) {
 		for name, success := range successes {
@@ -56,7 +56,7 @@ func TestSuccessesEverywhere(t *testing.T) {
 			for _, method := range []string{http.MethodGet, http.MethodHead} {
 				g.Run(t, []harness.Case{{
 					Name:    method + "/" + name,
-					Request: harness.Request{Method: method, Path: "/leads", Key: crm, Proto: proto},
+					Request: harness.Request{Method: method, Path: "/leads", Key: harness.CRM, Proto: proto},
 					Status:  success.status, Hits: 1, Limits: harness.Workspace,
 					Check: func(t *testing.T, a *harness.Answer, seen []harness.Seen) {
 						require.Equal(t, "100000", a.Header.Get("X-Ratelimit-Limit"))

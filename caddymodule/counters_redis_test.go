@@ -66,7 +66,7 @@ func TestRedisOutage(t *testing.T) {
 			require.Eventually(t, func() bool {
 				a := g.Do(t, harness.Request{Path: "/plain", Key: one("small")})
 				return a.Status == 200 && a.Header.Get("X-Ratelimit-Mode") == ""
-			}, waitFor, tick, "E16: back without a restart")
+			}, harness.WaitFor, harness.Tick, "E16: back without a restart")
 			log := g.ReadFile(t, "caddy.log")
 			require.Equal(t, 1, strings.Count(log, "redis is away: on_outage decides"), "one line")
 			require.NotContains(t, log, "request failed", "not one a request")
@@ -113,7 +113,7 @@ func TestRedisMetrics(t *testing.T) {
 	setup.Then = "metrics /metrics\nreverse_proxy $BACKEND"
 	g := harness.Start(t, setup)
 	value := func(name string) float64 {
-		text := metricsOf(g.Do(t, harness.Request{Path: "/metrics"}).Body, name+" ")
+		text := harness.MetricsOf(g.Do(t, harness.Request{Path: "/metrics"}).Body, name+" ")
 		_, number, _ := strings.Cut(strings.TrimSpace(text), " ")
 		v, err := strconv.ParseFloat(number, 64)
 		require.NoError(t, err, "%s: %q", name, text)
@@ -142,7 +142,7 @@ func TestRedisMetrics(t *testing.T) {
 	require.GreaterOrEqual(t, value("tollgate_redis_errors_total"), errors+5)
 	require.Equal(t, 1.0, value("tollgate_redis_breaker_open"))
 	server.Start()
-	require.Eventually(t, func() bool { return value("tollgate_redis_breaker_open") == 0 }, waitFor, tick)
+	require.Eventually(t, func() bool { return value("tollgate_redis_breaker_open") == 0 }, harness.WaitFor, harness.Tick)
 }
 
 func TestRedisDownAtStart(t *testing.T) {
@@ -177,7 +177,7 @@ func TestRedisMistakes(t *testing.T) {
 
 func TestReloadsUnderLoadLoseNoCount(t *testing.T) {
 	reloads := 20
-	if long() {
+	if harness.Long() {
 		reloads = 300
 	}
 	server := countOn(t, "timeout 5s\non_outage refuse")

@@ -1,9 +1,7 @@
 package caddymodule_test
 
 import (
-	"encoding/json"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,17 +10,17 @@ import (
 )
 
 func TestMetricsHaveClosedLabels(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Gate += "public GET /metrics\n"
 	setup.Then = "metrics /metrics\nreverse_proxy $BACKEND"
 	g := harness.Start(t, setup)
 	for _, path := range []string{"/leads", "/leads/1", "/leads/2", "/nothing", "/also/nothing"} {
-		g.Do(t, harness.Request{Path: path, Key: crm})
+		g.Do(t, harness.Request{Path: path, Key: harness.CRM})
 	}
-	g.Do(t, harness.Request{Path: "/leads", Key: unknown})
-	g.Do(t, harness.Request{Path: "/plain", Key: nowhere})
+	g.Do(t, harness.Request{Path: "/leads", Key: harness.Unknown})
+	g.Do(t, harness.Request{Path: "/plain", Key: harness.Nowhere})
 	g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) })
-	g.Do(t, harness.Request{Path: "/leads", Key: crm})
+	g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM})
 	text := g.Do(t, harness.Request{Path: "/metrics"}).Body
 	for _, want := range []string{
 		`tollgate_requests_total{code="ok",plan="big",route="/leads/:id",source="backend"}`,
@@ -35,65 +33,35 @@ func TestMetricsHaveClosedLabels(t *testing.T) {
 	} {
 		require.Contains(t, text, want)
 	}
-	for _, hostile := range []string{"nothing", "platinum", unknown, crm, "ws_acme", "127.0.0.1"} {
-		require.NotContains(t, metricsOf(text, "tollgate_"), hostile, "no caller makes a label")
+	for _, hostile := range []string{"nothing", "platinum", harness.Unknown, harness.CRM, "ws_acme", "127.0.0.1"} {
+		require.NotContains(t, harness.MetricsOf(text, "tollgate_"), hostile, "no caller makes a label")
 	}
-}
-
-// metricsOf gives the lines of the metrics with this prefix.
-func metricsOf(text, prefix string) string {
-	var own strings.Builder
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, prefix) {
-			own.WriteString(line)
-		}
-	}
-	return own.String()
 }
 
 func TestAccessLogNamesTheCaller(t *testing.T) {
-	g := harness.Start(t, behaviours())
-	id := g.Do(t, harness.Request{Path: "/leads/77", Key: crm}).Header.Get("X-Request-Id")
-	refused := g.Do(t, harness.Request{Path: "/files/a", Key: crm}).Header.Get("X-Request-Id")
+	g := harness.Start(t, harness.World())
+	id := g.Do(t, harness.Request{Path: "/leads/77", Key: harness.CRM}).Header.Get("X-Request-Id")
+	refused := g.Do(t, harness.Request{Path: "/files/a", Key: harness.CRM}).Header.Get("X-Request-Id")
 	require.Equal(t, map[string]any{
 		"request_id": id, "workspace": "ws_acme", "plan": "big", "key_id": "key_crm", "user_id": "key_crm",
 		"route": "/leads/:id", "decision": "allowed", "code": "",
-	}, accessLine(t, g, id))
+	}, harness.AccessLine(t, g, id))
 	require.Equal(t, map[string]any{
 		"request_id": refused, "workspace": "ws_acme", "plan": "big", "key_id": "key_crm", "user_id": "key_crm",
 		"route": "/files/*", "decision": "refused", "code": "FORBIDDEN",
-	}, accessLine(t, g, refused))
-	require.NotContains(t, g.ReadFile(t, "access.log")+g.ReadFile(t, "caddy.log"), crm, "the secret is in no log")
-}
-
-// accessLine waits for a request's line in the access log and gives our fields of it.
-func accessLine(t *testing.T, g *harness.Gateway, id string) map[string]any {
-	t.Helper()
-	var fields map[string]any
-	require.Eventually(t, func() bool {
-		for line := range strings.Lines(g.ReadFile(t, "access.log")) {
-			if strings.Contains(line, id) {
-				return json.Unmarshal([]byte(line), &fields) == nil
-			}
-		}
-		return false
-	}, waitFor, tick)
-	own := make(map[string]any)
-	for _, name := range []string{"request_id", "workspace", "plan", "key_id", "user_id", "route", "decision", "code"} {
-		own[name] = fields[name]
-	}
-	return own
+	}, harness.AccessLine(t, g, refused))
+	require.NotContains(t, g.ReadFile(t, "access.log")+g.ReadFile(t, "caddy.log"), harness.CRM, "the secret is in no log")
 }
 
 func TestPlaceholdersAreKnownAndEmptyWhenUnset(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Then = `reverse_proxy $BACKEND {
 		header_up X-Seen "{tollgate.workspace.id}|{tollgate.workspace.plan}|{tollgate.workspace.metadata.region}|{tollgate.workspace.metadata.none}|{tollgate.key.id}|{tollgate.key.name}|{tollgate.route}|{tollgate.decision}|{tollgate.nonsense}|{http.auth.user.id}"
 		header_up X-Public "{tollgate.workspace.id}|{tollgate.key.id}|{tollgate.route}|{tollgate.decision}"
 	}`
 	g := harness.Start(t, setup)
 	g.Run(t, []harness.Case{{
-		Name: "identified caller", Request: harness.Request{Path: "/leads/1", Key: crm}, Status: 200, Hits: 1, Limits: harness.Workspace,
+		Name: "identified caller", Request: harness.Request{Path: "/leads/1", Key: harness.CRM}, Status: 200, Hits: 1, Limits: harness.Workspace,
 		Check: seesOnly("X-Seen", "ws_acme|big|eu||key_crm|crm agent|/leads/:id|allowed||key_crm"),
 	}, {
 		Name: "public route", Request: harness.Request{Path: "/public"}, Status: 200, Hits: 1, Limits: harness.NoLimits,

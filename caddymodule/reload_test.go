@@ -25,45 +25,45 @@ func TestKeysFileMistakesAreConfigErrors(t *testing.T) {
 		t.Run("refuses/"+name, func(t *testing.T) {
 			g := harness.New(t)
 			g.WriteFile(t, "keys.yaml", c.keys)
-			require.ErrorContains(t, g.Load(behaviours().Caddyfile()), c.want)
+			require.ErrorContains(t, g.Load(harness.World().Caddyfile()), c.want)
 		})
 	}
 	t.Run("refuses/missing file", func(t *testing.T) {
-		err := harness.New(t).Load(behaviours().Caddyfile())
+		err := harness.New(t).Load(harness.World().Caddyfile())
 		require.ErrorContains(t, err, "keys.yaml")
 		require.ErrorContains(t, err, "Caddyfile:", "the place in the Caddyfile that names the file")
 	})
 }
 
 func TestKeysFileThatBreaksLaterKeepsTheLastGoodOne(t *testing.T) {
-	g := harness.Start(t, behaviours())
+	g := harness.Start(t, harness.World())
 	g.WriteFile(t, "keys.yaml", "workspaces: [")
 	require.Eventually(t, func() bool {
-		return contains(g.ReadFile(t, "caddy.log"), "keeping the last good keys", "keys.yaml:1")
-	}, waitFor, tick, "the log says why")
-	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/leads", Key: crm}).Status)
-	g.WriteFile(t, "keys.yaml", strings.Replace(behaviourKeys, "name: crm agent,", "name: crm agent, disabled: true,", 1))
+		return harness.Contains(g.ReadFile(t, "caddy.log"), "keeping the last good keys", "keys.yaml:1")
+	}, harness.WaitFor, harness.Tick, "the log says why")
+	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM}).Status)
+	g.WriteFile(t, "keys.yaml", strings.Replace(harness.WorldKeys, "name: crm agent,", "name: crm agent, disabled: true,", 1))
 	require.Eventually(t, func() bool {
-		return g.Do(t, harness.Request{Path: "/leads", Key: crm}).Status == 401
-	}, waitFor, tick, "A21: a good one is taken again")
+		return g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM}).Status == 401
+	}, harness.WaitFor, harness.Tick, "A21: a good one is taken again")
 }
 
 func TestExpiryIsObeyedWithoutRestart(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	g := harness.New(t)
 	expiring := func(at string) string {
-		return strings.Replace(behaviourKeys, "name: crm agent,", "name: crm agent, expires_at: "+at+",", 1)
+		return strings.Replace(harness.WorldKeys, "name: crm agent,", "name: crm agent, expires_at: "+at+",", 1)
 	}
-	g.WriteFile(t, "keys.yaml", expiring(soon()))
+	g.WriteFile(t, "keys.yaml", expiring(harness.Soon()))
 	require.NoError(t, g.Load(setup.Caddyfile()))
-	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/leads", Key: crm}).Status, "A22: before the instant")
+	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM}).Status, "A22: before the instant")
 	require.Eventually(t, func() bool {
-		return g.Do(t, harness.Request{Path: "/leads", Key: crm}).Status == 401
-	}, waitFor, tick, "A22: after it")
+		return g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM}).Status == 401
+	}, harness.WaitFor, harness.Tick, "A22: after it")
 }
 
 func TestCostAboveEveryPlanIsAConfigError(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Gate += "route GET /dear {\n cost 100001\n}\n"
 	g := harness.New(t)
 	g.WriteFile(t, "keys.yaml", setup.Keys)
@@ -73,10 +73,10 @@ func TestCostAboveEveryPlanIsAConfigError(t *testing.T) {
 }
 
 func TestABadConfigurationLeavesTheOldOneRunning(t *testing.T) {
-	g := harness.Start(t, behaviours())
+	g := harness.Start(t, harness.World())
 	require.Error(t, g.Load("{\n\ttollgate {\n\t\tnonsense\n\t}\n}\n"))
 	require.Error(t, g.Load(harness.Setup{Options: "keys file $DIR/none.yaml"}.Caddyfile()))
-	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/leads", Key: crm}).Status)
+	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM}).Status)
 }
 
 func TestTwoSitesShareOneCounter(t *testing.T) {
@@ -94,7 +94,7 @@ func TestTwoSitesShareOneCounter(t *testing.T) {
 
 func TestJSONConfigWorks(t *testing.T) {
 	g := harness.New(t)
-	g.WriteFile(t, "keys.yaml", behaviourKeys)
+	g.WriteFile(t, "keys.yaml", harness.WorldKeys)
 	config := fmt.Sprintf(`{
 		"admin": {"disabled": true, "config": {"persist": false}},
 		"apps": {
@@ -107,20 +107,20 @@ func TestJSONConfigWorks(t *testing.T) {
 	}`, g.Dir+"/keys.yaml", g.Addr, g.Backend.Addr)
 	require.True(t, json.Valid([]byte(config)))
 	require.NoError(t, caddy.Load([]byte(config), true))
-	require.Equal(t, int64(6), g.Do(t, harness.Request{Path: "/leads", Key: crm}).Number(t, "X-Ratelimit-Remaining"))
+	require.Equal(t, int64(6), g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM}).Number(t, "X-Ratelimit-Remaining"))
 	require.ErrorContains(t, caddy.Load([]byte(strings.Replace(config, `"store": "file"`, `"store": "file", "pth": 1`, 1)), true), "pth")
 }
 
 // TestNothingIsLeftBehind: what a configuration starts, its end stops; reloads add nothing.
 func TestNothingIsLeftBehind(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	g := harness.Start(t, behaviours())
+	g := harness.Start(t, harness.World())
 	for range 5 {
-		require.NoError(t, g.Load(behaviours().Caddyfile()))
+		require.NoError(t, g.Load(harness.World().Caddyfile()))
 		require.Eventually(t, func() bool { // a connection may have been caught by the old configuration's end
-			a, err := g.Try(harness.Request{Path: "/leads", Key: crm})
+			a, err := g.Try(harness.Request{Path: "/leads", Key: harness.CRM})
 			return err == nil && a.Status == 200
-		}, waitFor, tick)
+		}, harness.WaitFor, harness.Tick)
 	}
 	g.Stop(t)
 	g.CloseClients()

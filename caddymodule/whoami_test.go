@@ -61,11 +61,11 @@ func TestWhoami(t *testing.T) {
 }
 
 func TestWhoamiOfADeniedPlan(t *testing.T) {
-	setup := behaviours()
+	setup := harness.World()
 	setup.Gate += "whoami /me\n"
 	g := harness.Start(t, setup)
 	g.Run(t, []harness.Case{{
-		Name: "whoami is not a policy's affair", Request: harness.Request{Path: "/me", Key: denied}, Status: 200, Limits: harness.DeniedPlan,
+		Name: "whoami is not a policy's affair", Request: harness.Request{Path: "/me", Key: harness.Denied}, Status: 200, Limits: harness.DeniedPlan,
 		Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
 			require.Contains(t, a.Body, `"denied":true`)
 			require.Contains(t, a.Body, `"windows":[]`)

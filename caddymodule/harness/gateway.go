@@ -22,6 +22,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard" // the modules that test Caddyfiles use
+
+	_ "github.com/tollgate-gateway/tollgate/caddymodule"
 )
 
 // Setup is a gateway as a test describes it. Every field may be empty. In all of them $BACKEND is the backend's address,

@@ -53,6 +53,26 @@ func NewView(k *keystore.Key, now time.Time) *View {
 	return v
 }
 
+// WorkspaceView is a workspace as commands with --json and the admin endpoint give it.
+type WorkspaceView struct {
+	ID       string          `json:"id"`
+	Plan     string          `json:"plan"`
+	Limits   []record.Window `json:"limits"`
+	Metadata map[string]any  `json:"metadata"`
+}
+
+// NewWorkspaceView shows a workspace.
+func NewWorkspaceView(w *record.Workspace) WorkspaceView {
+	v := WorkspaceView{ID: w.ID, Plan: w.Plan, Limits: w.Limits, Metadata: w.Metadata}
+	if v.Limits == nil {
+		v.Limits = []record.Window{}
+	}
+	if v.Metadata == nil {
+		v.Metadata = map[string]any{}
+	}
+	return v
+}
+
 // optional is null for the zero time.
 func optional(t time.Time) *time.Time {
 	if t.IsZero() {

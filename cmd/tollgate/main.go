@@ -9,7 +9,8 @@ import (
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule"
+	_ "github.com/tollgate-gateway/tollgate/caddymodule"
+	"github.com/tollgate-gateway/tollgate/caddymodule/command"
 )
 
 func init() {
@@ -22,8 +23,8 @@ Make a workspace and a key:   tollgate workspace create ws_acme --plan pro
                               tollgate key create --workspace ws_acme --scope agent.leads.read
 Run the gateway:              tollgate run
 See why a request is refused: tollgate explain GET /leads --key-id KEY_ID`
-	for _, command := range caddymodule.Subcommands() {
-		caddycmd.RegisterCommand(command)
+	for _, sub := range command.Subcommands() {
+		caddycmd.RegisterCommand(sub)
 	}
 	caddycmd.RegisterCommand(demoCommand())
 }

@@ -1,0 +1,174 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
+	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
+)
+
+func policyCommands() caddycmd.Command {
+	return caddycmd.Command{
+		Name: "policy", Usage: "test|check [FOLDER]", Short: "Tests and checks policies, with the embedded ones in place",
+		CobraFunc: func(cmd *cobra.Command) {
+			group(cmd,
+				command("test [FOLDER]", "Runs the policies' own tests (default those of the configuration)", testPolicies),
+				command("check [FOLDER]", "Tells what the policies read, and whether decisions can be remembered", checkPolicies))
+		},
+	}
+}
+
+// policyPaths are the folder that was named, or what the configuration names.
+func (i *invocation) policyPaths() ([]string, error) {
+	if len(i.args) > 0 {
+		return i.args, nil
+	}
+	app, err := i.app()
+	if err != nil {
+		return nil, err
+	}
+	if len(app.Policies) == 0 {
+		return nil, errors.New("the configuration names no policies: name a folder")
+	}
+	return app.Policies, nil
+}
+
+// testView is a test as --json gives it, and coverageView a file.
+type (
+	testView struct {
+		Name    string `json:"name"`
+		File    string `json:"file"`
+		Line    int    `json:"line"`
+		Passed  bool   `json:"passed"`
+		Skipped bool   `json:"skipped"`
+		Reason  string `json:"reason"`
+		Output  string `json:"output"`
+	}
+	coverageView struct {
+		File    string  `json:"file"`
+		Percent float64 `json:"percent"`
+		Missed  []int   `json:"missed"`
+	}
+)
+
+func testPolicies(i *invocation) error {
+	paths, err := i.policyPaths()
+	if err != nil {
+		return err
+	}
+	report, err := policy.Test(i, paths)
+	if err != nil {
+		return err
+	}
+	if len(report.Tests) == 0 {
+		return fmt.Errorf("there are no tests in %s: write them in files that end in _test.rego", strings.Join(paths, " "))
+	}
+	if err := i.printTests(report); err != nil {
+		return err
+	}
+	if failed := len(report.Failed()); failed > 0 {
+		return fmt.Errorf("%d of %d tests fail", failed, len(report.Tests))
+	}
+	return nil
+}
+
+func (i *invocation) printTests(report *policy.TestReport) error {
+	if i.json() {
+		answer := struct {
+			Tests    []testView     `json:"tests"`
+			Coverage []coverageView `json:"coverage"`
+		}{[]testView{}, []coverageView{}}
+		for _, t := range report.Tests {
+			answer.Tests = append(answer.Tests, testView{t.Name, t.File, t.Line, t.Passed, t.Skipped, t.Reason, t.Output})
+		}
+		for _, f := range report.Coverage {
+			answer.Coverage = append(answer.Coverage, coverageView{f.File, f.Percent, append([]int{}, f.Missed...)})
+		}
+		return output.JSON(i.out(), answer)
+	}
+	rows := make([][]string, 0, len(report.Tests))
+	for _, t := range report.Tests {
+		outcome := "passed"
+		switch {
+		case t.Skipped:
+			outcome = "skipped"
+		case !t.Passed:
+			outcome = t.Reason
+		}
+		rows = append(rows, []string{fmt.Sprintf("%s:%d", t.File, t.Line), t.Name, outcome})
+	}
+	if err := output.Table(i.out(), rows); err != nil {
+		return err
+	}
+	for _, t := range report.Tests {
+		if t.Output != "" {
+			fmt.Fprintf(i.out(), "\n%s printed:\n%s\n", t.Name, strings.TrimRight(t.Output, "\n"))
+		}
+	}
+	rows = [][]string{{"", ""}}
+	for _, f := range report.Coverage {
+		text := fmt.Sprintf("%.0f %% covered", f.Percent)
+		if len(f.Missed) > 0 {
+			text += ", not lines " + output.Words(f.Missed)
+		}
+		rows = append(rows, []string{f.File, text})
+	}
+	return output.Table(i.out(), rows)
+}
+
+// checkedFile is a policy file as --json gives it.
+type checkedFile struct {
+	File     string   `json:"file"`
+	Embedded bool     `json:"embedded"`
+	Package  string   `json:"package"`
+	Reads    []string `json:"reads"`
+	Why      string   `json:"why"`
+	// Unchecked are the places where the schema cannot see what is read.
+	Unchecked []string `json:"unchecked"`
+}
+
+func checkPolicies(i *invocation) error {
+	paths, err := i.policyPaths()
+	if err != nil {
+		return err
+	}
+	report, err := policy.Check(i, paths)
+	if err != nil {
+		return err
+	}
+	if i.json() {
+		answer := struct {
+			Remembered bool          `json:"remembered"`
+			Why        string        `json:"why"`
+			Reads      []string      `json:"reads"`
+			Files      []checkedFile `json:"files"`
+		}{report.Remembered, report.Why, append([]string{}, report.Reads...), []checkedFile{}}
+		for _, f := range report.Files {
+			answer.Files = append(answer.Files, checkedFile{f.Name, f.Embedded, f.Package, append([]string{}, f.Reads...), f.Why, append([]string{}, f.Unchecked...)})
+		}
+		return output.JSON(i.out(), answer)
+	}
+	rows := [][]string{{"FILE", "PACKAGE", "READS"}}
+	for _, f := range report.Files {
+		rows = append(rows, []string{f.Name, f.Package, output.Words(f.Reads)})
+	}
+	if err := output.Table(i.out(), rows); err != nil {
+		return err
+	}
+	for _, f := range report.Files {
+		for _, place := range f.Unchecked {
+			fmt.Fprintf(i.out(), "\nthe schema cannot see which names are read at %s: only a test finds a typing error there", place)
+		}
+	}
+	if !report.Remembered {
+		_, err = fmt.Fprintf(i.out(), "\ndecisions are made anew for every request: %s\n", report.Why)
+		return err
+	}
+	_, err = fmt.Fprintf(i.out(), "\ndecisions are remembered: they depend on %s\n", output.Words(report.Reads))
+	return err
+}

@@ -1,0 +1,78 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+)
+
+// configuration reads the one that --config names, or a default one.
+func (i *invocation) configuration() (*config.Configuration, error) {
+	return config.Find(i.text("config"), i.text("adapter"))
+}
+
+// app reads the gateway's part of the configuration.
+func (i *invocation) app() (*gateway.App, error) {
+	c, err := i.configuration()
+	if err != nil {
+		return nil, err
+	}
+	return c.App()
+}
+
+// read lets a command look into the store.
+func (i *invocation) read(do func(*config.Store) error) error {
+	app, err := i.app()
+	if err != nil {
+		return err
+	}
+	s, err := config.Open(i, app, false)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return do(s)
+}
+
+// done is a change that is committed.
+type done struct {
+	// nothing says that everything was so before.
+	nothing bool
+	// unheard says what there is now, for when it cannot be printed.
+	unheard string
+	// print gives the answer.
+	print func() error
+}
+
+// write lets a command change the store, and says where that is, before its answer: what is committed is told, whatever
+// becomes of the answer.
+func (i *invocation) write(app *gateway.App, create bool, do func(*config.Store, keystore.Act) (done, error)) error {
+	s, err := config.Open(i, app, create)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE) // else nobody who reads would be the end of us, without a word
+	defer signal.Stop(pipe)
+	words := strings.Fields(i.cmd.CommandPath())
+	d, err := do(s, keystore.Act{By: actor(), Action: strings.Join(words[max(0, len(words)-2):], " ")})
+	if err != nil {
+		return err
+	}
+	if d.nothing {
+		i.note("nothing changed in key store: %s", s.Place)
+		return d.print()
+	}
+	i.note("changed key store: %s", s.Place)
+	if err := d.print(); err != nil {
+		return fmt.Errorf("%s: printing the answer: %w", d.unheard, err)
+	}
+	return nil
+}

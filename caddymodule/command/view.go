@@ -1,0 +1,53 @@
+package command
+
+import (
+	"encoding/json"
+	"net/netip"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// createdView is a key as --json gives it when it got a secret a moment ago.
+type createdView struct {
+	ID         string         `json:"id"`
+	Secret     string         `json:"secret"`
+	Workspace  string         `json:"workspace"`
+	Name       string         `json:"name"`
+	Scopes     []record.Scope `json:"scopes"`
+	AllowedIPs []netip.Prefix `json:"allowed_ips"`
+	ExpiresAt  *time.Time     `json:"expires_at"`
+}
+
+// eventView is a change of a key as --json gives it.
+type eventView struct {
+	At        time.Time       `json:"at"`
+	By        string          `json:"by"`
+	Action    string          `json:"action"`
+	Workspace string          `json:"workspace"`
+	Key       string          `json:"key"`
+	Details   json.RawMessage `json:"details"`
+}
+
+// lastUse is when any secret of the key was last used; zero: never.
+func lastUse(k *keystore.Key) (last time.Time) {
+	for _, secret := range k.Secrets {
+		if secret.LastUsedAt.After(last) {
+			last = secret.LastUsedAt
+		}
+	}
+	return last
+}
+
+// compactJSON writes a value on one line; nothing at all of it: "-".
+func compactJSON[T any](m map[string]T) string {
+	if len(m) == 0 {
+		return "-"
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		return "?"
+	}
+	return string(text)
+}

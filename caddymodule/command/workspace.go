@@ -1,0 +1,211 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// pageSize is how many records are read from a store at once.
+const pageSize = 1000
+
+func workspaceCommands() caddycmd.Command {
+	return caddycmd.Command{
+		Name: "workspace", Usage: "create|list|show|set", Short: "Makes, shows and changes workspaces",
+		CobraFunc: func(cmd *cobra.Command) {
+			create := command("create WORKSPACE_ID", "Makes a workspace, and the key store where there is none", createWorkspace)
+			settings(create)
+			_ = create.MarkFlagRequired("plan") // fails only for flags that do not exist
+			set := command("set WORKSPACE_ID", "Changes a workspace's plan, limits or metadata", setWorkspace)
+			settings(set)
+			group(cmd, create, set,
+				command("list", "Lists the workspaces", listWorkspaces),
+				command("show WORKSPACE_ID", "Shows one workspace", showWorkspace))
+		},
+	}
+}
+
+func settings(cmd *cobra.Command) {
+	cmd.Flags().String("plan", "", "plan, one that the configuration knows")
+	cmd.Flags().StringArray("limit", nil, "own limit in place of the plan's, such as 500/1m; may be repeated; none: the plan's again")
+	cmd.Flags().StringArray("metadata", nil, "fact for policies, such as region=eu; may be repeated; region= takes it away")
+}
+
+// settingsOf reads the flags of settings into a change, which it checks on nothing yet.
+func settingsOf(i *invocation, app *gateway.App) (func(*record.Workspace) error, error) {
+	if i.given("plan") {
+		if err := app.CheckPlan(i.text("plan")); err != nil {
+			return nil, err
+		}
+	}
+	limits := i.list("limit")
+	if len(limits) == 1 && limits[0] == "none" {
+		limits = nil
+	}
+	windows, err := record.ParseWindows(limits)
+	if err != nil {
+		return nil, err
+	}
+	metadata, err := parseMetadata(i.list("metadata"))
+	if err != nil {
+		return nil, err
+	}
+	return func(w *record.Workspace) error {
+		if i.given("plan") {
+			w.Plan = i.text("plan")
+		}
+		if i.given("limit") {
+			w.Limits = windows
+		}
+		for _, fact := range metadata {
+			if w.Metadata == nil {
+				w.Metadata = map[string]any{}
+			}
+			if w.Metadata[fact.name] = fact.value; fact.value == "" {
+				delete(w.Metadata, fact.name)
+			}
+		}
+		return nil
+	}, nil
+}
+
+// fact is one of a workspace's metadata.
+type fact struct{ name, value string }
+
+func parseMetadata(list []string) ([]fact, error) {
+	facts := make([]fact, len(list))
+	for i, text := range list {
+		name, value, found := strings.Cut(text, "=")
+		if !found || name == "" {
+			return nil, fmt.Errorf("metadata '%s' has no name and value: write them as region=eu", text)
+		}
+		facts[i] = fact{name, value}
+	}
+	return facts, nil
+}
+
+// createWorkspace is the one command that may make a store: it does so only when nothing else can be wrong any more.
+func createWorkspace(i *invocation) error {
+	app, err := i.app()
+	if err != nil {
+		return err
+	}
+	change, err := settingsOf(i, app)
+	if err != nil {
+		return err
+	}
+	workspace := &record.Workspace{ID: i.args[0]}
+	if err := change(workspace); err != nil {
+		return err
+	}
+	if err := keystore.CheckWorkspace(workspace); err != nil {
+		return err
+	}
+	return i.write(app, true, func(s *config.Store, act keystore.Act) (done, error) {
+		if err := s.CreateWorkspace(i, act, workspace); err != nil {
+			return done{}, err
+		}
+		return i.doneWorkspace("made", workspace), nil
+	})
+}
+
+func setWorkspace(i *invocation) error {
+	if !i.given("plan") && !i.given("limit") && !i.given("metadata") {
+		return errors.New("nothing to change: write --plan, --limit or --metadata")
+	}
+	app, err := i.app()
+	if err != nil {
+		return err
+	}
+	change, err := settingsOf(i, app)
+	if err != nil {
+		return err
+	}
+	return i.write(app, false, func(s *config.Store, act keystore.Act) (done, error) {
+		var before record.Workspace
+		workspace, err := s.UpdateWorkspace(i, act, i.args[0], func(w *record.Workspace) error {
+			before = *w
+			before.Metadata = maps.Clone(w.Metadata)
+			return change(w)
+		})
+		if err != nil {
+			return done{}, err
+		}
+		d := i.doneWorkspace("changed", workspace)
+		d.nothing = before.Plan == workspace.Plan && slices.Equal(before.Limits, workspace.Limits) &&
+			maps.EqualFunc(before.Metadata, workspace.Metadata, func(a, b any) bool { return reflect.DeepEqual(a, b) })
+		return d, nil
+	})
+}
+
+// doneWorkspace is a workspace that was made or changed.
+func (i *invocation) doneWorkspace(did string, w *record.Workspace) done {
+	return done{unheard: fmt.Sprintf("workspace %s was %s", w.ID, did), print: func() error { return i.printWorkspace(w) }}
+}
+
+func showWorkspace(i *invocation) error {
+	return i.read(func(s *config.Store) error {
+		workspace, err := s.Workspace(i, i.args[0])
+		if err != nil {
+			return err
+		}
+		return i.printWorkspace(workspace)
+	})
+}
+
+func (i *invocation) printWorkspace(w *record.Workspace) error {
+	if i.json() {
+		return output.JSON(i.out(), keysapi.NewWorkspaceView(w))
+	}
+	return output.Fields(i.out(), "workspace", w.ID, "plan", w.Plan, "limits", ownLimits(w), "metadata", compactJSON(w.Metadata))
+}
+
+// ownLimits are the workspace's own windows, for people.
+func ownLimits(w *record.Workspace) string {
+	if len(w.Limits) == 0 {
+		return "the plan's"
+	}
+	return output.Words(w.Limits)
+}
+
+func listWorkspaces(i *invocation) error {
+	return i.read(func(s *config.Store) error {
+		all, err := allPages(func(after string) ([]*record.Workspace, error) { return s.Workspaces(i, after, pageSize) },
+			func(w *record.Workspace) string { return w.ID })
+		if err != nil {
+			return err
+		}
+		views, rows := make([]keysapi.WorkspaceView, len(all)), [][]string{{"WORKSPACE", "PLAN", "LIMITS", "METADATA"}}
+		for n, w := range all {
+			views[n] = keysapi.NewWorkspaceView(w)
+			rows = append(rows, []string{w.ID, w.Plan, ownLimits(w), compactJSON(w.Metadata)})
+		}
+		if i.json() {
+			return output.JSON(i.out(), views)
+		}
+		return output.Table(i.out(), rows)
+	})
+}
+
+// allPages reads page after page.
+func allPages[T any](page func(after string) ([]T, error), id func(T) string) (all []T, err error) {
+	for after := ""; ; after = id(all[len(all)-1]) {
+		next, err := page(after)
+		if all = append(all, next...); err != nil || len(next) < pageSize {
+			return all, err
+		}
+	}
+}

@@ -1,0 +1,258 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits/redis"
+)
+
+func init() { caddy.RegisterModule(new(Counters)) }
+
+// RedisCounters counts in a Redis that any number of gateways share. Counts, connections and the circuit breaker survive
+// a reload of the configuration; a Redis that is down is no reason not to start.
+type Counters struct {
+	// URL is redis://, rediss:// (TLS), or one of the Cluster and Sentinel forms. It may be a placeholder such as
+	// {env.REDIS_URL}, so that no password lies in the configuration.
+	URL string `json:"url"`
+	// OnOutage is what happens while Redis is away: local, allow or refuse. Default: local.
+	OnOutage string `json:"on_outage,omitempty"`
+	// Timeout bounds a round trip. Default: 50ms.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+	// Prefix begins the names of all keys in Redis. Default: tollgate.
+	Prefix string `json:"prefix,omitempty"`
+	// ExpectedGateways is among how many gateways "local" divides what is left of a limit. Default: 1.
+	ExpectedGateways int64 `json:"expected_gateways,omitempty"`
+	// Source is the file and line it was written at, for errors.
+	Source string `json:"source,omitempty"`
+
+	gate.Counters `json:"-"`
+	hold          pool.Lease[*redisState]
+	logger        *zap.Logger
+}
+
+// redisState is the pooled engine with its observer, and the configurations that use it.
+type redisState struct {
+	engine *redis.Engine
+	log    *pool.Logger
+	said   atomic.Int64 // when the log last told of a failed call, in Unix seconds
+
+	mu   sync.Mutex
+	live []*Counters // those that were started, the newest last
+}
+
+// enforce puts the settings of a configuration in force.
+func (s *redisState) enforce(c *Counters) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live = append(s.live, c)
+	s.log.Store(c.logger)
+	return s.engine.Set(c.settings())
+}
+
+// leave takes a configuration out. Where it was the newest, as after a reload that failed, the one before holds again.
+func (s *redisState) leave(c *Counters) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := slices.Index(s.live, c)
+	if at < 0 {
+		return
+	}
+	s.live = slices.Delete(s.live, at, at+1)
+	if n := len(s.live); at == n && n > 0 {
+		s.log.Store(s.live[n-1].logger)
+		_ = s.engine.Set(s.live[n-1].settings()) // they were in force before
+	}
+}
+
+// Destruct ends the engine's sweeper and its connections.
+func (s *redisState) Destruct() error {
+	s.engine.Stop()
+	return s.engine.Close()
+}
+
+// Called is part of redis.Observer.
+func (s *redisState) Called(requests int64, took time.Duration, err error) {
+	redisMeters.called(requests, took, err)
+	if err == nil {
+		return
+	}
+	// Failures that alternate with successes never open the breaker: they are worth a line, once a minute.
+	now, last := time.Now().Unix(), s.said.Load()
+	if logger := s.log.Load(); logger != nil && now-last >= 60 && s.said.CompareAndSwap(last, now) {
+		logger.Warn("a call to redis failed", zap.Error(err))
+	}
+}
+
+// Away is part of redis.Observer: one line when Redis goes, one when it is back.
+func (s *redisState) Away(away bool, err error) {
+	logger := s.log.Load()
+	switch {
+	case logger == nil:
+	case away:
+		logger.Error("redis is away: on_outage decides", zap.Error(err))
+	default:
+		logger.Info("redis is back")
+	}
+}
+
+// CaddyModule returns the module's id.
+func (*Counters) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "tollgate.counters.redis", New: func() caddy.Module { return new(Counters) }}
+}
+
+// UnmarshalCaddyfile reads the engine's part of the global option. Syntax:
+//
+//	counters redis <url> {
+//		on_outage         local | allow | refuse
+//		timeout           <duration>
+//		prefix            <prefix>
+//		expected_gateways <number>
+//	}
+func (c *Counters) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // redis
+	c.Source = dispenser.Source(d)
+	if !d.Args(&c.URL) || d.NextArg() {
+		return errors.New("write one URL, such as: counters redis redis://localhost:6379/0")
+	}
+	if !dispenser.IsPlaceholder(c.URL) {
+		if _, err := redis.ParseBackend(c.URL, c.prefix()); err != nil {
+			return err
+		}
+	}
+	seen := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		if seen[word] {
+			return d.Errf("'%s' is given twice: keep one of them", word)
+		}
+		seen[word] = true
+		if err := c.parseOption(d, word); err != nil {
+			return dispenser.Located(d, "counters: "+word, err)
+		}
+	}
+	return nil
+}
+
+func (c *Counters) parseOption(d *caddyfile.Dispenser, word string) (err error) {
+	var value string
+	switch word {
+	case "on_outage", "prefix", "expected_gateways":
+		if !d.Args(&value) || d.NextArg() {
+			return d.ArgErr()
+		}
+	}
+	switch word {
+	case "on_outage":
+		c.OnOutage = value
+	case "timeout":
+		c.Timeout, err = dispenser.Duration(d)
+		if err == nil && c.Timeout == 0 {
+			return errors.New("the time must be from 1ms to 10s")
+		}
+	case "prefix":
+		c.Prefix = value
+		_, err = redis.ParseBackend("redis://localhost", value)
+	case "expected_gateways":
+		c.ExpectedGateways, err = strconv.ParseInt(value, 10, 64)
+		if err != nil || c.ExpectedGateways < 1 {
+			return fmt.Errorf("'%s' is no whole number of at least 1", value)
+		}
+	default:
+		return fmt.Errorf("unknown option '%s': write on_outage, timeout, prefix or expected_gateways", word)
+	}
+	if err != nil {
+		return err
+	}
+	return c.settings().Check()
+}
+
+func (c *Counters) settings() redis.Settings {
+	return redis.Settings{OnOutage: redis.Outage(c.OnOutage), Timeout: time.Duration(c.Timeout), Gateways: c.ExpectedGateways}
+}
+
+func (c *Counters) prefix() string {
+	if c.Prefix == "" {
+		return "tollgate"
+	}
+	return c.Prefix
+}
+
+// Provision takes hold of the engine for this Redis. It connects to nothing.
+func (c *Counters) Provision(ctx caddy.Context) error {
+	c.logger = ctx.Logger()
+	if err := c.settings().Check(); err != nil {
+		return fmt.Errorf("%s: counters: %w", c.Source, err)
+	}
+	url, err := dispenser.Address(c.logger, c.URL)
+	if err != nil {
+		return fmt.Errorf("%s: counters: reading the URL of redis: %w", c.Source, err)
+	}
+	backend, err := redis.ParseBackend(url, c.prefix())
+	if err != nil {
+		return fmt.Errorf("%s: counters: %w", c.Source, err)
+	}
+	c.hold, err = pool.Acquire("counters/"+backend.Identity(), func() (*redisState, error) {
+		state := &redisState{log: new(pool.Logger)}
+		state.engine, err = redis.New(backend, c.settings(), redis.Options{Observer: state})
+		return state, err
+	})
+	if err != nil {
+		return err
+	}
+	engine := c.hold.Value.engine
+	c.Counters = engine
+	return pool.Register(ctx.GetMetricsRegistry(), redisMeters.collectors(engine.Away)...)
+}
+
+// Start puts the settings of this configuration in force and asks Redis once, to say at once in the log what is wrong
+// with it: an outage now is an outage like any other.
+func (c *Counters) Start() error {
+	state := c.hold.Value
+	err := state.engine.Ping(context.Background())
+	if errors.Is(err, redis.ErrMisconfigured) {
+		return fmt.Errorf("%s: counters: %w", c.Source, err)
+	}
+	if err != nil {
+		c.logger.Warn("redis does not answer yet: on_outage decides until it does", zap.Error(err))
+	}
+	state.engine.Start()
+	return state.enforce(c)
+}
+
+// Ping asks whether Redis answers, and spends nothing.
+func (c *Counters) Ping(ctx context.Context) error { return c.hold.Value.engine.Ping(ctx) }
+
+// Tracked is for how many workspaces a window runs in this gateway's memory.
+func (c *Counters) Tracked() int { return c.hold.Value.engine.Tracked() }
+
+// Cleanup gives the engine back.
+func (c *Counters) Cleanup() error {
+	if c.hold.Value != nil {
+		c.hold.Value.leave(c)
+	}
+	return c.hold.Release()
+}
+
+// Interface guards
+var (
+	_ gateway.CounterEngine = (*Counters)(nil)
+	_ redis.Observer        = (*redisState)(nil)
+	_ caddy.Provisioner     = (*Counters)(nil)
+	_ caddy.CleanerUpper    = (*Counters)(nil)
+	_ caddyfile.Unmarshaler = (*Counters)(nil)
+)

@@ -1,0 +1,279 @@
+package explain
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+)
+
+// Outcomes of a step.
+const (
+	stepPassed  = "passed"
+	stepRefused = "refused"
+	stepUnasked = "not reached"
+)
+
+// Answer is what would happen to a request and why: as JSON for programs, as Text for people.
+type Answer struct {
+	Request  requestView      `json:"request"`
+	Way      wayView          `json:"way"`
+	Key      *keysapi.View    `json:"key"`
+	Plan     planView         `json:"plan"`
+	Route    *routeView       `json:"route"`
+	Steps    []stepView       `json:"steps"`
+	Refusals []refusalView    `json:"refusals"`
+	Windows  explainedWindows `json:"windows"`
+	Verdict  verdictView      `json:"verdict"`
+}
+
+type requestView struct {
+	Method   string `json:"method"`
+	Host     string `json:"host"`
+	Target   string `json:"target"`
+	ClientIP string `json:"client_ip"`
+	Site     string `json:"site"`
+}
+
+type planView struct {
+	Name    string `json:"name"`
+	Denied  bool   `json:"denied"`
+	Unknown bool   `json:"unknown"`
+}
+
+type routeView struct {
+	Methods []string          `json:"methods"`
+	Pattern string            `json:"pattern"`
+	Source  string            `json:"source"`
+	Scopes  []string          `json:"scopes"`
+	Params  map[string]string `json:"params"`
+	Cost    int64             `json:"cost"`
+	Public  bool              `json:"public"`
+	Whoami  bool              `json:"whoami"`
+}
+
+type stepView struct {
+	Step    string `json:"step"`
+	Outcome string `json:"outcome"`
+	Why     string `json:"why"`
+}
+
+// refusalView is one refusal of a policy: where its rule stands and what that rule read.
+type refusalView struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+	// ForwardedAt is the file and line of the rule that took the refusal from another set; empty: none did.
+	ForwardedAt string      `json:"forwarded_at"`
+	Code        string      `json:"code"`
+	Message     string      `json:"message"`
+	Details     any         `json:"details"`
+	Stands      bool        `json:"stands"`
+	Values      []valueView `json:"values"`
+}
+
+type valueView struct {
+	Path    string `json:"path"`
+	Present bool   `json:"present"`
+	Value   any    `json:"value"`
+}
+
+type explainedWindows struct {
+	// Source says who knew the counts.
+	Source string `json:"source"`
+	// Known is false where nobody did: the windows then stand as if unused.
+	Known bool                 `json:"known"`
+	List  []gateway.WindowView `json:"list"`
+}
+
+// verdictView is what the caller would get. Status is 0 for a request that goes to the backend, or that meets no gate.
+type verdictView struct {
+	Allowed bool            `json:"allowed"`
+	Status  int             `json:"status"`
+	Error   json.RawMessage `json:"error"`
+	Reason  string          `json:"reason"`
+	Advice  string          `json:"advice"`
+}
+
+// answer gathers all that is known.
+func (a *asked) answer() *Answer {
+	var unready error
+	if a.outcome != nil {
+		unready = a.outcome.Unready
+	}
+	plan := a.app.Plan(a.identity.Workspace.Plan)
+	answer := &Answer{
+		Request: requestView{Method: a.Method, Host: gateway.Host(a.walk.request.Host), Target: a.target,
+			ClientIP: a.client.WithZone("").String(), Site: a.label()},
+		Way:  a.walk.view(unready),
+		Key:  keysapi.NewView(&keystore.Key{Key: *a.identity.Key, Workspace: a.identity.Workspace.ID}, time.Now()),
+		Plan: planView{plan.Name, plan.Denied, plan.Unknown}, Steps: []stepView{}, Refusals: []refusalView{},
+		Windows: explainedWindows{Source: "not asked", List: []gateway.WindowView{}}, Verdict: verdictView{Allowed: true, Reason: noGate},
+	}
+	if a.outcome == nil {
+		return answer
+	}
+	answer.Route, answer.Steps, answer.Refusals = a.viewRoute(), a.steps(), viewRefusals(a.outcome.Policy)
+	answer.Windows.Source, answer.Windows.Known = a.windows.source, a.windows.known
+	for _, s := range a.windows.state.Statuses() {
+		answer.Windows.List = append(answer.Windows.List, gateway.WindowView{Window: s.Window, Remaining: s.Remaining, Reset: s.Reset})
+	}
+	answer.Verdict = viewVerdict(a.outcome.Verdict.Refusal)
+	return answer
+}
+
+func viewVerdict(refused *refusal.Refusal) verdictView {
+	if refused == nil {
+		return verdictView{Allowed: true}
+	}
+	var shown struct {
+		Error json.RawMessage `json:"error"`
+	}
+	_ = json.Unmarshal(refused.JSON(), &shown) // it was written a moment ago
+	return verdictView{Status: refused.StatusCode(), Error: shown.Error, Reason: refused.Kind.Reason, Advice: refused.Kind.Advice}
+}
+
+func (a *asked) viewRoute() *routeView {
+	route := a.outcome.Verdict.Match.Route
+	if route == nil {
+		return nil
+	}
+	view := &routeView{
+		Methods: route.Methods, Pattern: route.Pattern, Source: route.Source, Scopes: append([]string{}, a.outcome.Verdict.Match.Scopes...),
+		Params: map[string]string{}, Cost: max(route.Cost, 1), Public: route.Public, Whoami: route.Whoami,
+	}
+	for _, param := range a.outcome.Verdict.Match.Params {
+		view.Params[param.Name] = param.Value
+	}
+	return view
+}
+
+func viewRefusals(x *policy.Explanation) []refusalView {
+	views := []refusalView{}
+	if x == nil {
+		return views
+	}
+	for _, refusal := range x.Refusals {
+		view := refusalView{File: refusal.File, Line: refusal.Line, ForwardedAt: refusal.ForwardedAt, Code: refusal.Code, Message: refusal.Message,
+			Details: refusal.Details, Stands: refusal.Stands, Values: []valueView{}}
+		for _, v := range refusal.Values {
+			view.Values = append(view.Values, valueView{Path: v.Path, Present: v.Present, Value: v.JSON})
+		}
+		views = append(views, view)
+	}
+	return views
+}
+
+// steps tells what became of each step. The gate knows an unknown route when policy has been asked; to its users that is
+// a step of its own.
+func (a *asked) steps() []stepView {
+	views := make([]stepView, 0, gate.Steps+1)
+	nowhere := a.nowhere()
+	for step := range gate.Steps {
+		view := stepView{Step: step.String(), Outcome: stepUnasked}
+		switch {
+		case step < a.outcome.Verdict.Step || step == a.outcome.Verdict.Step && (a.outcome.Verdict.Refusal == nil || nowhere != "" || a.outcome.Unready != nil):
+			view.Outcome, view.Why = stepPassed, a.passed(step)
+		case step == a.outcome.Verdict.Step:
+			view.Outcome, view.Why = stepRefused, a.refused(step)
+		}
+		views = append(views, view)
+		if step == gate.StepPolicy {
+			views = append(views, unknownRoute(a.outcome.Verdict.Step > step || a.outcome.Unready != nil, nowhere))
+		}
+	}
+	return views
+}
+
+// nowhere says in words why there is no route for a request that the policies let through; empty: there is one.
+func (a *asked) nowhere() string {
+	switch refused := a.outcome.Verdict.Refusal; {
+	case refused == nil:
+		return ""
+	case refused.Kind == refusal.UnknownRoute:
+		return "there is no route"
+	case refused.Kind == refusal.ScopeParameter:
+		return "a parameter of the path can stand in no scope: it must match [A-Za-z0-9_-]+"
+	}
+	return ""
+}
+
+func unknownRoute(passed bool, nowhere string) stepView {
+	view := stepView{Step: "unknown route", Outcome: stepUnasked}
+	switch {
+	case nowhere != "":
+		view.Outcome, view.Why = stepRefused, nowhere
+	case passed:
+		view.Outcome, view.Why = stepPassed, "the route is known"
+	}
+	return view
+}
+
+// passed says in words why a step let the request through.
+func (a *asked) passed(step gate.Step) string {
+	switch step {
+	case gate.StepHygiene:
+		return "the request target is in canonical form"
+	case gate.StepRoute:
+		return a.routeInWords()
+	case gate.StepAuthenticate:
+		return fmt.Sprintf("key %s of workspace %s, %s", a.identity.Key.ID, a.identity.Workspace.ID, a.planInWords())
+	case gate.StepPolicy:
+		return "no policy refuses"
+	}
+	return fmt.Sprintf("there is room for the cost of %d", max(a.outcome.Verdict.Match.Route.Cost, 1))
+}
+
+func (a *asked) planInWords() string {
+	plan := a.outcome.Verdict.Plan
+	switch {
+	case plan.Unknown:
+		return "plan " + plan.Name + ", which nobody configured: denied"
+	case plan.Denied:
+		return "plan " + plan.Name + ", which is denied"
+	}
+	return "plan " + plan.Name
+}
+
+func (a *asked) routeInWords() string {
+	route := a.outcome.Verdict.Match.Route
+	if route == nil {
+		return "no route matches: the policies are asked about an unknown one"
+	}
+	text := strings.Join(route.Methods, ",") + " " + route.Pattern
+	if route.Source != "" {
+		text += " (" + route.Source + ")"
+	}
+	switch {
+	case route.Public:
+		return text + " is public: nothing else is asked"
+	case route.Whoami:
+		return text + " says who the key is: the gateway answers"
+	case len(route.Scopes) == 0:
+		return text + " needs any valid key"
+	}
+	return text + " needs " + strings.Join(route.Scopes, " ")
+}
+
+// refused says in words why a step refused, where the verdict alone does not.
+func (a *asked) refused(step gate.Step) string {
+	refused := a.outcome.Verdict.Refusal
+	switch {
+	case step == gate.StepAuthenticate:
+		return "the key is " + a.identity.Key.State(time.Now())
+	case refused.Cause != nil:
+		return refused.Cause.Error()
+	case refused.Kind == refusal.OverLimit:
+		return fmt.Sprintf("there is no room for the cost of %d; a retry is granted after %d s", max(a.outcome.Verdict.Match.Route.Cost, 1), refused.RetryAfter)
+	}
+	if refused.Message != "" {
+		return refused.Message
+	}
+	return refused.Kind.Message
+}

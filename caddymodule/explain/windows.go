@@ -1,0 +1,120 @@
+package explain
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// windows is what is left of a workspace's windows.
+type windows struct {
+	state limits.State
+	// source says where the counts come from, for people.
+	source string
+	// known is false where nobody could be asked: the windows then stand as if unused.
+	known bool
+}
+
+// sharedCounters are counters that a command can ask as well as a gateway.
+type sharedCounters interface {
+	gate.Counters
+	Ping(context.Context) error
+}
+
+// findWindows finds out what is left of a workspace's windows: the running gateway is asked, else the counters that
+// gateways share; where there is neither, the windows stand as if unused.
+func findWindows(ctx context.Context, c *config.Configuration, app *gateway.App, identity *record.Identity) windows {
+	plan, workspace := app.Plan(identity.Workspace.Plan), identity.Workspace
+	if plan.Denied {
+		return windows{source: "none: the plan is denied", known: true}
+	}
+	limits := plan.Limits(workspace)
+	state, source, err := askGateway(c, app, workspace.ID, limits)
+	if err == nil {
+		return windows{state: state, source: source, known: true}
+	}
+	if shared, ok := app.Counters().(sharedCounters); ok {
+		if shared.Ping(ctx) == nil {
+			state, err = shared.Peek(ctx, workspace.ID, limits)
+			return windows{state: state, source: "the shared counters", known: err == nil}
+		}
+		err = fmt.Errorf("%w, and the shared counters do not answer", err)
+	}
+	return windows{state: stateOf(limits, time.Now().Unix(), nil), source: "as if unused, because " + err.Error()}
+}
+
+// stateOf puts the counts that somebody gave, by the windows' durations, into the present windows.
+func stateOf(windows []record.Window, now int64, given []gateway.WindowView) limits.State {
+	state := limits.NewState(now)
+	for _, w := range windows {
+		used, reset := int64(0), int64(0)
+		for _, g := range given {
+			if g.Window.Duration == w.Duration {
+				used, reset = g.Window.Limit-g.Remaining, g.Reset
+			}
+		}
+		state.Add(w, used, reset)
+	}
+	return state
+}
+
+// askTimeout is how long the admin endpoint of a running gateway may take.
+const askTimeout = 3 * time.Second
+
+// askGateway asks a running gateway through its admin endpoint.
+func askGateway(c *config.Configuration, app *gateway.App, workspace string, windows []record.Window) (limits.State, string, error) {
+	var read struct {
+		Admin caddy.AdminConfig `json:"admin"`
+	}
+	if err := json.Unmarshal(c.Document, &read); err == nil && read.Admin.Disabled {
+		return limits.State{}, "", fmt.Errorf("the configuration has no admin endpoint by which a running gateway could be asked")
+	}
+	endpoint, err := caddycmd.DetermineAdminAPIAddress("", c.Document, c.File, "")
+	if err != nil {
+		return limits.State{}, "", err
+	}
+	answer, err := getAdmin[gateway.WindowsAnswer](endpoint, gateway.AdminPath+"workspaces/"+url.PathEscape(workspace)+"/windows")
+	place := app.KeyStore().Place()
+	switch {
+	case err != nil:
+		return limits.State{}, "", fmt.Errorf("no gateway with this workspace answers at %s", endpoint)
+	case answer.Store != place:
+		return limits.State{}, "", fmt.Errorf("the gateway at %s uses another key store (%s)", endpoint, answer.Store)
+	}
+	return stateOf(windows, answer.Now, answer.Windows), "the gateway at " + endpoint, nil
+}
+
+// getAdmin asks the admin endpoint, whose client knows no time limit.
+func getAdmin[T any](endpoint, path string) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		response, err := caddycmd.AdminAPIRequest(endpoint, "GET", path, nil, nil)
+		if r.err = err; err == nil {
+			r.err = json.NewDecoder(response.Body).Decode(&r.value)
+			_ = response.Body.Close()
+		}
+		done <- r
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-time.After(askTimeout):
+		return result{}.value, fmt.Errorf("no answer within %v", askTimeout)
+	}
+}

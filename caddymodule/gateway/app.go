@@ -1,0 +1,189 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
+	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/secrets"
+)
+
+func init() { caddy.RegisterModule(new(App)) }
+
+// App holds what all sites of a configuration share: keys, counters, plans, policies and throttles. A configuration
+// without it gets one with the defaults.
+type App struct {
+	// KeysRaw is the key store: a guest module of the namespace tollgate.keys. Default: sqlite, in Caddy's data folder.
+	KeysRaw json.RawMessage `json:"keys,omitempty" caddy:"namespace=tollgate.keys inline_key=store"`
+	// StaleKeys is how long known keys live while the store is away. 0: not at all. Default: 5m.
+	StaleKeys *caddy.Duration `json:"stale_keys,omitempty"`
+	// CountersRaw is the counter engine: a guest module of the namespace tollgate.counters. Default: memory.
+	CountersRaw json.RawMessage `json:"counters,omitempty" caddy:"namespace=tollgate.counters inline_key=engine"`
+	// Plans stand in for the default plans of the same name; the other defaults stay.
+	Plans []Plan `json:"plans,omitempty"`
+	// Policies are folders, files and bundles that add to the embedded policies.
+	Policies []string `json:"policies,omitempty"`
+	// PolicyTimeout is how long a decision may take before the request is refused with 500. Default: 100ms.
+	PolicyTimeout caddy.Duration `json:"policy_timeout,omitempty"`
+	// AuthThrottle is how many 401s and malformed targets of one client address are answered as such, or "off".
+	// Default: 30/1m.
+	AuthThrottle string `json:"auth_throttle,omitempty"`
+	// RefusalThrottle is how many of our 400, 403, 404 and 413 one good key gets, or "off". Default: 300/1m.
+	RefusalThrottle string `json:"refusal_throttle,omitempty"`
+	// KeyPrefix begins the secrets that we make. Default: tg.
+	KeyPrefix string `json:"key_prefix,omitempty"`
+	// Secrets is the folder of values for inject: <folder>/<workspace id>/<name>.
+	Secrets string `json:"secrets,omitempty"`
+	// Sources are the files and lines at which policies and secrets were written, for errors that only loading can find.
+	Sources map[string]string `json:"sources,omitempty"`
+
+	store     KeyStore
+	keys      pool.Lease[*keyCache]
+	counters  CounterEngine
+	policies  *policy.Engine
+	secrets   *secrets.Folder // nil: none configured
+	watchers  watchers
+	planTable record.Plans
+	throttles pool.Lease[*throttles]
+	auth      gate.Throttle[netip.Addr]
+	refusals  gate.Throttle[string]
+	logger    *zap.Logger
+}
+
+// The defaults of the global option.
+const (
+	defaultAuthThrottle    = "30/1m"
+	defaultRefusalThrottle = "300/1m"
+	defaultPolicyTimeout   = caddy.Duration(100 * time.Millisecond)
+	defaultStaleKeys       = caddy.Duration(5 * time.Minute)
+)
+
+// CaddyModule returns the module's id.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "tollgate", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision resolves the configuration and takes hold of what outlives it. Nothing is dialled, written or launched
+// before Start.
+func (a *App) Provision(ctx caddy.Context) (err error) {
+	a.logger = ctx.Logger()
+	a.defaults()
+	if err := apikey.CheckPrefix(a.KeyPrefix); err != nil {
+		return err
+	}
+	if a.planTable, err = a.plans(); err != nil {
+		return err
+	}
+	if err := a.provisionThrottles(); err != nil {
+		return err
+	}
+	if err := a.provisionKeys(ctx); err != nil {
+		return err
+	}
+	if err := a.provisionCounters(ctx); err != nil {
+		return err
+	}
+	if err := meters.register(ctx.GetMetricsRegistry(), a.counters); err != nil {
+		return err
+	}
+	if err := a.provisionSecrets(); err != nil {
+		return a.locate("secrets", err)
+	}
+	return a.locate("policies", a.provisionPolicies(ctx))
+}
+
+func (a *App) defaults() {
+	if a.KeyPrefix == "" {
+		a.KeyPrefix = apikey.DefaultPrefix
+	}
+	if a.PolicyTimeout == 0 {
+		a.PolicyTimeout = defaultPolicyTimeout
+	}
+	if a.StaleKeys == nil {
+		stale := defaultStaleKeys
+		a.StaleKeys = &stale
+	}
+	if a.KeysRaw == nil {
+		a.KeysRaw = json.RawMessage(`{"store":"sqlite"}`)
+	}
+	if a.CountersRaw == nil {
+		a.CountersRaw = json.RawMessage(`{"engine":"memory"}`)
+	}
+}
+
+func (a *App) provisionThrottles() (err error) {
+	if a.throttles, err = pool.Acquire("throttles", newThrottles); err != nil {
+		return err
+	}
+	a.auth.Counts, a.refusals.Counts = a.throttles.Value.auth, a.throttles.Value.refusals
+	if a.auth.Window, err = throttleWindow(a.AuthThrottle, defaultAuthThrottle); err != nil {
+		return fmt.Errorf("reading auth_throttle: %w", err)
+	}
+	if a.refusals.Window, err = throttleWindow(a.RefusalThrottle, defaultRefusalThrottle); err != nil {
+		return fmt.Errorf("reading refusal_throttle: %w", err)
+	}
+	return nil
+}
+
+func (a *App) provisionCounters(ctx caddy.Context) error {
+	module, err := ctx.LoadModule(a, "CountersRaw")
+	if err != nil {
+		return fmt.Errorf("loading the counters: %w", err)
+	}
+	engine, ok := module.(CounterEngine)
+	if !ok {
+		return fmt.Errorf("loading the counters: module %T counts nothing", module)
+	}
+	a.counters = engine
+	return nil
+}
+
+// locate puts in front of an error where the option was written, if that is known.
+func (a *App) locate(option string, err error) error {
+	if at := a.Sources[option]; at != "" && err != nil {
+		return fmt.Errorf("%s: %s: %w", at, option, err)
+	}
+	return err
+}
+
+func (a *App) staleKeys() time.Duration { return time.Duration(*a.StaleKeys) }
+
+// Start launches what runs in the background.
+func (a *App) Start() error {
+	if err := a.startKeys(); err != nil {
+		return err
+	}
+	if err := a.counters.Start(); err != nil {
+		return err
+	}
+	a.watchFiles()
+	return nil
+}
+
+// Stop ends the watching of files. What else runs in the background may be shared with the configuration that follows.
+func (a *App) Stop() error {
+	if !a.watchers.stop() {
+		a.logger.Warn("policies or secrets are still being loaded; they are left behind")
+	}
+	return nil
+}
+
+// Cleanup gives back what Provision took.
+func (a *App) Cleanup() error { return errors.Join(a.keys.Release(), a.throttles.Release()) }
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

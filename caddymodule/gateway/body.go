@@ -1,0 +1,125 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/jsonbody"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+)
+
+// bodyTimeout is how long a body that policies read may take to arrive (design, section 5). Only tests change it.
+var bodyTimeout = 10 * time.Second
+
+// JSON reads the request's body for policies and puts the very bytes back for the backend. It is gate.Body.
+func (c *call) JSON(_ context.Context, limit int64) (value any, present bool, refused *refusal.Refusal) {
+	data, refused := c.readBody(limit)
+	if refused != nil || len(data) == 0 {
+		return nil, false, refused
+	}
+	if !isJSON(c.request.Header) {
+		return nil, false, malformedBody(errors.New("send it as application/json in UTF-8, without a content encoding"))
+	}
+	value, err := jsonbody.Parse(data)
+	if err != nil {
+		return nil, false, malformedBody(err)
+	}
+	return value, true, nil
+}
+
+// readBody reads at most limit bytes, within bodyTimeout.
+func (c *call) readBody(limit int64) ([]byte, *refusal.Refusal) {
+	body := c.request.Body
+	switch {
+	case body == nil || body == http.NoBody:
+		return nil, nil
+	case c.request.ContentLength > limit:
+		return nil, &refusal.Refusal{Kind: refusal.BodyTooLarge}
+	}
+	control := http.NewResponseController(c.writer.Unwrap())
+	if err := control.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil {
+		return nil, &refusal.Refusal{Kind: refusal.Internal, Cause: fmt.Errorf("bounding the time for the body: %w", err)}
+	}
+	data, err := io.ReadAll(io.LimitReader(body, limit+1))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &refusal.Refusal{Kind: refusal.BodyLate, Cause: err}
+	case err != nil:
+		return nil, &refusal.Refusal{Kind: bodyKind(err), Cause: err}
+	case int64(len(data)) > limit:
+		return nil, &refusal.Refusal{Kind: refusal.BodyTooLarge}
+	}
+	if err := control.SetReadDeadline(time.Time{}); err != nil {
+		return nil, &refusal.Refusal{Kind: refusal.Internal, Cause: fmt.Errorf("lifting the bound on the body's time: %w", err)}
+	}
+	c.request.Body = replayed{Reader: bytes.NewReader(data), Closer: body}
+	return data, nil
+}
+
+// replayed is a body that was read once: its bytes come from memory, closing it closes the connection's.
+type replayed struct {
+	io.Reader
+	io.Closer
+}
+
+// bodyKind tells a body that a handler before us bounds from one that broke on its way.
+func bodyKind(err error) *refusal.Kind {
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return refusal.BodyTooLarge
+	}
+	return refusal.BodyMalformed
+}
+
+func malformedBody(why error) *refusal.Refusal {
+	return &refusal.Refusal{Kind: refusal.BodyMalformed, Details: map[string]any{"reason": why.Error()}}
+}
+
+// isJSON reports whether the body is sent as one JSON value: application/json or any +json, not encoded, and in UTF-8. In
+// another charset a backend might read names in it that policies did not.
+func isJSON(h http.Header) bool {
+	if len(h["Content-Type"]) != 1 || len(h["Content-Encoding"]) > 0 {
+		return false
+	}
+	kind, parameters, err := mime.ParseMediaType(h["Content-Type"][0])
+	if charset, given := parameters["charset"]; given && !strings.EqualFold(charset, "utf-8") {
+		return false
+	}
+	return err == nil && (kind == "application/json" || strings.Contains(kind, "/") && strings.HasSuffix(kind, "+json"))
+}
+
+// inbound is the request's body as the handlers behind the gate read it. It remembers whether it was the client who broke
+// it off: no failure of gateway or backend.
+type inbound struct {
+	io.ReadCloser
+	broken atomic.Pointer[error]
+}
+
+// Read passes on, and notes how the client failed.
+func (b *inbound) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF && !errors.Is(err, http.ErrBodyReadAfterClose) {
+		b.broken.Store(&err)
+	}
+	return n, err
+}
+
+// brokenBody is the refusal for a body that the client broke off; nil if it did not.
+func (c *call) brokenBody() *refusal.Refusal {
+	err := c.inbound.broken.Load()
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(*err, os.ErrDeadlineExceeded):
+		return &refusal.Refusal{Kind: refusal.BodyLate, Cause: *err}
+	}
+	return &refusal.Refusal{Kind: bodyKind(*err), Cause: *err}
+}

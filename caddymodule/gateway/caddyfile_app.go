@@ -1,0 +1,222 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// parseApp reads the global option. Syntax:
+//
+//	tollgate {
+//		keys             file <path> | sqlite [<path>] | postgres <address>
+//		stale_keys       <duration>             # 0: not at all
+//		counters         memory | redis <url> [{ ... }]
+//		plan             <name> <limit>/<duration>...
+//		denied           <name>...
+//		policies         <path>...
+//		policy_timeout   <duration>
+//		auth_throttle    <limit>/<duration> | off
+//		refusal_throttle <limit>/<duration> | off
+//		key_prefix       <prefix>
+//		secrets          <folder>
+//	}
+func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
+	d.Next() // tollgate
+	if existing != nil {
+		return nil, d.Err("tollgate: the global options may hold this block only once: merge the two")
+	}
+	app := new(App)
+	if d.NextArg() {
+		return nil, d.ArgErr()
+	}
+	seen := make(map[string]bool)
+	for d.NextBlock(0) {
+		word := d.Val()
+		option, known := appOptions[word]
+		if !known {
+			return nil, d.Errf("tollgate: unknown option '%s': write one of %s", word, appWords)
+		}
+		if seen[word] && !option.repeatable {
+			return nil, d.Errf("tollgate: '%s' is given twice: keep one of them", word)
+		}
+		seen[word] = true
+		if err := option.parse(app, d); err != nil {
+			return nil, dispenser.Located(d, word, err)
+		}
+	}
+	return httpcaddyfile.App{Name: "tollgate", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// appOption is a word of the global block. Its parse function stands on the word.
+type appOption struct {
+	parse      func(*App, *caddyfile.Dispenser) error
+	repeatable bool
+}
+
+const appWords = "keys, stale_keys, counters, plan, denied, policies, policy_timeout, auth_throttle, refusal_throttle, key_prefix, secrets"
+
+var appOptions = map[string]appOption{
+	"keys":             {parse: (*App).parseKeys},
+	"stale_keys":       {parse: (*App).parseStaleKeys},
+	"counters":         {parse: (*App).parseCounters},
+	"plan":             {parse: (*App).parsePlan, repeatable: true},
+	"denied":           {parse: (*App).parseDenied, repeatable: true},
+	"policies":         {parse: (*App).parsePolicies, repeatable: true},
+	"policy_timeout":   {parse: (*App).parsePolicyTimeout},
+	"auth_throttle":    {parse: func(a *App, d *caddyfile.Dispenser) error { return parseThrottle(d, &a.AuthThrottle) }},
+	"refusal_throttle": {parse: func(a *App, d *caddyfile.Dispenser) error { return parseThrottle(d, &a.RefusalThrottle) }},
+	"key_prefix":       {parse: (*App).parseKeyPrefix},
+	"secrets":          {parse: (*App).parseSecrets},
+}
+
+// parseKeys reads "keys <store> …": the rest is the guest module's.
+func (a *App) parseKeys(d *caddyfile.Dispenser) (err error) {
+	a.KeysRaw, err = parseGuest(d, "tollgate.keys.", "store", "key store")
+	return err
+}
+
+// parseCounters reads "counters <engine> …": the rest is the guest module's.
+func (a *App) parseCounters(d *caddyfile.Dispenser) (err error) {
+	a.CountersRaw, err = parseGuest(d, "tollgate.counters.", "engine", "counter engine")
+	return err
+}
+
+// parseGuest lets the guest module of the namespace that the next word names read its part, and gives its JSON.
+func parseGuest(d *caddyfile.Dispenser, namespace, inlineKey, kind string) ([]byte, error) {
+	if !d.NextArg() {
+		return nil, d.ArgErr()
+	}
+	name := d.Val()
+	if _, err := caddy.GetModule(namespace + name); err != nil {
+		return nil, fmt.Errorf("unknown %s '%s': write one of %s", kind, name, strings.Join(guests(namespace), ", "))
+	}
+	module, err := caddyfile.UnmarshalModule(d, namespace+name)
+	if err != nil {
+		return nil, err
+	}
+	return caddyconfig.JSONModuleObject(module, inlineKey, name, nil), nil
+}
+
+// guests are the names of the modules registered in a namespace.
+func guests(namespace string) []string {
+	var names []string
+	for _, module := range caddy.GetModules(strings.TrimSuffix(namespace, ".")) {
+		names = append(names, module.ID.Name())
+	}
+	return names
+}
+
+func (a *App) parseStaleKeys(d *caddyfile.Dispenser) error {
+	stale, err := dispenser.Duration(d)
+	a.StaleKeys = &stale
+	return err
+}
+
+func (a *App) parsePlan(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) < 2 {
+		return errors.New("write a name and one or more windows, such as: plan pro 200/1m 5000/1h")
+	}
+	windows, err := record.ParseWindows(args[1:])
+	if err != nil {
+		return err
+	}
+	return a.addPlan(Plan{Name: args[0], Windows: windows})
+}
+
+func (a *App) parseDenied(d *caddyfile.Dispenser) error {
+	names := d.RemainingArgs()
+	if len(names) == 0 {
+		return errors.New("write one or more plan names, such as: denied trial free")
+	}
+	for _, name := range names {
+		if err := a.addPlan(Plan{Name: name, Denied: true}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *App) addPlan(plan Plan) error {
+	if err := record.CheckID(plan.Name); err != nil {
+		return fmt.Errorf("plan name: %w", err)
+	}
+	for _, other := range a.Plans {
+		if other.Name == plan.Name {
+			return fmt.Errorf("plan '%s' is given twice: keep one of them", plan.Name)
+		}
+	}
+	a.Plans = append(a.Plans, plan)
+	return nil
+}
+
+func (a *App) parsePolicies(d *caddyfile.Dispenser) error {
+	paths := d.RemainingArgs()
+	if len(paths) == 0 {
+		return d.ArgErr()
+	}
+	for _, path := range paths {
+		a.Policies = append(a.Policies, dispenser.Absolute(d, path))
+	}
+	a.written(d, "policies")
+	return nil
+}
+
+// written keeps where an option stands, every place of one that may be repeated.
+func (a *App) written(d *caddyfile.Dispenser, option string) {
+	if a.Sources == nil {
+		a.Sources = map[string]string{}
+	}
+	if earlier := a.Sources[option]; earlier != "" {
+		a.Sources[option] = earlier + ", " + dispenser.Source(d)
+		return
+	}
+	a.Sources[option] = dispenser.Source(d)
+}
+
+func (a *App) parsePolicyTimeout(d *caddyfile.Dispenser) (err error) {
+	a.PolicyTimeout, err = dispenser.Duration(d)
+	if err == nil && a.PolicyTimeout <= 0 {
+		return errors.New("the time must be above 0, such as 100ms")
+	}
+	return err
+}
+
+// parseThrottle reads "<limit>/<duration>" or "off".
+func parseThrottle(d *caddyfile.Dispenser, into *string) error {
+	if !d.Args(into) || d.NextArg() {
+		return d.ArgErr()
+	}
+	_, err := throttleWindow(*into, "")
+	return err
+}
+
+func (a *App) parseKeyPrefix(d *caddyfile.Dispenser) error {
+	if !d.Args(&a.KeyPrefix) || d.NextArg() {
+		return d.ArgErr()
+	}
+	return apikey.CheckPrefix(a.KeyPrefix)
+}
+
+func (a *App) parseSecrets(d *caddyfile.Dispenser) error {
+	if !d.Args(&a.Secrets) || d.NextArg() {
+		return d.ArgErr()
+	}
+	a.Secrets = dispenser.Absolute(d, a.Secrets)
+	a.written(d, "secrets")
+	return nil
+}
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("tollgate", parseApp)
+}

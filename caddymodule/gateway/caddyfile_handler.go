@@ -1,0 +1,250 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/dustin/go-humanize"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
+)
+
+func init() {
+	httpcaddyfile.RegisterDirective("tollgate", parseDirective)
+	httpcaddyfile.RegisterDirectiveOrder("tollgate", httpcaddyfile.After, "encode")
+}
+
+// parseDirective places the handler. It takes no matcher: what a site's gate lets by unchecked is said by "public".
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	handler := new(Handler)
+	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return h.NewRoute(nil, handler), nil
+}
+
+// UnmarshalCaddyfile reads the directive. Syntax:
+//
+//	tollgate {
+//		public  <methods> <path>                  # GET or GET,POST; goes through unchecked
+//		route   <methods> <path> [<scopes...>] {  # no scope: any valid key
+//			cost <number>                     # default 1
+//			body <size>                       # policies read the JSON body, up to this size
+//		}
+//		whoami <path>
+//		identity_headers <prefix> | off           # default X-Tollgate-
+//		inject <header> <value>
+//		forward_authorization
+//		bare_keys
+//		errors {
+//			soft_failures
+//			classify <code> <regexp>
+//			max_body <size>                   # default 64KiB
+//		}
+//	}
+//
+// Paths are templates: ":name" stands for one segment, a final "*" for the rest.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // tollgate
+	if d.NextArg() {
+		return d.Errf("tollgate: '%s' is too much: the directive takes no matcher and no arguments", d.Val())
+	}
+	seen := make(map[string]bool)
+	for d.NextBlock(0) {
+		word := d.Val()
+		option, known := handlerOptions[word]
+		if !known {
+			return d.Errf("tollgate: unknown option '%s': write one of %s", word, handlerWords)
+		}
+		if seen[word] && !option.repeatable {
+			return d.Errf("tollgate: '%s' is given twice: keep one of them", word)
+		}
+		seen[word] = true
+		if err := option.parse(h, d); err != nil {
+			return dispenser.Located(d, word, err)
+		}
+	}
+	if _, err := route.New(h.table()); err != nil {
+		return fmt.Errorf("tollgate: %w", err) // names the file and the line of the route
+	}
+	return nil
+}
+
+// handlerOption is a word of the directive's block. Its parse function stands on the word.
+type handlerOption struct {
+	parse      func(*Handler, *caddyfile.Dispenser) error
+	repeatable bool
+}
+
+const handlerWords = "public, route, whoami, identity_headers, inject, forward_authorization, bare_keys, errors"
+
+var handlerOptions = map[string]handlerOption{
+	"public":                {parse: (*Handler).parsePublic, repeatable: true},
+	"route":                 {parse: (*Handler).parseRoute, repeatable: true},
+	"whoami":                {parse: (*Handler).parseWhoami},
+	"identity_headers":      {parse: (*Handler).parseIdentityHeaders},
+	"inject":                {parse: (*Handler).parseInject, repeatable: true},
+	"forward_authorization": {parse: func(h *Handler, d *caddyfile.Dispenser) error { return parseFlag(d, &h.ForwardAuthorization) }},
+	"bare_keys":             {parse: func(h *Handler, d *caddyfile.Dispenser) error { return parseFlag(d, &h.BareKeys) }},
+	"errors":                {parse: (*Handler).parseErrors},
+}
+
+func (h *Handler) parsePublic(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return errors.New("write methods and a path, such as: public GET /SKILL.md")
+	}
+	h.Routes = append(h.Routes, &Route{Methods: strings.Split(args[0], ","), Path: args[1], Public: true, Source: dispenser.Source(d)})
+	return nil
+}
+
+func (h *Handler) parseRoute(d *caddyfile.Dispenser) error {
+	r := &Route{Source: dispenser.Source(d)}
+	args := d.RemainingArgs()
+	if len(args) < 2 {
+		return errors.New("write methods, a path and the scopes it needs, such as: route GET /leads/:id agent.leads.read")
+	}
+	r.Methods, r.Path, r.Scopes = strings.Split(args[0], ","), args[1], args[2:]
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		if err := r.parseOption(d, word); err != nil {
+			return dispenser.Located(d, word, err)
+		}
+	}
+	h.Routes = append(h.Routes, r)
+	return nil
+}
+
+func (r *Route) parseOption(d *caddyfile.Dispenser, word string) error {
+	var value string
+	if !d.Args(&value) || d.NextArg() {
+		return d.ArgErr()
+	}
+	switch {
+	case word == "cost" && r.Cost == 0:
+		cost, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || cost < 1 {
+			return fmt.Errorf("cost '%s' is no whole number of at least 1", value)
+		}
+		r.Cost = cost
+		return nil
+	case word == "body" && r.Body == 0:
+		size, err := parseSize(value, 1<<30)
+		r.Body = size
+		return err
+	case word == "cost" || word == "body":
+		return fmt.Errorf("'%s' is given twice: keep one of them", word)
+	}
+	return fmt.Errorf("unknown option '%s' of a route: write cost or body", word)
+}
+
+func (h *Handler) parseWhoami(d *caddyfile.Dispenser) error {
+	var path string
+	if !d.Args(&path) || d.NextArg() {
+		return d.ArgErr()
+	}
+	h.Routes = append(h.Routes, &Route{Methods: []string{http.MethodGet}, Path: path, Whoami: true, Source: dispenser.Source(d)})
+	return nil
+}
+
+func (h *Handler) parseIdentityHeaders(d *caddyfile.Dispenser) error {
+	if !d.Args(&h.IdentityHeaders) || d.NextArg() {
+		return d.ArgErr()
+	}
+	return checkIdentityPrefix(h.IdentityHeaders)
+}
+
+func (h *Handler) parseInject(d *caddyfile.Dispenser) error {
+	header := Inject{Source: dispenser.Source(d)}
+	if !d.Args(&header.Header, &header.Value) || d.NextArg() {
+		return errors.New(`write a header and its value, such as: inject Authorization "Bearer {tollgate.secret.token}"`)
+	}
+	h.Inject = append(h.Inject, header)
+	return h.checkInject()
+}
+
+func (h *Handler) parseErrors(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		if err := h.Errors.parseOption(d, word); err != nil {
+			return dispenser.Located(d, "errors: "+word, err)
+		}
+	}
+	return nil
+}
+
+func (e *Errors) parseOption(d *caddyfile.Dispenser, word string) error {
+	switch word {
+	case "soft_failures":
+		return parseFlag(d, &e.SoftFailures)
+	case "classify":
+		var rule Classify
+		if !d.Args(&rule.Code, &rule.Pattern) || d.NextArg() {
+			return errors.New(`write a code and a regexp, such as: classify VALIDATION_ERROR "^Field (?P<field>\S+) is required"`)
+		}
+		rule.Source = dispenser.Source(d)
+		e.Classify = append(e.Classify, rule)
+		_, err := e.mapper()
+		return err
+	case "max_body":
+		var value string
+		if !d.Args(&value) || d.NextArg() {
+			return d.ArgErr()
+		}
+		if e.MaxBody != 0 {
+			return errors.New("is given twice: keep one of them")
+		}
+		size, err := parseSize(value, envelope.MostBody)
+		e.MaxBody = size
+		return err
+	}
+	return fmt.Errorf("unknown option '%s': write soft_failures, classify or max_body", word)
+}
+
+// parseFlag reads a word that stands alone.
+func parseFlag(d *caddyfile.Dispenser, into *bool) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	if *into {
+		return errors.New("is given twice: keep one of them")
+	}
+	*into = true
+	return nil
+}
+
+// parseSize reads a size in bytes such as 64KiB, from 1 byte to most.
+func parseSize(s string, most uint64) (int64, error) {
+	size, err := humanize.ParseBytes(s)
+	if err != nil {
+		return 0, fmt.Errorf("size '%s' is not valid: write a number and a unit, such as 64KiB or 1MiB", s)
+	}
+	if size < 1 || size > most {
+		return 0, fmt.Errorf("size '%s' must be from 1B to %s", s, strings.NewReplacer(".0 ", "", " ", "").Replace(humanize.IBytes(most)))
+	}
+	return int64(size), nil
+}
+
+// checkIdentityPrefix says why a prefix cannot begin the names of the identity headers.
+func checkIdentityPrefix(prefix string) error {
+	if prefix == "off" {
+		return nil
+	}
+	lower := strings.ToLower(prefix)
+	if !httpguts.ValidHeaderFieldName(prefix) || !strings.HasPrefix(lower, "x-") || !strings.HasSuffix(prefix, "-") || len(prefix) < 4 ||
+		strings.HasPrefix(lower, "x-forwarded-") || strings.HasPrefix(lower, "x-request-") {
+		return fmt.Errorf("'%s' cannot begin the identity headers: write off, or a prefix of your own that begins with X- and ends with '-', such as X-Tollgate-", prefix)
+	}
+	return nil
+}

@@ -1,0 +1,173 @@
+package gateway_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// divider stands between a Caddyfile and its JSON in a golden file.
+const divider = "----------\n"
+
+// TestCaddyfileGoldens adapts every Caddyfile in testdata/caddyfile, as if it lay in /etc/caddy, and compares the JSON.
+func TestCaddyfileGoldens(t *testing.T) {
+	files, err := filepath.Glob("testdata/caddyfile/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			golden, err := os.ReadFile(file)
+			require.NoError(t, err)
+			text, want, _ := strings.Cut(string(golden), divider)
+			adapted, err := harness.Adapt(text, "/etc/caddy/Caddyfile")
+			require.NoError(t, err)
+			var got bytes.Buffer
+			require.NoError(t, json.Indent(&got, adapted, "", "\t"))
+			got.WriteByte('\n')
+			if *update {
+				require.NoError(t, os.WriteFile(file, []byte(text+divider+got.String()), 0o600))
+				return
+			}
+			require.Equal(t, want, got.String())
+		})
+	}
+}
+
+// mistake is a Caddyfile with something wrong, and what the error must say of it.
+type mistake struct{ text, want string }
+
+// TestCaddyfileMistakes: whatever is wrong is refused when the Caddyfile is read, with file, line and what to do.
+func TestCaddyfileMistakes(t *testing.T) {
+	for name, m := range mistakes {
+		t.Run("refuses/"+name, func(t *testing.T) {
+			_, err := harness.Adapt(m.text, "/etc/caddy/Caddyfile")
+			require.ErrorContains(t, err, m.want)
+			require.ErrorContains(t, err, "/etc/caddy/Caddyfile:", "the error names file and line")
+		})
+	}
+}
+
+// option is a global block with one line, which is line 3.
+func option(line string) string { return "{\n\ttollgate {\n\t\t" + line + "\n\t}\n}\n" }
+
+// gate is a site's block with one line, which is line 3.
+func gate(line string) string { return ":8080 {\n\ttollgate {\n\t\t" + line + "\n\t}\n}\n" }
+
+var mistakes = map[string]mistake{
+	"unknown option":              {option("limitz 3"), "unknown option 'limitz'"},
+	"arguments of the block":      {"{\n\ttollgate x {\n\t}\n}\n", "wrong argument count"},
+	"second global block":         {"{\n\ttollgate {\n\t}\n\ttollgate {\n\t}\n}\n", "only once"},
+	"option twice":                {option("stale_keys 5m\n\t\tstale_keys 6m"), "Caddyfile:4"},
+	"no key store":                {option("keys"), "Caddyfile:3"},
+	"unknown key store":           {option("keys etcd host"), "unknown key store 'etcd': write one of"},
+	"keys file without a path":    {option("keys file"), "write the path"},
+	"keys file with too much":     {option("keys file a b"), "write the path"},
+	"keys file with a block":      {option("keys file a {\n\t\t\tx\n\t\t}"), "unknown option 'x'"},
+	"unknown counters":            {option("counters etcd"), "unknown counter engine 'etcd'"},
+	"counters with too much":      {option("counters memory 3"), "wrong argument count"},
+	"counters with a block":       {option("counters memory {\n\t\t\tx\n\t\t}"), "unknown option 'x'"},
+	"sqlite with too much":        {option("keys sqlite a b"), "write the path of one database"},
+	"sqlite with a block":         {option("keys sqlite a {\n\t\t\tx\n\t\t}"), "unknown option 'x'"},
+	"postgres without an address": {option("keys postgres"), "write one address"},
+	"postgres address":            {option("keys postgres postgres://user:pa%zzword@host/db"), "cannot be read"},
+	"postgres with a block":       {option("keys postgres {env.DSN} {\n\t\t\tx\n\t\t}"), "unknown option 'x'"},
+	"redis without a URL":         {option("counters redis"), "write one URL"},
+	"redis other scheme":          {option("counters redis http://localhost"), "redis:// or rediss://"},
+	"redis without a host":        {option("counters redis redis://"), "names no host"},
+	"redis unknown option":        {option("counters redis redis://localhost {\n\t\t\tx 1\n\t\t}"), "unknown option 'x'"},
+	"redis option twice":          {option("counters redis redis://localhost {\n\t\t\tprefix a\n\t\t\tprefix b\n\t\t}"), "Caddyfile:5"},
+	"redis on_outage":             {option("counters redis redis://localhost {\n\t\t\ton_outage maybe\n\t\t}"), "write local, allow or refuse"},
+	"redis timeout":               {option("counters redis redis://localhost {\n\t\t\ttimeout 1h\n\t\t}"), "1ms to 10s"},
+	"redis timeout 0":             {option("counters redis redis://localhost {\n\t\t\ttimeout 0\n\t\t}"), "1ms to 10s"},
+	"redis prefix":                {option("counters redis redis://localhost {\n\t\t\tprefix {a}\n\t\t}"), "prefix"},
+	"redis expected_gateways":     {option("counters redis redis://localhost {\n\t\t\texpected_gateways 0\n\t\t}"), "at least 1"},
+	"policies without a path":     {option("policies"), "Caddyfile:3"},
+	"secrets without a folder":    {option("secrets"), "Caddyfile:3"},
+	"stale_keys without unit":     {option("stale_keys 5"), `duration "5" is not valid`},
+	"stale_keys negative":         {option("stale_keys -5m"), `duration "-5m" is not valid`},
+	"E14/plan without windows":    {option("plan pro"), "write a name and one or more windows"},
+	"E14, E15/plan limit 0":       {option("plan pro 0/1m"), "the limit must be from 1"},
+	"E14/plan limit -1":           {option("plan pro -1/1m"), "the limit must be from 1"},
+	"plan without unit":           {option("plan pro 60/1"), `duration "1" is not valid`},
+	"plan unknown unit":           {option("plan pro 60/1w"), `duration "1w" is not valid`},
+	"plan window too short":       {option("plan pro 60/500ms"), "1s to 366d"},
+	"plan window too long":        {option("plan pro 60/367d"), "1s to 366d"},
+	"plan window twice":           {option("plan pro 60/1m 90/60s"), "have the same duration"},
+	"plan name":                   {option("plan -pro 60/1m"), `id "-pro" is not valid`},
+	"plan twice":                  {option("plan pro 60/1m\n\t\tplan pro 70/1m"), "Caddyfile:4"},
+	"plan and denied":             {option("plan pro 60/1m\n\t\tdenied pro"), "is given twice"},
+	"denied without names":        {option("denied"), "one or more plan names"},
+	"policy_timeout 0":            {option("policy_timeout 0"), "above 0"},
+	"auth_throttle":               {option("auth_throttle 30"), "has no '/'"},
+	"auth_throttle with too much": {option("auth_throttle 30/1m 3"), "wrong argument count"},
+	"refusal_throttle":            {option("refusal_throttle no"), "has no '/'"},
+	"key_prefix":                  {option("key_prefix t_g"), `key prefix "t_g" is not valid`},
+
+	"matcher":                   {":8080 {\n\ttollgate /api/* {\n\t}\n}\n", "takes no matcher"},
+	"named matcher":             {":8080 {\n\t@x path /x\n\ttollgate @x {\n\t}\n}\n", "takes no matcher"},
+	"unknown gate option":       {gate("routes GET /a"), "unknown option 'routes'"},
+	"public without path":       {gate("public GET"), "write methods and a path"},
+	"public with scopes":        {gate("public GET /a agent.read"), "write methods and a path"},
+	"route without path":        {gate("route GET"), "write methods, a path"},
+	"route no method at all":    {gate("route GE?T /a"), "GE?T"},
+	"route lower-case method":   {gate("route get /a"), "get"},
+	"route TRACE":               {gate("route TRACE /a"), "TRACE"},
+	"route CONNECT":             {gate("route CONNECT /a"), "CONNECT"},
+	"route method twice":        {gate("route GET,GET /a"), "GET"},
+	"route braces":              {gate("route GET /a/{id}"), ":name"},
+	"route shorthand braces":    {gate("route GET /a/{path}"), ":name"},
+	"route without slash":       {gate("route GET a"), "Caddyfile:3"},
+	"route star in the middle":  {gate("route GET /a/*/b"), "*"},
+	"route parameter twice":     {gate("route GET /:a/:a"), ":a"},
+	"route not canonical":       {gate("route GET /a//b"), "Caddyfile:3"},
+	"route twice":               {gate("route GET /a\n\t\troute GET /a x.read"), "Caddyfile:4"},
+	"route same precision":      {gate("route GET /:a\n\t\troute GET /:b"), "Caddyfile:4"},
+	"route scope":               {gate("route GET /a agent..read"), "a scope is empty"},
+	"route scope wildcard":      {gate("route GET /a agent.*"), "*"},
+	"route scope star inside":   {gate("route GET /a agent.*.read"), "*"},
+	"route scope parameter":     {gate("route GET /a konecty.:document.read"), ":document"},
+	"route unknown option":      {gate("route GET /a {\n\t\t\tprice 3\n\t\t}"), "unknown option 'price'"},
+	"route cost 0":              {gate("route GET /a {\n\t\t\tcost 0\n\t\t}"), "cost '0'"},
+	"route cost twice":          {gate("route GET /a {\n\t\t\tcost 2\n\t\t\tcost 3\n\t\t}"), "Caddyfile:5"},
+	"route body size":           {gate("route POST /a {\n\t\t\tbody big\n\t\t}"), "size 'big' is not valid"},
+	"route body 0":              {gate("route POST /a {\n\t\t\tbody 0\n\t\t}"), "from 1B to 1GiB"},
+	"identity_headers":          {gate("identity_headers Tollgate"), "ends with '-'"},
+	"identity_headers twice":    {gate("identity_headers off\n\t\tidentity_headers off"), "given twice"},
+	"inject without a value":    {gate("inject Authorization"), "write a header and its value"},
+	"inject no header name":     {gate("inject \"a b\" c"), "is no header that can be set"},
+	"inject Connection":         {gate("inject Connection close"), "is no header that can be set"},
+	"inject empty value":        {gate("inject X-A \"\""), "is empty"},
+	"inject twice":              {gate("inject X-A one\n\t\tinject x_a two"), "given twice"},
+	"inject unknown name":       {gate("inject X-A {tollgate.secrets.token}"), "is no placeholder"},
+	"inject path as a secret":   {gate("inject X-A {tollgate.secret.../ws_b/token}"), "is no placeholder"},
+	"inject without brace":      {gate("inject X-A \"{tollgate.secret.token\""), "closing brace"},
+	"inject an identity":        {gate("inject X-Tollgate-Workspace x"), "is no header that can be set"},
+	"inject own identity":       {gate("identity_headers X-Acme-\n\t\tinject X-Acme-Key x"), "is no header that can be set"},
+	"inject X-Request-Id":       {gate("inject X-Request-Id x"), "is no header that can be set"},
+	"inject Content-Length":     {gate("inject Content-Length 5"), "is no header that can be set"},
+	"inject and forward":        {gate("forward_authorization\n\t\tinject Authorization x"), "drop this line or forward_authorization"},
+	"identity_headers standard": {gate("identity_headers Content-"), "begins with X-"},
+	"identity_headers proxies":  {gate("identity_headers X-Forwarded-"), "begins with X-"},
+	"whoami without a path":     {gate("whoami"), "Caddyfile:3"},
+	"whoami twice":              {gate("whoami /a\n\t\twhoami /b"), "given twice"},
+	"bare_keys with too much":   {gate("bare_keys yes"), "wrong argument count"},
+	"errors with too much":      {gate("errors all {\n\t\t}"), "wrong argument count"},
+	"errors unknown option":     {gate("errors {\n\t\t\tpretty\n\t\t}"), "unknown option 'pretty'"},
+	"errors max_body 0":         {gate("errors {\n\t\t\tmax_body 0\n\t\t}"), "from 1B to 16MiB"},
+	"errors max_body too large": {gate("errors {\n\t\t\tmax_body 17MiB\n\t\t}"), "Caddyfile:4"},
+	"errors max_body twice":     {gate("errors {\n\t\t\tmax_body 1KiB\n\t\t\tmax_body 2KiB\n\t\t}"), "given twice"},
+	"classify unknown code":     {gate("errors {\n\t\t\tclassify TEAPOT x\n\t\t}"), `unknown code "TEAPOT"`},
+	"classify regexp":           {gate("errors {\n\t\t\tclassify FORBIDDEN (\n\t\t}"), "classify pattern"},
+	"classify unknown group":    {gate("errors {\n\t\t\tclassify FORBIDDEN (?P<name>x)\n\t\t}"), `unknown group "name"`},
+	"soft_failures twice":       {gate("errors {\n\t\t\tsoft_failures\n\t\t\tsoft_failures\n\t\t}"), "given twice"},
+}

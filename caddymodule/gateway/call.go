@@ -1,0 +1,179 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/textproto"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+)
+
+// call is one request on its way through a handler: what is known of it, what was decided, and the writer of its answer.
+type call struct {
+	handler *Handler
+	request *http.Request // what goes to the handlers behind the gate; its context ends with the answer
+	own     http.Request
+	repl    *caddy.Replacer
+	id      []string // X-Request-Id, one value
+	limits  limits.Headers
+	cancel  context.CancelFunc
+	facts   gate.Request
+	verdict gate.Verdict
+	writer  envelope.Writer
+	// passing says that the handlers behind the gate have the request.
+	passing bool
+	inbound inbound
+	// sent are the secrets that were injected: the folder may say something else when the answer comes.
+	sent []string
+	// credential is the Authorization header of a request that passed, which the backend does not see.
+	credential []string
+}
+
+// begin reads the facts and puts the writer between the client and everything that answers.
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
+	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	ctx, cancel := context.WithCancel(r.Context())
+	c := &call{handler: h, repl: repl, id: []string{requestID(r, repl)}, cancel: cancel, facts: Facts(r)}
+	c.own = *r.WithContext(ctx) // inlined, so that the copy costs no allocation of its own
+	c.request, c.facts.Body, c.facts.Upstream = &c.own, c, c
+	options := envelope.Options{
+		Mapper: h.mapper, Method: r.Method, Context: r.Context(), Cancel: cancel, Hook: c, Credential: h.injectsAuthorization(),
+	}
+	if len(h.Inject) > 0 {
+		options.Secret = c.repeats
+	}
+	c.writer.Init(w, options)
+	return c
+}
+
+// judge takes the request through the gate. A gateway inside another would charge and judge every request twice, by
+// headers that the first has changed: it refuses all.
+func (c *call) judge() {
+	if caddyhttp.GetVar(c.request.Context(), judgedVar) != nil {
+		c.verdict.Refusal = &refusal.Refusal{
+			Kind: refusal.NestedGateway, Cause: errors.New("a tollgate handler stands inside another one: keep the outer"),
+		}
+		return
+	}
+	caddyhttp.SetVar(c.request.Context(), judgedVar, c)
+	c.placeholders()
+	c.handler.warnLeftmost(c.request)
+	c.handler.gate.Judge(c.request.Context(), &c.facts, &c.verdict)
+	c.nameUser()
+}
+
+// judgedVar marks a request that a gateway handler has judged, and holds the *call. It is set once: when the proxy is back
+// its transport may still be dialling for the request, and read the variables, and Caddy's map of them has no lock.
+const judgedVar = "tollgate.judged"
+
+// Ready changes the request's headers to what the backend may see. It is gate.Upstream.
+func (c *call) Ready() *refusal.Refusal {
+	h, r := c.handler, c.request
+	c.credential = r.Header["Authorization"]
+	h.upstream.clean(r, fromTrustedProxy(r))
+	r.Header["X-Request-Id"] = []string{c.id[0]}
+	if h.names != nil && c.verdict.Identity != nil {
+		h.names.set(r.Header, c.verdict.Identity)
+	}
+	if h.mapper.SoftFailures() {
+		// Without this the proxy's transport would ask for gzip on its own.
+		r.Header["Accept-Encoding"] = []string{"identity"}
+	}
+	return c.inject()
+}
+
+// pass hands the request to the handlers behind the gate, and answers for whatever they return or panic with.
+func (c *call) pass(next caddyhttp.Handler) error {
+	var err error
+	c.passing = true
+	defer func() {
+		c.passing = false
+		c.writer.Finish(c.handlerError(err), recover())
+	}()
+	if body := c.request.Body; body != nil && body != http.NoBody {
+		c.inbound.ReadCloser = body
+		c.request.Body = &c.inbound
+	}
+	err = next.ServeHTTP(&c.writer, c.request)
+	return nil
+}
+
+// handlerError gives a later handler's error its row in the catalogue.
+func (c *call) handlerError(err error) error {
+	if err == nil {
+		if unhandled, _ := caddyhttp.GetVar(c.request.Context(), "unhandled").(bool); unhandled {
+			return &refusal.Refusal{Kind: refusal.NoHandler}
+		}
+		if status, _ := c.repl.Get("http.reverse_proxy.status_code"); status == http.StatusSwitchingProtocols && !c.writer.Sent() {
+			// The proxy writes nothing for an upgrade that nobody asked for.
+			return &refusal.Refusal{Kind: refusal.UpstreamMalformed}
+		}
+		return nil
+	}
+	if refused := c.brokenBody(); refused != nil {
+		return refused
+	}
+	if handler, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
+		return refusal.HandlerError(handler.StatusCode, err)
+	}
+	return err
+}
+
+// BeforeHeader puts on every answer what every answer carries, in place of what the backend says under the same names.
+func (c *call) BeforeHeader(_ int, h http.Header) {
+	c.limits = c.verdict.Limits.Headers()
+	c.setOurs(h)
+	if announced := h["Trailer"]; len(announced) > 0 {
+		h["Trailer"] = withoutOurs(announced)
+	}
+}
+
+// BeforeTrailer keeps the backend from saying in a trailer what it may not say in a header. Behind encode, and for short
+// answers over HTTP/3, the header itself has not left yet: ours stay in it.
+func (c *call) BeforeTrailer(h http.Header) { c.setOurs(h) }
+
+// setOurs makes what is ours to say the only thing that is said under its names.
+func (c *call) setOurs(h http.Header) {
+	for name := range h {
+		if isOurs(name) {
+			delete(h, name)
+		}
+	}
+	c.limits.Set(h)
+	h["X-Request-Id"] = c.id
+}
+
+// withoutOurs takes the names that are ours to set out of a Trailer header.
+func withoutOurs(announced []string) []string {
+	var kept []string
+	for _, value := range announced {
+		for name := range strings.SplitSeq(value, ",") {
+			if name = textproto.TrimString(name); name != "" && !isOurs(name) {
+				kept = append(kept, name)
+			}
+		}
+	}
+	return kept
+}
+
+// isOurs tells the names on an answer that only the gateway sets, in any spelling.
+func isOurs(name string) bool {
+	return limits.IsLimitHeader(name) || namesRequestID(strings.TrimPrefix(name, http.TrailerPrefix))
+}
+
+func namesRequestID(name string) bool {
+	const ours = "x-request-id"
+	if len(name) != len(ours) {
+		return false
+	}
+	var spelt [len(ours)]byte
+	return string(normalize(spelt[:0], name)) == ours
+}

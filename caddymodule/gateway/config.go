@@ -1,0 +1,98 @@
+package gateway
+
+import (
+	"fmt"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
+)
+
+// Plan is a plan as the configuration gives it.
+type Plan struct {
+	// Name is the plan's name: [A-Za-z0-9][A-Za-z0-9._-]{0,63}.
+	Name string `json:"name"`
+	// Windows are its limits, such as "200/1m". The first gives the X-RateLimit headers.
+	Windows []record.Window `json:"windows,omitempty"`
+	// Denied plans may not use the API at all. They have no windows.
+	Denied bool `json:"denied,omitempty"`
+}
+
+// Route is a route as the configuration gives it.
+type Route struct {
+	// Methods are HTTP methods in capitals; GET stands for HEAD too.
+	Methods []string `json:"methods"`
+	// Path is a template: ":name" stands for one segment, a final "*" for the rest.
+	Path string `json:"path"`
+	// Scopes are all needed; none: any valid key may use the route. ":name" stands for the path parameter's value.
+	Scopes []string `json:"scopes,omitempty"`
+	// Cost is what a request takes from each window. Default: 1.
+	Cost int64 `json:"cost,omitempty"`
+	// Body lets policies read a JSON body of at most so many bytes. Default: the body is not read.
+	Body int64 `json:"body,omitempty"`
+	// Public routes go through unchecked, without a key.
+	Public bool `json:"public,omitempty"`
+	// Whoami answers who the key is and what is left of its windows.
+	Whoami bool `json:"whoami,omitempty"`
+	// Source is the file and line it was written at, for errors.
+	Source string `json:"source,omitempty"`
+}
+
+// table gives the routes as the route table takes them.
+func (h *Handler) table() []*route.Route {
+	routes := make([]*route.Route, len(h.Routes))
+	for i, r := range h.Routes {
+		routes[i] = &route.Route{
+			Methods: r.Methods, Pattern: r.Path, Scopes: r.Scopes, Cost: r.Cost, BodyLimit: r.Body,
+			Public: r.Public, Whoami: r.Whoami, Source: r.Source,
+		}
+	}
+	return routes
+}
+
+// plans gives the default plans with the configured ones in their place.
+func (a *App) plans() (record.Plans, error) {
+	own := make([]*record.Plan, len(a.Plans))
+	for i, p := range a.Plans {
+		if err := record.CheckID(p.Name); err != nil {
+			return nil, fmt.Errorf("reading plan names: %w", err)
+		}
+		if p.Denied == (len(p.Windows) > 0) {
+			return nil, fmt.Errorf("reading plan %q: give it windows, or denied, and not both", p.Name)
+		}
+		own[i] = &record.Plan{Name: p.Name, Denied: p.Denied, Windows: p.Windows}
+	}
+	return record.DefaultPlans().With(own), nil
+}
+
+// checkCosts refuses a route that no plan could ever pay for.
+func checkCosts(routes []*route.Route, plans record.Plans) error {
+	highest := int64(0)
+	for _, plan := range plans {
+		if plan.Denied {
+			continue
+		}
+		lowest := plan.Windows[0].Limit
+		for _, w := range plan.Windows {
+			lowest = min(lowest, w.Limit)
+		}
+		highest = max(highest, lowest)
+	}
+	for _, r := range routes {
+		if r.Cost > highest {
+			return fmt.Errorf("%s: route %s: cost %d is above the limit of every plan (%d): lower it, or raise a plan",
+				r.Source, r.Pattern, r.Cost, highest)
+		}
+	}
+	return nil
+}
+
+// throttleWindow reads a throttle's "<limit>/<duration>" or "off", which is the zero Window.
+func throttleWindow(text, otherwise string) (record.Window, error) {
+	switch text {
+	case "":
+		text = otherwise
+	case "off":
+		return record.Window{}, nil
+	}
+	return record.ParseWindow(text)
+}

@@ -1,0 +1,44 @@
+package gateway
+
+import (
+	"fmt"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+)
+
+// Errors says how a site maps the errors of its backend.
+type Errors struct {
+	// SoftFailures takes HTTP 200 and 201 whose JSON says "success": false for errors.
+	SoftFailures bool `json:"soft_failures,omitempty"`
+	// Classify are rules for messages, in order: the first that matches wins.
+	Classify []Classify `json:"classify,omitempty"`
+	// MaxBody is the longest error body that is read, in bytes. Default: 64 KiB.
+	MaxBody int64 `json:"max_body,omitempty"`
+}
+
+// Classify says what a message means.
+type Classify struct {
+	// Code is the envelope's code for it.
+	Code string `json:"code"`
+	// Pattern is a regular expression (RE2); its named group "field" names the field at fault.
+	Pattern string `json:"pattern"`
+	// Source is the file and line it was written at, for errors.
+	Source string `json:"source,omitempty"`
+}
+
+// mapper compiles the rules.
+func (e *Errors) mapper() (*envelope.Mapper, error) {
+	config := envelope.Config{SoftFailures: e.SoftFailures, MaxBody: e.MaxBody}
+	if config.MaxBody == 0 {
+		config.MaxBody = envelope.DefaultMaxBody
+	}
+	for _, rule := range e.Classify {
+		config.Rules = append(config.Rules, envelope.Rule{Code: refusal.Code(rule.Code), Pattern: rule.Pattern, Source: rule.Source})
+	}
+	mapper, err := envelope.NewMapper(config)
+	if err != nil {
+		return nil, fmt.Errorf("errors: %w", err)
+	}
+	return mapper, nil
+}

@@ -1,0 +1,31 @@
+package gateway
+
+import (
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+)
+
+// KeyStore is what a guest module in the namespace tollgate.keys gives: where a store lies, and how to open it. One
+// cache a place stands in front of it, which survives reloads.
+type KeyStore interface {
+	// Place says where the store lies, for people. It holds no credentials.
+	Place() string
+	// Identity tells one store from another, credentials included, which it does not show: configurations with the same
+	// one share a cache and its connections.
+	Identity() string
+	// Open gives the store. It must not wait for anybody: the first look-up may. Create lets its first use make it where
+	// there is none: the gateway and "workspace create" may, other commands may not. A store that is a keystore.Admin as
+	// well is one for commands.
+	Open(report func(error), create bool) (keystore.Store, error)
+}
+
+// StoreMaker is a KeyStore with something to make before the store can be created: never while a configuration is only
+// being checked.
+type StoreMaker interface{ MakeRoom() error }
+
+// CounterEngine is what a guest module in the namespace tollgate.counters gives. It can count from Provision on; Start
+// launches what it runs in the background.
+type CounterEngine interface {
+	gate.Counters
+	Start() error
+}

@@ -1,0 +1,129 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
+)
+
+func init() { caddy.RegisterModule(new(Handler)) }
+
+// Handler is the gate of a site: what it lets through goes to the handlers behind it, and every error, theirs too,
+// leaves in one shape.
+type Handler struct {
+	// Routes are the site's routes. A request that matches none of them is refused.
+	Routes []*Route `json:"routes,omitempty"`
+	// IdentityHeaders begins the names of the headers that tell the backend who is calling, or is "off". Default: X-Tollgate-.
+	IdentityHeaders string `json:"identity_headers,omitempty"`
+	// Inject sets request headers for the backend.
+	Inject []Inject `json:"inject,omitempty"`
+	// ForwardAuthorization leaves the caller's Authorization in the request. Default: the backend never sees it.
+	ForwardAuthorization bool `json:"forward_authorization,omitempty"`
+	// BareKeys also takes "Authorization: <key>", without a scheme.
+	BareKeys bool `json:"bare_keys,omitempty"`
+	// Errors says how backend errors are mapped.
+	Errors Errors `json:"errors,omitzero"`
+
+	app      *App
+	gate     gate.Gate
+	upstream upstreamHeaders
+	names    *identityNames // nil: off
+	mapper   *envelope.Mapper
+	logger   *zap.Logger
+	leftmost sync.Once
+	// decisions is the decision log, which is off unless it is set to level DEBUG.
+	decisions *zap.Logger
+}
+
+// CaddyModule returns the module's id.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.tollgate", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision builds the route table and joins the app, whose counters and keys all sites share.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	h.decisions = h.logger.Named("decisions")
+	app, err := ctx.App("tollgate")
+	if err != nil {
+		return fmt.Errorf("joining the tollgate app: %w", err)
+	}
+	return h.join(app.(*App))
+}
+
+// join builds the site's gate out of its own routes and what the app shares.
+func (h *Handler) join(app *App) error {
+	h.app = app
+	routes := h.table()
+	table, err := route.New(routes)
+	if err != nil {
+		return err
+	}
+	if err := checkCosts(routes, h.app.planTable); err != nil {
+		return err
+	}
+	if err := h.provisionHeaders(); err != nil {
+		return err
+	}
+	if err := h.checkSecrets(); err != nil {
+		return err
+	}
+	if h.mapper, err = h.Errors.mapper(); err != nil {
+		return err
+	}
+	h.gate = gate.Gate{
+		Routes: table, Keys: h.app.keys.Value, KeyPrefix: h.app.KeyPrefix, BareKeys: h.BareKeys, Policy: h.app.policies,
+		Plans: h.app.planTable, Counters: h.app.counters, AuthThrottle: h.app.auth, RefusalThrottle: h.app.refusals,
+		Now: time.Now,
+	}
+	return nil
+}
+
+func (h *Handler) provisionHeaders() error {
+	prefix := h.IdentityHeaders
+	if prefix == "" {
+		prefix = "X-Tollgate-"
+	}
+	if err := checkIdentityPrefix(prefix); err != nil {
+		return fmt.Errorf("reading identity_headers: %w", err)
+	}
+	h.upstream = upstreamHeaders{prefix: defaultIdentityPrefix, keepAuthorization: h.ForwardAuthorization}
+	if prefix != "off" {
+		h.upstream.prefix = string(normalize(nil, prefix))
+		names := newIdentityNames(prefix)
+		h.names = &names
+	}
+	return h.checkInject()
+}
+
+// ServeHTTP takes a request through the gate and, if it may pass, to the next handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	c := h.begin(w, r)
+	defer c.end()
+	c.judge()
+	if c.verdict.Refusal == nil && c.verdict.Match.Route.Whoami {
+		return c.whoami()
+	}
+	if c.verdict.Refusal != nil {
+		c.writer.Refuse(c.verdict.Refusal)
+		return nil
+	}
+	return c.pass(next)
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+	_ caddyfile.Unmarshaler       = (*Handler)(nil)
+)

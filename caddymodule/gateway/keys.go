@@ -1,0 +1,86 @@
+package gateway
+
+import (
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+)
+
+// keyCache is the pooled cache in front of a store.
+type keyCache struct {
+	*keystore.Cache
+	log *pool.Logger
+}
+
+// Destruct ends the cache and closes its store.
+func (k *keyCache) Destruct() error { return k.Close() }
+
+// openKeys takes hold of the cache in front of the store.
+func openKeys(store KeyStore) (pool.Lease[*keyCache], error) {
+	return pool.Acquire("keys/"+store.Identity(), func() (*keyCache, error) {
+		log := new(pool.Logger)
+		opened, err := store.Open(func(err error) { reportKeys(log, "keys", err) }, true)
+		if err != nil {
+			return nil, err
+		}
+		return &keyCache{Cache: keystore.NewCache(opened, keystore.Options{}), log: log}, nil
+	})
+}
+
+// start begins to follow the store with the settings of the present configuration.
+func (k *keyCache) start(a *App) {
+	k.log.Store(a.logger)
+	k.Configure(keystore.Options{Stale: a.staleKeys(), Report: func(what string, err error) { reportKeys(k.log, what, err) }})
+	k.Start()
+}
+
+// provisionKeys resolves the key store and opens it.
+func (a *App) provisionKeys(ctx caddy.Context) (err error) {
+	if a.store, err = a.LoadKeyStore(ctx); err != nil {
+		return err
+	}
+	a.keys, err = openKeys(a.store)
+	return err
+}
+
+// LoadKeyStore resolves the guest module of the namespace tollgate.keys that the configuration names.
+func (a *App) LoadKeyStore(ctx caddy.Context) (KeyStore, error) {
+	module, err := ctx.LoadModule(a, "KeysRaw")
+	if err != nil {
+		return nil, fmt.Errorf("loading the key store: %w", err)
+	}
+	store, ok := module.(KeyStore)
+	if !ok {
+		return nil, fmt.Errorf("loading the key store: module %T is none", module)
+	}
+	return store, nil
+}
+
+// startKeys begins to follow the key store.
+func (a *App) startKeys() error {
+	if maker, ok := a.store.(StoreMaker); ok {
+		if err := maker.MakeRoom(); err != nil {
+			return err
+		}
+	}
+	a.keys.Value.start(a)
+	return nil
+}
+
+// reportKeys writes what a pooled cache or store has to say into the log of the present configuration: once when something
+// begins to fail, once when it works again.
+func reportKeys(l *pool.Logger, what string, err error) {
+	logger := l.Load()
+	if logger == nil {
+		return
+	}
+	if err != nil {
+		logger.Error("key store is failing", zap.String("what", what), zap.Error(err))
+		return
+	}
+	logger.Info("key store works", zap.String("what", what))
+}

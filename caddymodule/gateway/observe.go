@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+)
+
+// end frees the request and tells logs and metrics what became of it. It runs in a panic as well.
+func (c *call) end() {
+	c.cancel()
+	report := c.writer.Report()
+	code := "ok"
+	if report.Code != "" {
+		code = string(report.Code)
+	}
+	if route := c.verdict.Match.Route; route != nil && route.Whoami {
+		report.Source = envelope.SourceGateway // whoami answers itself
+	}
+	meters.count(&c.verdict, code, string(report.Source), report.Reason)
+	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(zap.Inline(c))
+	}
+	c.log(&report)
+	c.logDecision()
+}
+
+// logDecision writes the decision log: who asked for what and what policy said, never a secret, a query or a body.
+func (c *call) logDecision() {
+	if c.verdict.Decision.Generation == 0 {
+		return // nobody decided: a body, say, was refused before policy was asked
+	}
+	check := c.handler.decisions.Check(zapcore.DebugLevel, "decision")
+	if check == nil {
+		return
+	}
+	d := &c.verdict.Decision
+	check.Write(zap.String("request_id", c.id[0]), zap.String("workspace", c.verdict.Identity.Workspace.ID),
+		zap.String("key_id", c.verdict.Identity.Key.ID), zap.String("method", c.facts.Method), zap.String("route", c.routePattern()),
+		zap.Bool("allow", d.Allow), zap.String("code", d.Code), zap.Uint64("generation", d.Generation), zap.Bool("remembered", d.Remembered))
+}
+
+// MarshalLogObject adds to the access log who called, what was decided and what the caller was told.
+func (c *call) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	enc.AddString("request_id", c.id[0])
+	if identity := c.verdict.Identity; identity != nil {
+		enc.AddString("workspace", identity.Workspace.ID)
+		enc.AddString("plan", identity.Workspace.Plan)
+		enc.AddString("key_id", identity.Key.ID)
+	}
+	enc.AddString("route", c.routePattern())
+	enc.AddString("decision", c.decision())
+	enc.AddString("code", string(c.writer.Report().Code))
+	return nil
+}
+
+// log says what an operator must know: failures with their cause, at error level, and a plan that nobody configured.
+// Refusals are the callers' affair: debug.
+func (c *call) log(report *envelope.Report) {
+	level, message := zapcore.DebugLevel, "request refused"
+	switch {
+	case report.Reason == "" && report.Backend == "" && report.Cause == nil && report.Dropped == "":
+		c.logUnknownPlan()
+		return
+	case report.ClientGone:
+		message = "client left"
+	case report.Reason == refusal.CountersUnavailable.Reason, report.Reason == refusal.KeyStoreUnavailable.Reason:
+		// An outage is one line of the store's own, not one a request.
+	case report.Status >= 500:
+		level, message = zapcore.ErrorLevel, "request failed"
+	case report.Source == envelope.SourceBackend:
+		message = "backend refused"
+	}
+	if check := c.handler.logger.Check(level, message); check != nil {
+		check.Write(zap.Inline(c), zap.Int("status", report.Status), zap.String("source", string(report.Source)),
+			zap.String("reason", report.Reason), zap.String("dropped", string(report.Dropped)),
+			zap.String("backend_said", c.scrubbed(report.Backend)), zap.NamedError("cause", report.Cause))
+	}
+	c.logUnknownPlan()
+}
+
+// logUnknownPlan names a plan that is denied because no configuration knows it: most likely a typing error.
+func (c *call) logUnknownPlan() {
+	if c.verdict.Plan == nil || !c.verdict.Plan.Unknown {
+		return
+	}
+	if check := c.handler.logger.Check(zapcore.WarnLevel, "plan is not configured and therefore denied"); check != nil {
+		check.Write(zap.String("plan", c.verdict.Plan.Name), zap.String("workspace", c.verdict.Identity.Workspace.ID))
+	}
+}

@@ -1,0 +1,111 @@
+// Package config finds the gateway's configuration for commands, and opens its key store.
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/site"
+)
+
+// Defaults are where commands look for a configuration.
+var Defaults = []string{"Caddyfile", "/etc/caddy/Caddyfile"}
+
+// ErrNone says that no configuration was named and that there is none at the default places.
+var ErrNone = fmt.Errorf("reading configuration: there is no %s: name one with --config", strings.Join(Defaults, " and no "))
+
+// Configuration is what a command reads of the gateway's.
+type Configuration struct {
+	// File is where it lies.
+	File string
+	// Document is all of it, as Caddy's JSON.
+	Document []byte
+
+	apps map[string]json.RawMessage
+}
+
+// Find reads the configuration in the file, or the first default one where the name is empty. The adapter may be empty:
+// the file's name then tells a Caddyfile, as it does to Caddy.
+func Find(file, adapter string) (*Configuration, error) {
+	text, err := read(&file)
+	if err != nil {
+		return nil, err
+	}
+	document, err := adapt(text, file, adapter)
+	if err != nil {
+		return nil, err
+	}
+	var whole struct {
+		Apps map[string]json.RawMessage `json:"apps"`
+	}
+	if err := json.Unmarshal(document, &whole); err != nil {
+		return nil, fmt.Errorf("reading configuration %s: it is neither a Caddyfile nor JSON, name its format with --adapter: %w", file, err)
+	}
+	return &Configuration{File: file, Document: document, apps: whole.Apps}, nil
+}
+
+// read reads the file, or the first default one, whose name it then writes into file.
+func read(file *string) ([]byte, error) {
+	if *file != "" {
+		text, err := os.ReadFile(*file)
+		if err != nil {
+			return nil, fmt.Errorf("reading configuration: %w", err)
+		}
+		return text, nil
+	}
+	for _, *file = range Defaults {
+		text, err := os.ReadFile(*file)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return text, err
+		}
+	}
+	return nil, ErrNone
+}
+
+// adapt gives the configuration as Caddy's JSON.
+func adapt(text []byte, file, adapter string) ([]byte, error) {
+	name := strings.ToLower(filepath.Base(file))
+	if adapter == "" && filepath.Ext(name) != ".json" && (strings.HasPrefix(name, "caddyfile") || strings.HasSuffix(name, ".caddyfile")) {
+		adapter = "caddyfile"
+	}
+	if adapter == "" || adapter == "json" {
+		return text, nil
+	}
+	found := caddyconfig.GetAdapter(adapter)
+	if found == nil {
+		return nil, fmt.Errorf("reading configuration %s: there is no adapter '%s'", file, adapter)
+	}
+	document, _, err := found.Adapt(text, map[string]any{"filename": file}) // warnings are for those who run it
+	if err != nil {
+		return nil, fmt.Errorf("reading configuration: %w", err)
+	}
+	return document, nil
+}
+
+// App gives the gateway's part of the configuration, with its plans, not provisioned. One without it has the defaults.
+func (c *Configuration) App() (*gateway.App, error) {
+	app, err := gateway.ReadApp(c.apps["tollgate"])
+	return app, c.Wrong(err)
+}
+
+// Servers reads the configuration's HTTP servers.
+func (c *Configuration) Servers() ([]*site.Server, error) {
+	servers, err := site.Servers(c.apps["http"])
+	return servers, c.Wrong(err)
+}
+
+// Wrong names the configuration in an error about it.
+func (c *Configuration) Wrong(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("reading configuration %s: %w", c.File, err)
+}

@@ -1,0 +1,118 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
+	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// bare is a Caddy without apps, in which commands load modules. What these log is none of the answer, but for errors.
+var bare = sync.OnceValues(func() (caddy.Context, error) {
+	return caddy.ProvisionContext(&caddy.Config{Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{
+		caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{Level: zapcore.ErrorLevel.CapitalString()}},
+	}}})
+})
+
+// Modules gives a context to load modules in, and the function that cleans them up.
+func Modules(ctx context.Context) (caddy.Context, context.CancelFunc, error) {
+	inner, err := bare()
+	if err != nil {
+		return inner, nil, fmt.Errorf("preparing to load modules: %w", err)
+	}
+	inner.Context = ctx
+	inner, free := caddy.NewContext(inner)
+	return inner, free, nil
+}
+
+// Store is a key store in the hands of a command.
+type Store struct {
+	keystore.Admin
+	keystore.Store
+	// Place is where it lies, for people.
+	Place string
+
+	// KeyPrefix begins the secrets that the gateway makes.
+	KeyPrefix string
+
+	free context.CancelFunc
+}
+
+// Open opens the key store of the configuration. Create lets the command make it where there is none. The caller closes
+// it.
+func Open(ctx context.Context, app *gateway.App, create bool) (*Store, error) {
+	inner, free, err := Modules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	module, err := app.LoadKeyStore(inner)
+	if err == nil {
+		var s *Store
+		if s, err = openModule(app, module, create); err == nil {
+			s.free = free
+			return s, nil
+		}
+	}
+	free()
+	return nil, err
+}
+
+// OpenProvisioned opens the key store of an app that is provisioned, to look into it. The caller closes it.
+func OpenProvisioned(app *gateway.App) (*Store, error) {
+	s, err := openModule(app, app.KeyStore(), false)
+	if err == nil {
+		s.free = func() {}
+	}
+	return s, err
+}
+
+func openModule(app *gateway.App, module gateway.KeyStore, create bool) (*Store, error) {
+	if maker, ok := module.(gateway.StoreMaker); ok && create {
+		if err := maker.MakeRoom(); err != nil {
+			return nil, err
+		}
+	}
+	opened, err := module.Open(func(error) {}, create)
+	if err != nil {
+		return nil, fmt.Errorf("opening key store %s: %w", module.Place(), err)
+	}
+	admin, ok := opened.(keystore.Admin)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("key store %s knows no commands", module.Place()), opened.Close())
+	}
+	return &Store{Admin: admin, Store: opened, Place: module.Place(), KeyPrefix: app.KeyPrefix}, nil
+}
+
+// Close frees the store.
+func (s *Store) Close() {
+	_ = s.Store.Close() // everything acknowledged is committed: nothing is lost by a failure
+	s.free()
+}
+
+// KeyID is what names a key. A secret in its place is told, and never repeated.
+func (s *Store) KeyID(ctx context.Context, id string) (string, error) {
+	identity, err := s.Lookup(ctx, record.SumOf(id))
+	switch ours := strings.HasPrefix(id, s.KeyPrefix+"_"); {
+	case err == nil:
+		return "", fmt.Errorf("this is the secret of key %s, not a key's id: write the id; whoever saw this command knows the secret: rotate the key", identity.Key.ID)
+	case !errors.Is(err, keystore.ErrUnknown):
+		return "", err
+	case !ours:
+		return id, nil
+	case apikey.Check(s.KeyPrefix, id):
+		return "", errors.New("this is a secret, not a key's id: write the id, which key list shows")
+	}
+	if _, err := s.Key(ctx, id); errors.Is(err, keystore.ErrNotFound) {
+		return "", errors.New("there is no such key, and this begins like a secret: write a key's id, which key list shows")
+	}
+	return id, nil
+}

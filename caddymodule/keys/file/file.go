@@ -1,0 +1,91 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/file"
+)
+
+func init() { caddy.RegisterModule(new(Keys)) }
+
+// KeysFile reads workspaces and keys from a YAML or JSON file, which is watched. A file that breaks later leaves the
+// last good one in force.
+type Keys struct {
+	// Path is the file.
+	Path string `json:"path"`
+	// Source is the file and line of the Caddyfile it was written at, for errors.
+	Source string `json:"source,omitempty"`
+
+	path string // absolute
+}
+
+// CaddyModule returns the module's id.
+func (*Keys) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "tollgate.keys.file", New: func() caddy.Module { return new(Keys) }}
+}
+
+// UnmarshalCaddyfile reads the store's part of the global option. Syntax:
+//
+//	keys file <path>
+func (k *Keys) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // file
+	if !d.Args(&k.Path) || d.NextArg() {
+		return errors.New("write the path of one YAML or JSON file, such as: keys file keys.yaml")
+	}
+	k.Path, k.Source = dispenser.Absolute(d, k.Path), dispenser.Source(d)
+	if d.NextBlock(0) {
+		return fmt.Errorf("unknown option '%s': a keys file has none", d.Val())
+	}
+	return nil
+}
+
+// Provision makes the path absolute.
+func (k *Keys) Provision(caddy.Context) (err error) {
+	if k.Path == "" {
+		return errors.New("the path of the keys file is empty: write one")
+	}
+	if k.path, err = filepath.Abs(k.Path); err != nil {
+		return fmt.Errorf("%s: reading the path of the keys file: %w", k.Source, err)
+	}
+	return nil
+}
+
+// Validate reads the file: whatever is wrong with it is a configuration error, on a reload as well.
+func (k *Keys) Validate() error {
+	store, err := k.Open(nil, false)
+	if err != nil {
+		return err
+	}
+	return store.Close()
+}
+
+// Place is the path.
+func (k *Keys) Place() string { return "file " + k.path }
+
+// Identity is the path.
+func (k *Keys) Identity() string { return k.Place() }
+
+// Open reads the file, which only people create.
+func (k *Keys) Open(report func(error), _ bool) (keystore.Store, error) {
+	store, err := file.Open(k.path, report)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", k.Source, err)
+	}
+	return store, nil
+}
+
+// Interface guards
+var (
+	_ gateway.KeyStore      = (*Keys)(nil)
+	_ caddy.Provisioner     = (*Keys)(nil)
+	_ caddy.Validator       = (*Keys)(nil)
+	_ caddyfile.Unmarshaler = (*Keys)(nil)
+)
