@@ -31,9 +31,7 @@ func keysAllowing(networks ...string) string {
 func from(name string, allowed bool, forwarded ...string) harness.Case {
 	c := harness.Case{Name: name, Request: harness.Request{Path: "/leads", Key: harness.CRM}, Status: 403, Code: "FORBIDDEN", Limits: harness.Workspace}
 	c.Header = harness.Header()
-	for _, line := range forwarded {
-		c.Header["X-Forwarded-For"] = append(c.Header["X-Forwarded-For"], line)
-	}
+	c.Header["X-Forwarded-For"] = forwarded
 	if allowed {
 		c.Status, c.Code, c.Hits = 200, "", 1
 	}

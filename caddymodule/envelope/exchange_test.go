@@ -64,15 +64,15 @@ func exchange(t testing.TB, o Options, handler func(w http.ResponseWriter) error
 	w.Init(out.ResponseRecorder, o)
 	defer func() { out.report = w.Report() }()
 	defer func() { out.panicked = recover() }()
-	err, panicked := run(&w, handler)
+	panicked, err := run(&w, handler)
 	out.sentEarly = w.Sent()
 	w.Finish(err, panicked)
 	return out
 }
 
-func run(w http.ResponseWriter, handler func(w http.ResponseWriter) error) (err error, panicked any) {
+func run(w http.ResponseWriter, handler func(w http.ResponseWriter) error) (panicked any, err error) {
 	defer func() { panicked = recover() }()
-	return handler(w), nil
+	return nil, handler(w)
 }
 
 // responds is a handler that answers as a backend did.

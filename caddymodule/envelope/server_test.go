@@ -45,7 +45,7 @@ func (g *gateway) ServeHTTP(under http.ResponseWriter, r *http.Request) {
 	defer func() { g.reports <- w.Report() }()
 	ctx = context.WithValue(ctx, http.ServerContextKey, &http.Server{}) // without it, httputil passes cut bodies off as whole
 	inner := r.WithContext(context.WithValue(ctx, errKey{}, &err))
-	_, panicked := run(&w, func(w http.ResponseWriter) error { g.inner.ServeHTTP(w, inner); return nil })
+	panicked, _ := run(&w, func(w http.ResponseWriter) error { g.inner.ServeHTTP(w, inner); return nil })
 	w.Finish(err, panicked)
 }
 

@@ -112,7 +112,7 @@ func (e *Engine) Explain(ctx context.Context, in *Input) (*Explanation, error) {
 // the sets with those.
 func (g *generation) located() (marked map[string]*ast.Module, origins []ast.Ref) {
 	reached := follower{compiler: g.compiler, seen: map[*ast.Rule]bool{}}
-	reached.follow(g.compiler.GetRulesDynamic(decisionRef))
+	reached.follow(g.compiler.GetRulesDynamicWithOpts(decisionRef, ast.RulesOptions{}))
 	places := map[string]bool{}
 	for rule := range reached.seen {
 		places[place(rule.Location)] = true

@@ -51,7 +51,7 @@ func load(ctx context.Context, number uint64, paths []string, remember int) (*ge
 	if err != nil {
 		return nil, err
 	}
-	readings := readingsOf(g.compiler, g.compiler.GetRulesDynamic(decisionRef))
+	readings := readingsOf(g.compiler, g.compiler.GetRulesDynamicWithOpts(decisionRef, ast.RulesOptions{}))
 	g.reads = partsOf(readings)
 	if g.slots, g.why = slotsOf(readings); g.why == "" && remember > 0 {
 		g.memory = newMemory(remember, number)

@@ -52,7 +52,7 @@ func TestOPAFindsNothingThatIsNotFoundHere(t *testing.T) {
 	compared := 0
 	for _, policy := range trickyPolicies {
 		g := engine(t, map[string]string{"policy.rego": policy.rego}).current.Load()
-		readings := readingsOf(g.compiler, g.compiler.GetRulesDynamic(decisionRef))
+		readings := readingsOf(g.compiler, g.compiler.GetRulesDynamicWithOpts(decisionRef, ast.RulesOptions{}))
 		for _, ref := range baseDependencies(g.compiler) {
 			if !ref[0].Equal(ast.InputRootDocument) || policy.name == "with the whole input" {
 				continue // OPA counts the target of a `with`, too

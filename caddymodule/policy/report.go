@@ -50,7 +50,7 @@ func Check(ctx context.Context, paths []string) (Report, error) {
 }
 
 func (g *generation) report() Report {
-	readings := readingsOf(g.compiler, g.compiler.GetRulesDynamic(decisionRef))
+	readings := readingsOf(g.compiler, g.compiler.GetRulesDynamicWithOpts(decisionRef, ast.RulesOptions{}))
 	report := Report{Generation: g.number, Remembered: g.memory != nil, Why: g.why, Reads: paths(readings)}
 	if g.memory == nil && g.why == "" {
 		report.Why = "remembering is switched off"

@@ -3,65 +3,45 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 )
 
-// schema are the steps from an empty database to the present form, one for each version. A step that was released is
-// never changed. Times are Unix microseconds, 0 for none; lists and metadata are JSON texts; BYTES is the dialect's
-// type for sums.
+// Each file in migrations is a step from one version of the schema to the next, named by the version it leads to; the first
+// begins with an empty database. A step that was released is never changed. Times are Unix microseconds, 0 for none; lists
+// and metadata are JSON texts; BYTES is the dialect's type for sums; statements end with a semicolon at the end of a line.
 //
 // tollgate_history is the log of changes as well: its revisions are without gaps and in the order of the commits,
 // because every change begins by taking them from the one row of tollgate_meta.
-var schema = []string{`
-CREATE TABLE tollgate_meta (
-	one      INTEGER PRIMARY KEY CHECK (one = 1),
-	version  BIGINT NOT NULL,
-	revision BIGINT NOT NULL
-);
-CREATE TABLE tollgate_workspaces (
-	id       TEXT PRIMARY KEY,
-	plan     TEXT NOT NULL,
-	limits   TEXT NOT NULL,
-	metadata TEXT NOT NULL
-);
-CREATE TABLE tollgate_keys (
-	id           TEXT PRIMARY KEY,
-	workspace_id TEXT NOT NULL REFERENCES tollgate_workspaces (id),
-	name         TEXT NOT NULL,
-	scopes       TEXT NOT NULL,
-	allowed_ips  TEXT NOT NULL,
-	created_at   BIGINT NOT NULL,
-	expires_at   BIGINT NOT NULL,
-	disabled     BIGINT NOT NULL,
-	revoked_at   BIGINT NOT NULL
-);
-CREATE INDEX tollgate_keys_workspace ON tollgate_keys (workspace_id, id);
-CREATE TABLE tollgate_secrets (
-	sum          BYTES PRIMARY KEY,
-	key_id       TEXT NOT NULL REFERENCES tollgate_keys (id),
-	created_at   BIGINT NOT NULL,
-	expires_at   BIGINT NOT NULL,
-	last_used_at BIGINT NOT NULL
-);
-CREATE INDEX tollgate_secrets_key ON tollgate_secrets (key_id);
-CREATE TABLE tollgate_history (
-	revision     BIGINT PRIMARY KEY,
-	stamp        TEXT NOT NULL,
-	at           BIGINT NOT NULL,
-	actor        TEXT NOT NULL,
-	action       TEXT NOT NULL,
-	workspace_id TEXT NOT NULL,
-	key_id       TEXT NOT NULL,
-	details      TEXT NOT NULL
-);
-CREATE INDEX tollgate_history_key ON tollgate_history (key_id, revision);
-CREATE INDEX tollgate_history_workspace ON tollgate_history (workspace_id, revision);
-INSERT INTO tollgate_meta (one, version, revision) VALUES (1, 1, 0);
-`}
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// schema are the steps, one for each version.
+var schema = readMigrations(migrations)
+
+// readMigrations gives the steps in their order. A gap in their numbers is a mistake of this program.
+func readMigrations(files fs.FS) (steps []string) {
+	names, err := fs.Glob(files, "migrations/*.sql")
+	if err != nil {
+		panic(err)
+	}
+	slices.Sort(names)
+	for n, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if err != nil || !strings.HasPrefix(name, fmt.Sprintf("migrations/%04d_", n+1)) {
+			panic(fmt.Sprintf("migration %s is not number %d (%v)", name, n+1, err))
+		}
+		steps = append(steps, string(text))
+	}
+	return steps
+}
 
 // Migrate brings the database into the present form, in one transaction that excludes others. Without create, one
 // that holds no key store is left alone: a *keystore.Problem of the kind ErrMissing, as is one of a newer version.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"path/filepath"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
@@ -143,4 +144,12 @@ func TestDetailsSayWhatDiffersOnly(t *testing.T) {
 	require.Equal(t, map[string]any{"scopes": []record.Scope(nil), "disabled": true}, keyDetails(&key, &changed))
 	details := workspaceDetails(nil, &record.Workspace{ID: "w", Plan: "pro"})
 	require.Equal(t, map[string]any{"plan": "pro"}, details)
+}
+
+func TestMigrationsAreNumbered(t *testing.T) {
+	t.Parallel()
+	sql := &fstest.MapFile{Data: []byte("SELECT 1;\n")}
+	require.Equal(t, []string{"SELECT 1;\n", "SELECT 1;\n"}, readMigrations(fstest.MapFS{"migrations/0002_b.sql": sql, "migrations/0001_a.sql": sql}))
+	require.Panics(t, func() { readMigrations(fstest.MapFS{"migrations/0001_a.sql": sql, "migrations/0003_b.sql": sql}) }, "a gap")
+	require.Panics(t, func() { readMigrations(fstest.MapFS{"migrations/0001_a.sql": sql, "migrations/0001_b.sql": sql}) }, "a number twice")
 }

@@ -89,11 +89,13 @@ func (s *Server) find(r *http.Request, body any) (rows []record, total int, meta
 		err = json.Unmarshal(text, &asked)
 	}
 	if err != nil {
-		return nil, 0, false, errors.New("Invalid query") //nolint:staticcheck // the server's words
+		//lint:ignore ST1005 the server's words
+		return nil, 0, false, errors.New("Invalid query")
 	}
 	m := s.modules[asked.Document]
 	if m == nil {
-		return nil, 0, false, fmt.Errorf("Unknown document %s", asked.Document) //nolint:staticcheck // the server's words
+		//lint:ignore ST1005 the server's words
+		return nil, 0, false, fmt.Errorf("Unknown document %s", asked.Document)
 	}
 	if err := asked.Filter.check(); err != nil {
 		return nil, 0, false, err
@@ -125,11 +127,13 @@ func fieldList(text string) (names []string) {
 
 func (f *filter) check() error {
 	if f.Match != "" && f.Match != "and" && f.Match != "or" {
-		return errors.New("Filter must contains a property named 'match' with one of values ['and', 'or']") //nolint:staticcheck // the server's words
+		//lint:ignore ST1005 the server's words
+		return errors.New("Filter must contains a property named 'match' with one of values ['and', 'or']")
 	}
 	for _, c := range f.Conditions {
 		if c.Operator != "equals" {
-			return fmt.Errorf("Operator %s not supported for field %s", c.Operator, c.Term) //nolint:staticcheck // the server's words
+			//lint:ignore ST1005 the server's words
+			return fmt.Errorf("Operator %s not supported for field %s", c.Operator, c.Term)
 		}
 	}
 	return nil

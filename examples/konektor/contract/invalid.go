@@ -80,10 +80,7 @@ func badTexts(s *Schema) []bad {
 		return append(all, bad{"text", "abc"}, bad{"fraction", "1.5"}, bad{"too small", strconv.Itoa(int(*s.Minimum) - 1)},
 			bad{"too large", strconv.Itoa(int(*s.Maximum) + 1)}, bad{"huge", strings.Repeat("9", 40)})
 	}
-	for _, bad := range badStrings(s, 8<<10) {
-		all = append(all, bad)
-	}
-	return all
+	return append(all, badStrings(s, 8<<10)...)
 }
 
 // badStrings are strings that break a schema, the longest of the given length.

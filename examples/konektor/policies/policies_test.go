@@ -36,7 +36,7 @@ func TestRegoTestsPassAndCoverEveryLine(t *testing.T) {
 	modules, _, err := tester.Load(regoFiles(t), nil)
 	require.NoError(t, err)
 	coverage := cover.New()
-	results, err := tester.NewRunner().SetCoverageQueryTracer(coverage).SetModules(modules).Run(t.Context(), modules)
+	results, err := tester.NewRunner().SetCoverageQueryTracer(coverage).SetModules(modules).RunTests(t.Context(), nil)
 	require.NoError(t, err)
 	n := 0
 	for result := range results {
