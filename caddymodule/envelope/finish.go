@@ -86,10 +86,12 @@ func (w *Writer) conclude() {
 	if w.state == looking {
 		_ = w.lookAtHeld(true) // an error here is the client's leaving, and so it is below
 	}
-	switch w.state {
-	case collecting:
+	switch {
+	case w.ClientClosed() && w.clientGone():
+		w.pass(statusClientClosed)
+	case w.state == collecting:
 		w.answer()
-	case looking:
+	case w.state == looking:
 		_ = w.release()
 	}
 }

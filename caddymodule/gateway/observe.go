@@ -11,6 +11,7 @@ import (
 
 // end frees the request and tells logs and metrics what became of it. It runs in a panic as well.
 func (c *call) end() {
+	c.linger()
 	c.cancel()
 	report := c.writer.Report()
 	code := "ok"

@@ -67,13 +67,13 @@ func Start(t testing.TB, s Setup) *Gateway {
 	g.WriteFile(t, "keys.yaml", s.Keys)
 	require.NoError(t, g.Load(s.Caddyfile()))
 	if s.HTTPS {
-		g.awaitCertificate(t)
+		g.AwaitCertificate(t)
 	}
 	return g
 }
 
-// awaitCertificate waits until the gateway has made itself a certificate, which it does in the background.
-func (g *Gateway) awaitCertificate(t testing.TB) {
+// AwaitCertificate waits until the gateway has made itself a certificate, which it does in the background.
+func (g *Gateway) AwaitCertificate(t testing.TB) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		conn, err := tls.Dial("tcp", g.TLSAddr, trust())
