@@ -31,7 +31,7 @@ type call struct {
 	// passing says that the handlers behind the gate have the request.
 	passing bool
 	// passed says that they had it, or have it.
-	passed bool
+	passed  bool
 	inbound inbound
 	// sent are the secrets that were injected: the folder may say something else when the answer comes.
 	sent []string
