@@ -1,6 +1,6 @@
 // Package keystore answers whose a secret is, from memory where it can. A Store holds the records (file, SQLite,
 // PostgreSQL: one sub-package each); a Cache stands in front of any of them, follows its changes and bridges its
-// absence (design, section 8). Admin is what commands and dashboards do to a store. None of it knows a secret: all
+// absence. Admin is what commands and dashboards do to a store. None of it knows a secret: all
 // of them work on its SHA-256.
 package keystore
 
@@ -49,7 +49,9 @@ type Changes struct {
 	Position Position
 	// At is an instant by the local clock: everything committed before it is told here.
 	At time.Time
-	// Workspaces are the ids of those of which anything was changed, keys included. Ids may repeat.
+	// Keys are the ids of the keys that were changed: they may be revoked. Ids may repeat.
+	Keys []string
+	// Workspaces are the ids of those whose own record was changed, which says nothing about their keys. Ids may repeat.
 	Workspaces []string
 	// Gap says that the log does not continue from the Position asked for: anything may have changed.
 	Gap bool
