@@ -236,6 +236,21 @@ func TestAnExpiredKeyIsNotRotated(t *testing.T) {
 	require.Nil(t, refused, "and a new secret then")
 }
 
+// TestTheNinthSecretIsRefused, and the answer says how to go on.
+func TestTheNinthSecretIsRefused(t *testing.T) {
+	d := newDesk(t, "tollgate.keys.*", "agent.*")
+	for range keystore.MaxSecrets - 1 {
+		_, refused := d.ask(t, "POST", "/key_target/rotate", "", "")
+		require.Nil(t, refused)
+	}
+	_, refused := d.ask(t, "POST", "/key_target/rotate", "", "")
+	require.NotNil(t, refused)
+	require.Equal(t, http.StatusBadRequest, refused.StatusCode())
+	require.Contains(t, refused.Details["grace"], "has 8 secrets that work, and no more are allowed: rotate it with a grace of 0s")
+	_, refused = d.ask(t, "POST", "/key_target/rotate", "", `{"grace":"0s"}`)
+	require.Nil(t, refused)
+}
+
 func TestAKeyMayRotateItself(t *testing.T) {
 	d := newDesk(t, "tollgate.keys.write")
 	answer, refused := d.ask(t, "POST", "/key_caller/rotate", "", `{"grace":"0s"}`)
