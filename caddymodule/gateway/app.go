@@ -31,7 +31,7 @@ type App struct {
 	CountersRaw json.RawMessage `json:"counters,omitempty" caddy:"namespace=tollgate.counters inline_key=engine"`
 	// Plans stand in for the default plans of the same name; the other defaults stay.
 	Plans []Plan `json:"plans,omitempty"`
-	// Policies are folders, files and bundles that add to the embedded policies.
+	// Policies are folders, files and bundles that add to the embedded policies. Their paths may hold placeholders.
 	Policies []string `json:"policies,omitempty"`
 	// PolicyTimeout is how long a decision may take before the request is refused with 500. Default: 100ms.
 	PolicyTimeout caddy.Duration `json:"policy_timeout,omitempty"`
@@ -42,8 +42,11 @@ type App struct {
 	RefusalThrottle string `json:"refusal_throttle,omitempty"`
 	// KeyPrefix begins the secrets that we make. Default: tg.
 	KeyPrefix string `json:"key_prefix,omitempty"`
-	// Secrets is the folder of values for inject: <folder>/<workspace id>/<name>.
+	// Secrets is the folder of values for inject: <folder>/<workspace id>/<name>. Its path may hold placeholders.
 	Secrets string `json:"secrets,omitempty"`
+	// Folder is where relative paths of policies and secrets start: a placeholder's value may be one. Default: the working
+	// directory.
+	Folder string `json:"folder,omitempty"`
 	// Sources are the files and lines at which policies and secrets were written, for errors that only loading can find.
 	Sources map[string]string `json:"sources,omitempty"`
 

@@ -129,7 +129,7 @@ func (c *Counters) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if !d.Args(&c.URL) || d.NextArg() {
 		return errors.New("write one URL, such as: counters redis redis://localhost:6379/0")
 	}
-	if !dispenser.IsPlaceholder(c.URL) {
+	if !dispenser.IsLater(c.URL) {
 		if _, err := redis.ParseBackend(c.URL, c.prefix()); err != nil {
 			return err
 		}
