@@ -223,7 +223,7 @@ func (c *Counters) Provision(ctx caddy.Context) error {
 // with it: an outage now is an outage like any other.
 func (c *Counters) Start() error {
 	state := c.hold.Value
-	err := state.engine.Ping(context.Background())
+	err := state.engine.Check(context.Background())
 	if errors.Is(err, redis.ErrMisconfigured) {
 		return fmt.Errorf("%s: counters: %w", c.Source, err)
 	}
