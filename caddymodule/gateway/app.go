@@ -60,6 +60,7 @@ type App struct {
 	throttles pool.Lease[*throttles]
 	auth      gate.Throttle[netip.Addr]
 	refusals  gate.Throttle[string]
+	manages   bool // a site has tollgate_keys
 	logger    *zap.Logger
 }
 

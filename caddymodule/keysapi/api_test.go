@@ -203,7 +203,7 @@ func TestASecretThatEndsGrantsNothingBeyondItsEnd(t *testing.T) {
 	_, err := d.store.RotateKey(t.Context(), by, "key_caller", record.SumOf("another-secret-of-the-caller"), time.Hour)
 	require.NoError(t, err)
 	for name, w := range map[string][3]string{
-		"another key":           {"POST", "", `{"scopes":["agent.read"]}`},
+		"another key":           {"POST", "", `{"scopes":["agent.read"],"expires_at":"2090-01-01T00:00:00Z"}`},
 		"a secret of its own":   {"POST", "/key_caller/rotate", ""},
 		"a secret of another's": {"POST", "/key_target/rotate", ""},
 		"a scope of another's":  {"PATCH", "/key_target", `{"scopes":["agent.*"]}`},
