@@ -38,7 +38,8 @@ type App struct {
 	// AuthThrottle is how many 401s and malformed targets of one client address are answered as such, or "off".
 	// Default: 30/1m.
 	AuthThrottle string `json:"auth_throttle,omitempty"`
-	// RefusalThrottle is how many of our 400, 403, 404 and 413 one good key gets, or "off". Default: 300/1m.
+	// RefusalThrottle is how many of our 400, 403, 404 and 413 one good key gets, or "off". Those of a key that is used from
+	// outside its allowlist are counted by key and client address. Default: 300/1m.
 	RefusalThrottle string `json:"refusal_throttle,omitempty"`
 	// KeyPrefix begins the secrets that we make. Default: tg.
 	KeyPrefix string `json:"key_prefix,omitempty"`
@@ -60,6 +61,7 @@ type App struct {
 	throttles pool.Lease[*throttles]
 	auth      gate.Throttle[netip.Addr]
 	refusals  gate.Throttle[string]
+	outsiders gate.Throttle[gate.Outsider]
 	manages   bool // a site has tollgate_keys
 	logger    *zap.Logger
 }
@@ -130,12 +132,14 @@ func (a *App) provisionThrottles() (err error) {
 		return err
 	}
 	a.auth.Counts, a.refusals.Counts = a.throttles.Value.auth, a.throttles.Value.refusals
+	a.outsiders.Counts = a.throttles.Value.outsiders
 	if a.auth.Window, err = throttleWindow(a.AuthThrottle, defaultAuthThrottle); err != nil {
 		return fmt.Errorf("reading auth_throttle: %w", err)
 	}
 	if a.refusals.Window, err = throttleWindow(a.RefusalThrottle, defaultRefusalThrottle); err != nil {
 		return fmt.Errorf("reading refusal_throttle: %w", err)
 	}
+	a.outsiders.Window = a.refusals.Window
 	return nil
 }
 
