@@ -36,8 +36,10 @@ type Gate struct {
 	Counters Counters
 	// AuthThrottle counts 401s and hygiene 400s by client address.
 	AuthThrottle Throttle[netip.Addr]
-	// RefusalThrottle counts our 400, 403, 404 and 413 by key id.
-	RefusalThrottle Throttle[string]
+	// RefusalThrottle counts our 400, 403, 404 and 413 by key id, OutsiderThrottle those of keys that are used from outside
+	// their allowlist, by key id and client address. The window of both is the same.
+	RefusalThrottle  Throttle[string]
+	OutsiderThrottle Throttle[Outsider]
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -102,7 +104,7 @@ func (g *Gate) Judge(ctx context.Context, r *Request, v *Verdict) {
 		if len(v.Limits.Statuses()) == 0 {
 			g.lastKnown(v)
 		}
-		g.countIdentified(v, refused)
+		g.countIdentified(r, v, refused)
 	}
 	v.Refusal = refused
 }
@@ -124,7 +126,7 @@ func (g *Gate) steps(ctx context.Context, r *Request, v *Verdict, clock *stopwat
 	if refused := g.authenticate(ctx, r, v); refused != nil {
 		return refused
 	}
-	if refused := g.throttleKey(v); refused != nil {
+	if refused := g.throttleKey(r, v); refused != nil {
 		return refused
 	}
 	if v.Match.Route != nil && v.Match.Route.Whoami {

@@ -31,19 +31,23 @@ type App struct {
 	CountersRaw json.RawMessage `json:"counters,omitempty" caddy:"namespace=tollgate.counters inline_key=engine"`
 	// Plans stand in for the default plans of the same name; the other defaults stay.
 	Plans []Plan `json:"plans,omitempty"`
-	// Policies are folders, files and bundles that add to the embedded policies.
+	// Policies are folders, files and bundles that add to the embedded policies. Their paths may hold placeholders.
 	Policies []string `json:"policies,omitempty"`
 	// PolicyTimeout is how long a decision may take before the request is refused with 500. Default: 100ms.
 	PolicyTimeout caddy.Duration `json:"policy_timeout,omitempty"`
 	// AuthThrottle is how many 401s and malformed targets of one client address are answered as such, or "off".
 	// Default: 30/1m.
 	AuthThrottle string `json:"auth_throttle,omitempty"`
-	// RefusalThrottle is how many of our 400, 403, 404 and 413 one good key gets, or "off". Default: 300/1m.
+	// RefusalThrottle is how many of our 400, 403, 404 and 413 one good key gets, or "off". Those of a key that is used from
+	// outside its allowlist are counted by key and client address. Default: 300/1m.
 	RefusalThrottle string `json:"refusal_throttle,omitempty"`
 	// KeyPrefix begins the secrets that we make. Default: tg.
 	KeyPrefix string `json:"key_prefix,omitempty"`
-	// Secrets is the folder of values for inject: <folder>/<workspace id>/<name>.
+	// Secrets is the folder of values for inject: <folder>/<workspace id>/<name>. Its path may hold placeholders.
 	Secrets string `json:"secrets,omitempty"`
+	// Folder is where relative paths of policies and secrets start: a placeholder's value may be one. Default: the working
+	// directory.
+	Folder string `json:"folder,omitempty"`
 	// Sources are the files and lines at which policies and secrets were written, for errors that only loading can find.
 	Sources map[string]string `json:"sources,omitempty"`
 
@@ -58,6 +62,8 @@ type App struct {
 	throttles pool.Lease[*throttles]
 	auth      gate.Throttle[netip.Addr]
 	refusals  gate.Throttle[string]
+	outsiders gate.Throttle[gate.Outsider]
+	manages   bool // a site has tollgate_keys
 	logger    *zap.Logger
 }
 
@@ -127,12 +133,14 @@ func (a *App) provisionThrottles() (err error) {
 		return err
 	}
 	a.auth.Counts, a.refusals.Counts = a.throttles.Value.auth, a.throttles.Value.refusals
+	a.outsiders.Counts = a.throttles.Value.outsiders
 	if a.auth.Window, err = throttleWindow(a.AuthThrottle, defaultAuthThrottle); err != nil {
 		return fmt.Errorf("reading auth_throttle: %w", err)
 	}
 	if a.refusals.Window, err = throttleWindow(a.RefusalThrottle, defaultRefusalThrottle); err != nil {
 		return fmt.Errorf("reading refusal_throttle: %w", err)
 	}
+	a.outsiders.Window = a.refusals.Window
 	return nil
 }
 

@@ -64,6 +64,8 @@ func option(line string) string { return "{\n\ttollgate {\n\t\t" + line + "\n\t}
 func gate(line string) string { return ":8080 {\n\ttollgate {\n\t\t" + line + "\n\t}\n}\n" }
 
 var mistakes = map[string]mistake{
+	"route for any method":        {gate("route ANY /x"), `Caddyfile:3: reading route "/x": "ANY" is not a method, and there is no word for all of them: list those`},
+	"public for any method":       {gate("public * /x"), "list those that the route takes, such as GET,POST"},
 	"unknown option":              {option("limitz 3"), "unknown option 'limitz'"},
 	"arguments of the block":      {"{\n\ttollgate x {\n\t}\n}\n", "wrong argument count"},
 	"second global block":         {"{\n\ttollgate {\n\t}\n\ttollgate {\n\t}\n}\n", "only once"},

@@ -84,7 +84,8 @@ func (h *Handler) join(app *App) error {
 	h.gate = gate.Gate{
 		Routes: table, Keys: h.app.keys.Value, KeyPrefix: h.app.KeyPrefix, BareKeys: h.BareKeys, Policy: h.app.policies,
 		Plans: h.app.planTable, Counters: h.app.counters, AuthThrottle: h.app.auth, RefusalThrottle: h.app.refusals,
-		Now: time.Now,
+		OutsiderThrottle: h.app.outsiders,
+		Now:              time.Now,
 	}
 	return nil
 }

@@ -18,8 +18,8 @@ func (c *call) end() {
 	if report.Code != "" {
 		code = string(report.Code)
 	}
-	if route := c.verdict.Match.Route; route != nil && route.Whoami {
-		report.Source = envelope.SourceGateway // whoami answers itself
+	if c.answersItself() {
+		report.Source = envelope.SourceGateway
 	}
 	meters.count(&c.verdict, code, string(report.Source), report.Reason)
 	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
@@ -27,6 +27,14 @@ func (c *call) end() {
 	}
 	c.log(&report)
 	c.logDecision()
+}
+
+// answersItself reports whether the answer is the gateway's own although it is no refusal: that of whoami, or of tollgate_keys.
+func (c *call) answersItself() bool {
+	if route := c.verdict.Match.Route; route != nil && route.Whoami {
+		return true
+	}
+	return c.handler.app.manages && caddyhttp.GetVar(c.request.Context(), managedVar) != nil
 }
 
 // logDecision writes the decision log: who asked for what and what policy said, never a secret, a query or a body.

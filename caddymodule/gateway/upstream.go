@@ -19,7 +19,7 @@ type upstreamHeaders struct {
 
 // never are names that may make a backend see another request than the gate judged.
 var never = map[string]bool{
-	"x-original-url": true, "x-rewrite-url": true,
+	"x-original-url": true, "x-original-uri": true, "x-rewrite-url": true,
 	"x-http-method": true, "x-http-method-override": true, "x-method-override": true,
 	"x-request-id": true, // ours replaces it
 }

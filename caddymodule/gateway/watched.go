@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/secrets"
 )
@@ -53,11 +54,27 @@ func (w *watchers) stop() (ended bool) {
 
 // provisionPolicies loads the embedded policies and those of the configuration.
 func (a *App) provisionPolicies(ctx caddy.Context) (err error) {
-	a.policies, err = policy.New(ctx, policy.Options{Paths: a.Policies, Timeout: time.Duration(a.PolicyTimeout)})
+	paths, err := a.PolicyPaths()
+	if err != nil {
+		return err
+	}
+	a.policies, err = policy.New(ctx, policy.Options{Paths: paths, Timeout: time.Duration(a.PolicyTimeout)})
 	if err != nil {
 		return fmt.Errorf("loading policies: %w", err)
 	}
 	return nil
+}
+
+// PolicyPaths are the places of the configuration's policies, their placeholders replaced.
+func (a *App) PolicyPaths() ([]string, error) {
+	paths := make([]string, len(a.Policies))
+	for i, path := range a.Policies {
+		var err error
+		if paths[i], err = dispenser.Resolve(path, a.Folder); err != nil {
+			return nil, fmt.Errorf("reading the path of policies: %w", err)
+		}
+	}
+	return paths, nil
 }
 
 // provisionSecrets reads the folder of secrets, if there is one.
@@ -65,7 +82,7 @@ func (a *App) provisionSecrets() (err error) {
 	if a.Secrets == "" {
 		return nil
 	}
-	path, err := caddy.NewReplacer().ReplaceOrErr(a.Secrets, true, true)
+	path, err := dispenser.Resolve(a.Secrets, a.Folder)
 	if err != nil {
 		return fmt.Errorf("reading the path of the secrets folder: %w", err)
 	}

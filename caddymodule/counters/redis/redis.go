@@ -114,7 +114,7 @@ func (c *Counters) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if !d.Args(&c.URL) || d.NextArg() {
 		return errors.New("write one URL, such as: counters redis redis://localhost:6379/0")
 	}
-	if !dispenser.IsPlaceholder(c.URL) {
+	if !dispenser.IsLater(c.URL) {
 		if _, err := redis.ParseBackend(c.URL, c.prefix()); err != nil {
 			return err
 		}
@@ -209,7 +209,7 @@ func (c *Counters) Provision(ctx caddy.Context) error {
 // with it: an outage now is an outage like any other.
 func (c *Counters) Start() error {
 	state := c.hold.Value
-	err := state.engine.Ping(context.Background())
+	err := state.engine.Check(context.Background())
 	if errors.Is(err, redis.ErrMisconfigured) {
 		return fmt.Errorf("%s: counters: %w", c.Source, err)
 	}

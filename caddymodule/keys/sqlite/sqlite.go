@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -48,12 +47,10 @@ func (k *Keys) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return errors.New("the path is empty: write the path of a database, such as: keys sqlite tollgate.db")
 		}
 		k.Path, k.Source = d.Val(), dispenser.Source(d)
-		switch {
-		case dispenser.IsPlaceholder(k.Path):
+		if dispenser.IsPlaceholder(k.Path) {
 			k.Folder = dispenser.Folder(d)
-		case !filepath.IsAbs(k.Path):
-			k.Path = filepath.Join(literal(dispenser.Folder(d)), k.Path)
 		}
+		k.Path = dispenser.Absolute(d, k.Path)
 	}
 	if d.NextArg() {
 		return errors.New("write the path of one database, such as: keys sqlite tollgate.db")
@@ -89,21 +86,14 @@ func (k *Keys) resolve() (err error) {
 		k.path = filepath.Join(caddy.AppDataDir(), "tollgate.db")
 		return nil
 	}
-	k.path, err = caddy.NewReplacer().ReplaceOrErr(k.Path, true, true)
+	if k.path, err = dispenser.Resolve(k.Path, k.Folder); err == nil {
+		k.path, err = filepath.Abs(k.path)
+	}
 	if err != nil {
-		return fmt.Errorf("%s: reading the path of the key store: %w", k.Source, err)
-	}
-	if filepath.IsAbs(k.path) {
-		return nil
-	}
-	if k.path, err = filepath.Abs(filepath.Join(k.Folder, k.path)); err != nil {
 		return fmt.Errorf("%s: reading the path of the key store: %w", k.Source, err)
 	}
 	return nil
 }
-
-// literal keeps braces in the name of a folder from being placeholders.
-func literal(path string) string { return strings.NewReplacer("{", `\{`, "}", `\}`).Replace(path) }
 
 // Validate refuses a path at which no database can ever be.
 func (k *Keys) Validate() error {

@@ -9,9 +9,15 @@ package tollgate.authz
 deny contains {
 	"code": "FORBIDDEN",
 	"message": "This key may not be used from your address.",
+	"details": _address_details,
 } if {
 	not _address_allowed
 }
+
+# The address that the gateway took for the caller's, so that its owner sees what to allow.
+default _address_details := {"reason": "address"}
+
+_address_details := {"reason": "address", "address": input.request.client_ip}
 
 _address_allowed if input.key.allowed_ips == []
 
