@@ -43,6 +43,7 @@ type call struct {
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	ctx, cancel := context.WithCancel(r.Context())
+	r.Host = withoutFinalDot(r.Host) // policies, and matchers and backends behind the gate, see one name
 	c := &call{handler: h, repl: repl, id: []string{requestID(r, repl)}, cancel: cancel, facts: Facts(r)}
 	c.own = *r.WithContext(ctx) // inlined, so that the copy costs no allocation of its own
 	c.request, c.facts.Body, c.facts.Upstream = &c.own, c, c
