@@ -130,7 +130,7 @@ func (w *Writer) respond(a Answer, body []byte) {
 		w.report.Backend = logText(body)
 		w.refuse(&refusal.Refusal{Kind: refusal.UpstreamMalformed}, SourceBackend)
 		return
-	case a.Code == refusal.CodeUnauthorized && w.opt.Credential:
+	case (a.Code == refusal.CodeUnauthorized || a.Status == http.StatusUnauthorized) && w.opt.Credential:
 		w.report.Backend = logText(body)
 		delete(w.held.header, "Www-Authenticate") // the challenge was for us
 		w.refuse(&refusal.Refusal{Kind: refusal.UpstreamCredential}, SourceBackend)
@@ -138,6 +138,12 @@ func (w *Writer) respond(a Answer, body []byte) {
 	}
 	h := w.under.Header()
 	w.held.restore(h)
+	if a.RetryAfter > 0 && first(h["Retry-After"]) == "" {
+		h["Retry-After"] = []string{strconv.Itoa(a.RetryAfter)}
+	}
+	if w.opt.Mapper.keep {
+		a.Body = withErrors(a.Body)
+	}
 	if dropStale(h); !a.Passed || !isJSON(mediaType(h)) {
 		h["Content-Type"] = jsonType
 	}
@@ -156,6 +162,9 @@ func (w *Writer) refuse(r *refusal.Refusal, source Source) {
 	}
 	dropStale(h)
 	body := r.JSON()
+	if w.opt.Mapper.keep {
+		body = withErrors(body)
+	}
 	r.SetHeaders(h, len(body))
 	w.report.Source, w.report.Status, w.report.Code = source, r.StatusCode(), r.Code()
 	w.report.Reason, w.report.Cause = r.Kind.Reason, r.Cause

@@ -169,5 +169,13 @@ var mistakes = map[string]mistake{
 	"classify unknown code":     {gate("errors {\n\t\t\tclassify TEAPOT x\n\t\t}"), `unknown code "TEAPOT"`},
 	"classify regexp":           {gate("errors {\n\t\t\tclassify FORBIDDEN (\n\t\t}"), "classify pattern"},
 	"classify unknown group":    {gate("errors {\n\t\t\tclassify FORBIDDEN (?P<name>x)\n\t\t}"), `unknown group "name"`},
+	"classify a pattern only":   {gate("errors {\n\t\t\tclassify FORBIDDEN\n\t\t}"), "write a code, perhaps a status, and a regexp"},
+	"classify with too much":    {gate("errors {\n\t\t\tclassify FORBIDDEN 403 a b\n\t\t}"), "write a code, perhaps a status, and a regexp"},
+	"classify status":           {gate("errors {\n\t\t\tclassify FORBIDDEN 4o3 a\n\t\t}"), "'4o3' is not a status from 400 to 599"},
+	"classify status 200":       {gate("errors {\n\t\t\tclassify FORBIDDEN 200 a\n\t\t}"), "'200' is not a status from 400 to 599"},
+	"classify other status":     {gate("errors {\n\t\t\tclassify FORBIDDEN 404 a\n\t\t}"), "status 404 does not go with FORBIDDEN: write 402 or 403 or 451"},
+	"classify regexp forgotten": {gate("errors {\n\t\t\tclassify INTERNAL_ERROR 503\n\t\t}"), "behind the status 503 the regexp is missing"},
+	"keep_errors with too much": {gate("errors {\n\t\t\tkeep_errors all\n\t\t}"), "wrong argument count"},
+	"keep_errors twice":         {gate("errors {\n\t\t\tkeep_errors\n\t\t\tkeep_errors\n\t\t}"), "given twice"},
 	"soft_failures twice":       {gate("errors {\n\t\t\tsoft_failures\n\t\t\tsoft_failures\n\t\t}"), "given twice"},
 }
