@@ -18,6 +18,10 @@ const bodyTimeout = 2 * time.Second
 
 // Config is the `errors` block of a site.
 type Config struct {
+	// Off passes the backend's errors as they are; with it all else but MaxBody must be left out. Two rules stay: a 401 is
+	// UpstreamCredential where Options.Credential says so, and where Options.Secret is set, an error body is held until it is
+	// whole, and the standard message takes its place if it holds a secret, or was not whole in time or within MaxBody.
+	Off bool
 	// SoftFailures takes a 200 or 201 whose JSON says `"success": false` for an error.
 	SoftFailures bool
 	// KeepErrors adds `"errors": [{"message": …}]` to every envelope, for clients that look for the backend's own shape: the
@@ -45,6 +49,7 @@ type Rule struct {
 
 // Mapper maps backends' error bodies to the envelope, by the configuration of one site. It is immutable.
 type Mapper struct {
+	off     bool
 	soft    bool
 	keep    bool
 	maxBody int
@@ -64,7 +69,10 @@ func NewMapper(c Config) (*Mapper, error) {
 	if c.MaxBody <= 0 || c.MaxBody > MostBody {
 		return nil, fmt.Errorf("reading max_body: it is %d bytes: write 1 to %d, or leave it out for %d", c.MaxBody, MostBody, DefaultMaxBody)
 	}
-	m := &Mapper{soft: c.SoftFailures, keep: c.KeepErrors, maxBody: int(c.MaxBody), timeout: bodyTimeout}
+	if c.Off && (c.SoftFailures || c.KeepErrors || len(c.Rules) > 0) {
+		return nil, errors.New("reading off: nothing is mapped, so that soft_failures, keep_errors and classify say nothing: drop them, or off")
+	}
+	m := &Mapper{off: c.Off, soft: c.SoftFailures, keep: c.KeepErrors, maxBody: int(c.MaxBody), timeout: bodyTimeout}
 	for _, r := range c.Rules {
 		compiled, err := r.compile()
 		if err != nil && r.Source != "" {

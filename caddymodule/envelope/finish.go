@@ -120,6 +120,10 @@ func (w *Writer) answer() {
 		w.respond(a, body)
 		return
 	}
+	if w.opt.Mapper.off && !w.isOurCredential(w.held.status, "") && !w.malformed {
+		w.passHeld()
+		return
+	}
 	w.respond(w.opt.Mapper.Map(w.held.status, first(w.held.header["Content-Type"]), body), body)
 }
 
@@ -130,7 +134,7 @@ func (w *Writer) respond(a Answer, body []byte) {
 		w.report.Backend = logText(body)
 		w.refuse(&refusal.Refusal{Kind: refusal.UpstreamMalformed}, SourceBackend)
 		return
-	case (a.Code == refusal.CodeUnauthorized || a.Status == http.StatusUnauthorized) && w.opt.Credential:
+	case w.isOurCredential(a.Status, a.Code):
 		w.report.Backend = logText(body)
 		delete(w.held.header, "Www-Authenticate") // the challenge was for us
 		w.refuse(&refusal.Refusal{Kind: refusal.UpstreamCredential}, SourceBackend)

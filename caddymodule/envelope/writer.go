@@ -132,6 +132,9 @@ func (w *Writer) decide(status int) {
 		w.pass(status)
 	case status == statusClientClosed && w.clientGone():
 		w.pass(status)
+	case w.opt.Mapper.off && !w.mustJudge(status):
+		w.report.Code = refusal.CodeOf(status)
+		w.pass(status)
 	default:
 		w.collect(status, h)
 	}

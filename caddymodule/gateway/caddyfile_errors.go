@@ -14,13 +14,28 @@ import (
 
 func (h *Handler) parseErrors(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
-		return d.ArgErr()
+		return h.Errors.parseOff(d)
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		word := d.Val()
 		if err := h.Errors.parseOption(d, word); err != nil {
 			return dispenser.Located(d, "errors: "+word, err)
 		}
+	}
+	return nil
+}
+
+// parseOff reads the only argument that errors may have, which stands alone.
+func (e *Errors) parseOff(d *caddyfile.Dispenser) error {
+	if d.Val() != "off" {
+		return fmt.Errorf("'%s' is not known: write errors off, or a block", d.Val())
+	}
+	e.Off = true
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	if d.NextBlock(d.Nesting()) {
+		return errors.New("off takes no block: nothing is mapped")
 	}
 	return nil
 }

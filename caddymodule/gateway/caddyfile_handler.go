@@ -43,6 +43,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		inject <header> <value>
 //		forward_authorization
 //		bare_keys
+//		errors off                                # or a block; off: the backend's pass as they are
 //		errors {
 //			soft_failures
 //			keep_errors

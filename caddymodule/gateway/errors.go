@@ -9,6 +9,10 @@ import (
 
 // Errors says how a site maps the errors of its backend.
 type Errors struct {
+	// Off passes the backend's errors as they are; all else must then be left out. A 401 stays 502 where the site injects
+	// Authorization. Where it injects secrets an error body is held until it is whole, and replaced if it repeats one, or is
+	// not whole within 64 KiB and 2 s.
+	Off bool `json:"off,omitempty"`
 	// SoftFailures takes HTTP 200 and 201 whose JSON says "success": false for errors.
 	SoftFailures bool `json:"soft_failures,omitempty"`
 	// KeepErrors adds "errors": [{"message": …}] to the envelope, for clients that look for the backend's own shape.
@@ -34,7 +38,7 @@ type Classify struct {
 
 // mapper compiles the rules.
 func (e *Errors) mapper() (*envelope.Mapper, error) {
-	config := envelope.Config{SoftFailures: e.SoftFailures, KeepErrors: e.KeepErrors, MaxBody: e.MaxBody}
+	config := envelope.Config{Off: e.Off, SoftFailures: e.SoftFailures, KeepErrors: e.KeepErrors, MaxBody: e.MaxBody}
 	if config.MaxBody == 0 {
 		config.MaxBody = envelope.DefaultMaxBody
 	}

@@ -95,3 +95,51 @@ func TestHiddenTextsGoToTheLog(t *testing.T) {
 		require.NotContains(t, strings.ToLower(a.Body), "27017")
 	}
 }
+
+// TestErrorsOff: the backend's errors pass as they are, with our limit headers; the gateway's own keep their shape. Two rules
+// stay where credentials are injected.
+func TestErrorsOff(t *testing.T) {
+	const page = "<h1>Not here: 10.0.0.5:27017</h1>"
+	for name, inject := range map[string]string{"nothing injected": "", "secrets injected": "inject Authorization \"Bearer {tollgate.secret.konecty}\"\n"} {
+		t.Run(name, func(t *testing.T) {
+			setup := injecting()
+			setup.Gate = strings.Replace(setup.Gate, "inject Authorization \"Bearer {tollgate.secret.konecty}\"\n", inject, 1) + "errors off\n"
+			g := harness.New(t)
+			g.WriteFile(t, "keys.yaml", setup.Keys)
+			g.WriteFile(t, "secrets/ws_acme/konecty", acmeToken+"\n")
+			require.NoError(t, g.Load(setup.Caddyfile()))
+			ask := func(status int, proto harness.Proto, body string) *harness.Answer {
+				answers(g, status, "text/html", body, "Etag", `"x"`, "X-Debug", "y", "X-RateLimit-Limit", "9", "Ratelimit", "z", "X-Request-Id", "theirs")
+				a := g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM, Proto: proto})
+				a.CheckLimits(t, harness.Workspace)
+				require.NotEqual(t, "theirs", a.Header.Get("X-Request-Id"))
+				return a
+			}
+			for _, proto := range []harness.Proto{harness.H1, harness.H2C} {
+				for _, status := range []int{400, 404, 422, 500, 503} {
+					a := ask(status, proto, page)
+					require.Equal(t, status, a.Status)
+					require.Equal(t, page, a.Body)
+					require.Equal(t, []string{"text/html", `"x"`, "y"}, []string{a.Header.Get("Content-Type"), a.Header.Get("Etag"), a.Header.Get("X-Debug")})
+				}
+			}
+			a := ask(401, harness.H1, "who are you")
+			if inject == "" {
+				require.Equal(t, 401, a.Status)
+				require.Equal(t, "who are you", a.Body)
+			} else {
+				require.Equal(t, 502, a.Status)
+				require.Equal(t, "INTERNAL_ERROR", a.Envelope(t).Error.Code)
+				for _, status := range []int{400, 500} {
+					a = ask(status, harness.H1, "bad token: "+acmeToken)
+					require.Equal(t, status, a.Status)
+					a.Envelope(t)
+					require.NotContains(t, a.Body, acmeToken)
+				}
+			}
+			require.Equal(t, "UNAUTHORIZED", g.Do(t, harness.Request{Path: "/leads"}).Envelope(t).Error.Code)
+			g.Backend.Close()
+			require.Equal(t, "INTERNAL_ERROR", g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM}).Envelope(t).Error.Code)
+		})
+	}
+}
