@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/url"
 	"strings"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/inside"
 )
 
 // object is a JSON object.
@@ -115,7 +117,7 @@ func dotted(v any) string {
 
 // cleanField is a name that may stand in details; "" for what is none.
 func cleanField(name string) string {
-	if len(name) > maxField || strings.ContainsAny(name, "<>") {
+	if len(name) > maxField || strings.ContainsAny(name, "<>") || inside.TellsInName(name) {
 		return ""
 	}
 	return oneLine(name, maxField)

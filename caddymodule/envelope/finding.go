@@ -23,6 +23,7 @@ type finding struct {
 	message string
 	entries []entry
 	details map[string]any // an envelope's own details
+	secret  bool           // a message was left out, because a rule calls it internal
 }
 
 // add notes one thing that is wrong.
@@ -44,9 +45,10 @@ func (f *finding) say(message string) {
 func (f *finding) text() (message string, hidden bool) {
 	if f.message != "" {
 		message, ok := show(f.message)
-		return message, !ok
+		return message, !ok || f.secret
 	}
 	var said []string
+	hidden = f.secret
 	for _, e := range f.entries {
 		if e.field != "" && !e.spoken || e.message == "" {
 			continue

@@ -139,6 +139,9 @@ func (w *Writer) decide(status int) {
 	case untouchable(h):
 		w.report.Code = refusal.CodeOf(status)
 		w.pass(status)
+	case w.opt.Mapper.off && status != statusClientClosed && !w.mustJudge(status):
+		w.report.Code = refusal.CodeOf(status)
+		w.pass(status)
 	default:
 		w.collect(status, h)
 	}

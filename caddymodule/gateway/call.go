@@ -51,7 +51,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
 	options := envelope.Options{
 		Mapper: h.mapper, Method: r.Method, Context: r.Context(), Cancel: cancel, Hook: c, Credential: h.injectsAuthorization(),
 	}
-	if len(h.Inject) > 0 {
+	if h.injectsSecrets() {
 		options.Secret = c.repeats
 	}
 	c.writer.Init(w, options)

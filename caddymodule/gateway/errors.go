@@ -9,8 +9,14 @@ import (
 
 // Errors says how a site maps the errors of its backend.
 type Errors struct {
+	// Off passes the backend's errors as they are; all else must then be left out. A 401 stays 502 where the site injects
+	// Authorization. Where it injects secrets an error body is held until it is whole, and replaced if it repeats one, or is
+	// not whole within 64 KiB and 2 s.
+	Off bool `json:"off,omitempty"`
 	// SoftFailures takes HTTP 200 and 201 whose JSON says "success": false for errors.
 	SoftFailures bool `json:"soft_failures,omitempty"`
+	// KeepErrors adds "errors": [{"message": …}] to the envelope, for clients that look for the backend's own shape.
+	KeepErrors bool `json:"keep_errors,omitempty"`
 	// Classify are rules for messages, in order: the first that matches wins.
 	Classify []Classify `json:"classify,omitempty"`
 	// MaxBody is the longest error body that is read, in bytes. Default: 64 KiB.
@@ -21,6 +27,9 @@ type Errors struct {
 type Classify struct {
 	// Code is the envelope's code for it.
 	Code string `json:"code"`
+	// Status is the HTTP status of the answer, from 400 to 599, one that goes with the code. Default: the backend's, and for a
+	// soft failure the code's.
+	Status int `json:"status,omitempty"`
 	// Pattern is a regular expression (RE2); its named group "field" names the field at fault.
 	Pattern string `json:"pattern"`
 	// Source is the file and line it was written at, for errors.
@@ -29,12 +38,14 @@ type Classify struct {
 
 // mapper compiles the rules.
 func (e *Errors) mapper() (*envelope.Mapper, error) {
-	config := envelope.Config{SoftFailures: e.SoftFailures, MaxBody: e.MaxBody}
+	config := envelope.Config{Off: e.Off, SoftFailures: e.SoftFailures, KeepErrors: e.KeepErrors, MaxBody: e.MaxBody}
 	if config.MaxBody == 0 {
 		config.MaxBody = envelope.DefaultMaxBody
 	}
 	for _, rule := range e.Classify {
-		config.Rules = append(config.Rules, envelope.Rule{Code: refusal.Code(rule.Code), Pattern: rule.Pattern, Source: rule.Source})
+		config.Rules = append(config.Rules, envelope.Rule{
+			Code: refusal.Code(rule.Code), Status: rule.Status, Pattern: rule.Pattern, Source: rule.Source,
+		})
 	}
 	mapper, err := envelope.NewMapper(config)
 	if err != nil {
