@@ -21,12 +21,20 @@ func (c *call) end() {
 	if c.answersItself() {
 		report.Source = envelope.SourceGateway
 	}
-	meters.count(&c.verdict, code, string(report.Source), report.Reason)
+	meters.count(&c.verdict, code, string(report.Source), c.reason(&report))
 	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.Inline(c))
 	}
 	c.log(&report)
 	c.logDecision()
+}
+
+// reason is why the gateway refused; empty: it did not.
+func (c *call) reason(report *envelope.Report) string {
+	if c.verdict.Refusal != nil && c.verdict.Reason != "" {
+		return c.verdict.Reason
+	}
+	return report.Reason
 }
 
 // answersItself reports whether the answer is the gateway's own although it is no refusal: that of whoami, or of tollgate_keys.
@@ -59,10 +67,19 @@ func (c *call) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 		enc.AddString("workspace", identity.Workspace.ID)
 		enc.AddString("plan", identity.Workspace.Plan)
 		enc.AddString("key_id", identity.Key.ID)
+	} else if c.verdict.RefusedKey != "" {
+		enc.AddString("key_id", c.verdict.RefusedKey)
 	}
 	enc.AddString("route", c.routePattern())
 	enc.AddString("decision", c.decision())
-	enc.AddString("code", string(c.writer.Report().Code))
+	report := c.writer.Report()
+	enc.AddString("code", string(report.Code))
+	if reason := c.reason(&report); reason != "" {
+		enc.AddString("reason", reason)
+	}
+	if scopes := c.verdict.Decision.MissingScopes; len(scopes) > 0 {
+		zap.Strings("missing_scopes", scopes).AddTo(enc)
+	}
 	return nil
 }
 
@@ -85,7 +102,7 @@ func (c *call) log(report *envelope.Report) {
 	}
 	if check := c.handler.logger.Check(level, message); check != nil {
 		check.Write(zap.Inline(c), zap.Int("status", report.Status), zap.String("source", string(report.Source)),
-			zap.String("reason", report.Reason), zap.String("dropped", string(report.Dropped)),
+			zap.String("dropped", string(report.Dropped)),
 			zap.String("backend_said", c.scrubbed(report.Backend)), zap.NamedError("cause", report.Cause))
 	}
 	c.logUnknownPlan()

@@ -110,15 +110,15 @@ func (c *Cache) Known(sum record.Sum) *record.Identity {
 	return e.identity
 }
 
-// Lookup gives the identity of a secret that may be used now. The error is ErrUnknown for any other secret; any other
-// error means that the store is away and the secret is not known well enough to do without.
+// Lookup gives the identity of a secret that may be used now. The error is ErrUnknown for any other secret, an *Unusable
+// where its key is known; any other error means that the store is away and the secret is not known well enough to do without.
 func (c *Cache) Lookup(ctx context.Context, sum record.Sum) (*record.Identity, error) {
 	identity, err := c.find(ctx, sum)
 	if err != nil {
 		return nil, err
 	}
 	if !usable(identity) {
-		return nil, ErrUnknown
+		return nil, &Unusable{Key: identity.Key.ID, State: identity.State(time.Now())}
 	}
 	if e := c.known.get(sum); e != nil {
 		e.touch(c.now())

@@ -16,6 +16,20 @@ import (
 // expired. Any other error of a look-up means that the store could not answer.
 var ErrUnknown = errors.New("unknown key")
 
+// Unusable is the ErrUnknown of a secret that is known and may not be used. It is for operators: callers are told no more
+// than of any other.
+type Unusable struct {
+	// Key is the key's id.
+	Key string
+	// State is why, as record.Identity.State says.
+	State string
+}
+
+func (u *Unusable) Error() string { return "key " + u.Key + " is " + u.State }
+
+// Is makes it an ErrUnknown.
+func (u *Unusable) Is(target error) bool { return target == ErrUnknown }
+
 // Store holds workspaces and keys. Its methods are safe for concurrent use.
 type Store interface {
 	// Lookup asks, with one query, whose secret has this sum. A key that is disabled, revoked or expired is given
