@@ -115,8 +115,14 @@ func TestSiteWithoutAnswer(t *testing.T) {
 func TestGatewayInsideGateway(t *testing.T) {
 	setup := harness.World()
 	setup.Then = "route {\n tollgate {\n route GET /leads\n }\n reverse_proxy $BACKEND\n}"
+	_, err := harness.Validate(t, strings.NewReplacer("$DIR/keys.yaml", "keys.yaml", "$PORT", "8080", "$BACKEND", "localhost:9000", "$TLS", "8443", "$DIR", t.TempDir()).Replace(
+		strings.Replace(setup.Caddyfile(), "keys file $DIR/keys.yaml", "keys sqlite", 1)), "Caddyfile")
+	require.ErrorContains(t, err, "this gate stands behind the one at", "where it is seen, it is not loaded")
+	setup.Then = "reverse_proxy $BACKEND {\n handle_response {\n tollgate {\n route GET /leads\n }\n respond ok\n }\n}"
 	g := harness.Start(t, setup)
-	g.Run(t, []harness.Case{failed("a second gateway inside the first is 500", 500, "INTERNAL_ERROR")})
+	inside := failed("a second gateway inside the first is 500", 500, "INTERNAL_ERROR")
+	inside.Hits = 1
+	g.Run(t, []harness.Case{inside})
 	require.Eventually(t, func() bool {
 		return harness.Contains(g.ReadFile(t, "caddy.log"), "a tollgate handler stands inside another one")
 	}, harness.WaitFor, harness.Tick, "and the log says why")

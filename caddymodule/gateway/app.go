@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
@@ -62,7 +63,8 @@ type App struct {
 	auth      gate.Throttle[netip.Addr]
 	refusals  gate.Throttle[string]
 	outsiders gate.Throttle[gate.Outsider]
-	manages   bool // a site has tollgate_keys
+	manages   bool                       // a site has tollgate_keys
+	seen      map[*caddyhttp.Server]bool // the servers that were looked at while they were loaded
 	logger    *zap.Logger
 }
 
