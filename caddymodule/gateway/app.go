@@ -65,6 +65,7 @@ type App struct {
 	outsiders gate.Throttle[gate.Outsider]
 	manages   bool                       // a site has tollgate_keys
 	seen      map[*caddyhttp.Server]bool // the servers that were looked at while they were loaded
+	told      map[string]bool            // the plans of which was said that nobody configured them
 	logger    *zap.Logger
 }
 
@@ -97,6 +98,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	}
 	if err := a.provisionKeys(ctx); err != nil {
 		return err
+	}
+	if teller, ok := a.store.(PlanTeller); ok {
+		a.warnPlans(teller.PlansInUse(ctx))
 	}
 	if err := a.provisionCounters(ctx); err != nil {
 		return err

@@ -13,6 +13,9 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/site"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlite"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
 // theGate stands for a gate with a route in the Caddyfiles below.
@@ -88,6 +91,7 @@ var sites = map[string]struct {
 // TestWhatStandsAroundAGateIsSaidAtLoad: by validate, which loads as run does. The static reading of the whole configuration
 // says the same as the reading of a server that is half made.
 func TestWhatStandsAroundAGateIsSaidAtLoad(t *testing.T) {
+	withStore(t)
 	for name, c := range sites {
 		t.Run(name, func(t *testing.T) {
 			text := strings.ReplaceAll(c.caddyfile, "GATE", theGate)
@@ -177,6 +181,7 @@ func withoutLines(texts []string) (plain []string) {
 
 // TestTerminalRoutes are what only JSON has besides the routes of sites.
 func TestTerminalRoutes(t *testing.T) {
+	withStore(t)
 	const document = `{"apps": {"http": {"servers": {"web": {"listen": [":8080"], "routes": [%s]}}}}}`
 	const proxy, gate = `{"handler": "reverse_proxy", "upstreams": [{"dial": "localhost:9000"}]}`, `{"handler": "tollgate", "routes": [{"methods": ["GET"], "path": "/a"}]}`
 	const before = "server web, tollgate of :8080: reverse_proxy stands before this gate and answers every request unchecked"
@@ -223,7 +228,19 @@ func TestShippedCaddyfilesAreNotWarnedOf(t *testing.T) {
 			require.NoError(t, err)
 			said, err := harness.Validate(t, string(text), path)
 			require.NoError(t, err)
-			require.Empty(t, said)
+			require.Len(t, said, 1, said)
+			require.Contains(t, said[0], "the key store does not exist: run makes an empty one", "which it does, at first")
 		})
 	}
+}
+
+// withStore makes the default store, whose absence is warned of.
+func withStore(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("XDG_DATA_HOME", dir)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "caddy"), 0o700))
+	store := sqlite.New(filepath.Join(dir, "caddy", "tollgate.db"), sqlite.Options{Create: true})
+	require.NoError(t, store.CreateWorkspace(t.Context(), keystore.Act{By: "test", Action: "test"}, &record.Workspace{ID: "ws", Plan: "pro"}))
+	require.NoError(t, store.Close())
 }
