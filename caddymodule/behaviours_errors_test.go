@@ -128,6 +128,22 @@ func TestGatewayInsideGateway(t *testing.T) {
 	}, harness.WaitFor, harness.Tick, "and the log says why")
 }
 
+// TestHandleErrorsSeesWhatIsBeforeTheGate, and nothing of the gate or of what stands behind it.
+func TestHandleErrorsSeesWhatIsBeforeTheGate(t *testing.T) {
+	setup := harness.World()
+	setup.Before = "basic_auth /before {\n ann $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\nhandle_errors {\n respond \"the site's own\" 418\n}"
+	setup.Then = "handle /leads {\n reverse_proxy 127.0.0.1:1\n}\nhandle {\n error 503\n}"
+	g := harness.Start(t, setup)
+	before := g.Do(t, harness.Request{Path: "/before", Key: harness.CRM})
+	require.Equal(t, 418, before.Status, before.Body)
+	require.Equal(t, "the site's own", before.Body)
+	g.Run(t, []harness.Case{
+		failed("a backend that is down", 502, "INTERNAL_ERROR"),
+		{Name: "another handler's error", Request: harness.Request{Path: "/plain", Key: harness.CRM}, Status: 503, Code: "INTERNAL_ERROR", Limits: harness.Workspace},
+		{Name: "the gate's", Request: harness.Request{Path: "/leads"}, Status: 401, Code: "UNAUTHORIZED", Limits: harness.AuthLimit},
+	})
+}
+
 func TestErrorsAreJSONWhateverIsAccepted(t *testing.T) {
 	g := harness.Start(t, harness.World())
 	for _, accept := range []string{"text/html", "application/xml"} {
