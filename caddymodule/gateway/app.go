@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
@@ -63,7 +64,9 @@ type App struct {
 	auth      gate.Throttle[netip.Addr]
 	refusals  gate.Throttle[string]
 	outsiders gate.Throttle[gate.Outsider]
-	manages   bool // a site has tollgate_keys
+	manages   bool                       // a site has tollgate_keys
+	seen      map[*caddyhttp.Server]bool // the servers that were looked at while they were loaded
+	told      map[string]bool            // the plans of which was said that nobody configured them
 	logger    *zap.Logger
 }
 
@@ -96,6 +99,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	}
 	if err := a.provisionKeys(ctx); err != nil {
 		return err
+	}
+	if teller, ok := a.store.(PlanTeller); ok {
+		a.warnPlans(teller.PlansInUse(ctx))
 	}
 	if err := a.provisionCounters(ctx); err != nil {
 		return err

@@ -58,6 +58,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 // Paths are templates: ":name" stands for one segment, a final "*" for the rest.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // tollgate
+	h.Source = dispenser.Source(d)
 	if d.NextArg() {
 		return d.Errf("tollgate: '%s' is too much: the directive takes no matcher and no arguments", d.Val())
 	}

@@ -90,7 +90,7 @@ func (m *ManageKeys) Provision(ctx caddy.Context) error {
 	}
 	app.manages = true
 	m.api = keysapi.API{Keys: admin, Prefix: app.KeyPrefix, Now: time.Now}
-	return nil
+	return app.lookAround(ctx, ctx.Logger(), m.Source)
 }
 
 // Validate refuses a path that no request could have, or that is a pattern.

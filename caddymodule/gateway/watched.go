@@ -101,7 +101,7 @@ func (a *App) provisionSecrets() (err error) {
 // watchFiles follows policies and secrets for changes.
 func (a *App) watchFiles() {
 	a.logPolicies()
-	follow := []func(context.Context){a.watchPolicies}
+	follow := []func(context.Context){a.announce, a.watchPolicies}
 	if a.secrets != nil {
 		a.logSecretWarnings()
 		follow = append(follow, a.watchSecrets)

@@ -81,3 +81,18 @@ type Use struct {
 type UseWriter interface {
 	WriteUses(ctx context.Context, uses []Use) error
 }
+
+// Summary is what a gateway says of its store when it starts.
+type Summary struct {
+	// Keys is how many there are, in any state.
+	Keys int64
+	// Plans are those that workspaces are on, by name.
+	Plans []string
+	// Made says that there was no store before this process made one.
+	Made bool
+}
+
+// Summarizer is a Store that can be summed up. It may read all of its workspaces and keys: nobody waits for the answer.
+type Summarizer interface {
+	Summary(ctx context.Context) (Summary, error)
+}

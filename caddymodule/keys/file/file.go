@@ -1,6 +1,7 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -26,7 +27,8 @@ type Keys struct {
 	// Source is the file and line of the Caddyfile it was written at, for errors.
 	Source string `json:"source,omitempty"`
 
-	path string // absolute
+	path  string // absolute
+	plans []string
 }
 
 // CaddyModule returns the module's id.
@@ -72,8 +74,15 @@ func (k *Keys) Validate() error {
 	if err != nil {
 		return err
 	}
+	if s, ok := store.(keystore.Summarizer); ok {
+		summary, _ := s.Summary(context.Background()) // it is in memory
+		k.plans = summary.Plans
+	}
 	return store.Close()
 }
+
+// PlansInUse are those that stood in the file when it was read. It is a PlanTeller.
+func (k *Keys) PlansInUse(context.Context) []string { return k.plans }
 
 // Place is the path.
 func (k *Keys) Place() string { return "file " + k.path }
@@ -93,6 +102,7 @@ func (k *Keys) Open(report func(error), _ bool) (keystore.Store, error) {
 // Interface guards
 var (
 	_ gateway.KeyStore      = (*Keys)(nil)
+	_ gateway.PlanTeller    = (*Keys)(nil)
 	_ caddy.Provisioner     = (*Keys)(nil)
 	_ caddy.Validator       = (*Keys)(nil)
 	_ caddyfile.Unmarshaler = (*Keys)(nil)

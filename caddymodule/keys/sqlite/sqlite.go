@@ -1,8 +1,11 @@
 package sqlite
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -66,6 +69,9 @@ func (k *Keys) Provision(ctx caddy.Context) error {
 	if err := k.resolve(); err != nil {
 		return err
 	}
+	if _, err := os.Stat(k.path); errors.Is(err, fs.ErrNotExist) {
+		ctx.Logger().Warn("the key store does not exist: run makes an empty one, in which no key is known", zap.String("path", k.path), zap.String("at", k.Source))
+	}
 	k.warnOfOthers(ctx.Logger())
 	return nil
 }
@@ -95,19 +101,22 @@ func (k *Keys) resolve() (err error) {
 	return nil
 }
 
-// Validate refuses a path at which no database can ever be.
+// Validate refuses a path at which no database can ever be, and a file that is none.
 func (k *Keys) Validate() error {
+	if err := sqlite.Check(k.path); err != nil {
+		return fmt.Errorf("%s: %w", cmp.Or(k.Source, "keys"), err)
+	}
 	if k.Path == "" {
 		return nil
 	}
-	if info, err := os.Stat(k.path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: key store %s is no regular file", k.Source, k.path)
-	}
 	if info, err := os.Stat(filepath.Dir(k.path)); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s: key store %s: there is no such folder: make it, or name another path", k.Source, k.path)
+		return fmt.Errorf("%s: key store %s: there is no such folder: make it, or name another path", cmp.Or(k.Source, "keys"), k.path)
 	}
 	return nil
 }
+
+// PlansInUse looks into the database, if that can be done without writing anything. It is a PlanTeller.
+func (k *Keys) PlansInUse(ctx context.Context) []string { return sqlite.PlansInUse(ctx, k.path) }
 
 // Place is the path.
 func (k *Keys) Place() string { return "sqlite " + k.path }
@@ -135,6 +144,7 @@ func (k *Keys) MakeRoom() error {
 var (
 	_ gateway.KeyStore      = (*Keys)(nil)
 	_ gateway.StoreMaker    = (*Keys)(nil)
+	_ gateway.PlanTeller    = (*Keys)(nil)
 	_ caddy.Provisioner     = (*Keys)(nil)
 	_ caddy.Validator       = (*Keys)(nil)
 	_ caddyfile.Unmarshaler = (*Keys)(nil)

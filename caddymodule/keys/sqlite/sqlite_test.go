@@ -32,7 +32,7 @@ func TestValidateCreatesNoKeyStore(t *testing.T) {
 		"takes/no global block":       {keys: ""},
 		"takes/default place":         {keys: "keys sqlite"},
 		"takes/named database":        {keys: "keys sqlite tollgate.db"},
-		"refuses/folder in its place": {keys: "keys sqlite .", want: "is no regular file"},
+		"refuses/folder in its place": {keys: "keys sqlite .", want: "is not a regular file"},
 		"refuses/missing folder":      {keys: "keys sqlite nowhere/tollgate.db", want: "there is no such folder"},
 		"refuses/unset placeholder":   {keys: "keys sqlite {env.TOLLGATE_TEST_UNSET}", want: "reading the path"},
 	} {

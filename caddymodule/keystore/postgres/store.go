@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
@@ -39,6 +40,8 @@ type Store struct {
 	db      *sql.DB
 	ready   bool // the schema is known to be in the present form
 	closed  bool
+
+	made atomic.Bool // there was no key store before
 }
 
 // New names the database by its address (a URL, or key=value words). It opens nothing: the first use does, and
@@ -77,11 +80,23 @@ func (s *Store) database(ctx context.Context) (*sql.DB, error) {
 		s.db.SetConnMaxLifetime(s.address.lifetime)
 		s.db.SetConnMaxIdleTime(s.address.idle)
 	}
-	if err := dialect.Migrate(ctx, s.db, s.String(), true); err != nil {
+	held, err := dialect.Holds(ctx, s.db)
+	if err == nil {
+		err = dialect.Migrate(ctx, s.db, s.String(), true)
+	}
+	if err != nil {
 		return nil, err
 	}
+	s.made.Store(!held)
 	s.ready = true
 	return s.db, nil
+}
+
+// Summary counts the keys and names the plans in use.
+func (s *Store) Summary(ctx context.Context) (keystore.Summary, error) {
+	summary, err := s.Store.Summary(ctx)
+	summary.Made = s.made.Load()
+	return summary, err
 }
 
 // Changes waits for a notification, 200 ms at most, and reads the log of changes. A connection that turns out to be
@@ -160,7 +175,8 @@ func (s *Store) Close() error {
 }
 
 var (
-	_ keystore.Store     = (*Store)(nil)
-	_ keystore.Admin     = (*Store)(nil)
-	_ keystore.UseWriter = (*Store)(nil)
+	_ keystore.Store      = (*Store)(nil)
+	_ keystore.Admin      = (*Store)(nil)
+	_ keystore.UseWriter  = (*Store)(nil)
+	_ keystore.Summarizer = (*Store)(nil)
 )
