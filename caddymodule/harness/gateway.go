@@ -150,15 +150,6 @@ func (s Setup) Caddyfile() string {
 `, s.Servers, s.Global, options, sites, s.Before, s.Gate, then)
 }
 
-// Load adapts the Caddyfile's text and loads it, the first time or as a reload. A config error leaves what ran before.
-func (g *Gateway) Load(text string) error {
-	config, err := g.Adapt(text)
-	if err != nil {
-		return err
-	}
-	return caddy.Load(config, true)
-}
-
 // Adapt gives the JSON of a Caddyfile, whose folder is g.Dir.
 func (g *Gateway) Adapt(text string) ([]byte, error) {
 	return Adapt(g.replace.Replace(text), filepath.Join(g.Dir, "Caddyfile"))
