@@ -38,7 +38,8 @@ func (g *Gateway) Load(text string) error {
 	}
 }
 
-var serving = regexp.MustCompile(`(?s)^goroutine (\d+) .*net/http\.\(\*Server\)\.Serve\(.*created by github\.com/caddyserver/caddy/`)
+// Go's HTTP server in a goroutine that Caddy's HTTP app started, or one that is yet to run.
+var serving = regexp.MustCompile(`(?s)^goroutine (\d+) .*(?:net/http\.\(\*Server\)\.Serve|caddyhttp\.\(\*App\)\.Start\.gowrap).*created by github\.com/caddyserver/caddy/v2/modules/caddyhttp\.\(\*App\)\.Start`)
 
 // servers gives the goroutines in which Caddy's HTTP servers take connections.
 func servers() map[string]bool {
