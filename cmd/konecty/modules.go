@@ -147,21 +147,21 @@ func writeMetadata(folder string, modules []api.Module) (path string, err error)
 		return "", fmt.Errorf("making the folder of the metadata: %w", err)
 	}
 	path = filepath.Join(folder, "modules.json")
-	if err := replaceFile(path, append(text, '\n')); err != nil {
+	if err := replaceFile(path, append(text, '\n'), 0o644); err != nil {
 		return "", fmt.Errorf("writing the metadata: %w", err)
 	}
 	return path, nil
 }
 
 // replaceFile puts a file into its place whole. Readers of policies do not look at names that begin with a dot.
-func replaceFile(path string, text []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".modules-*")
+func replaceFile(path string, text []byte, mode os.FileMode) error {
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".konecty-*")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(temporary.Name()) }() // gone already if all went well
 	_, err = temporary.Write(text)
-	if err = errors.Join(err, temporary.Chmod(0o644), temporary.Close()); err != nil {
+	if err = errors.Join(err, temporary.Chmod(mode), temporary.Close()); err != nil {
 		return err
 	}
 	return os.Rename(temporary.Name(), path)

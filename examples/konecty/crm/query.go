@@ -195,8 +195,11 @@ func (s *Server) related(document string, rows []record, relations []relation) (
 		whole := slices.Clone(rows)
 		for i, row := range rows {
 			mine := slices.DeleteFunc(slices.Clone(children), func(c record) bool {
-				key := valueAt(row, parent)
-				return key == nil || !equals(valueAt(c, child), key)
+				keys, list := valueAt(row, parent).([]any)
+				if !list {
+					keys = []any{valueAt(row, parent)}
+				}
+				return !slices.ContainsFunc(keys, func(key any) bool { return key != nil && equals(valueAt(c, child), key) })
 			})
 			whole[i] = maps.Clone(row)
 			for name, a := range r.Aggregators {

@@ -168,22 +168,31 @@ _konecty_parameter(name) := input.request.query[name][0]
 # Every part that reads a document must name it with text. A relation always reads one.
 _konecty_named contains object.get(_konecty_asked, "document", null)
 
-_konecty_named contains object.get(relation, "document", null) if {
+_konecty_named contains _konecty_name_of(relation) if {
 	walk(_konecty_asked, [path, relation])
 	is_number(path[count(path) - 1])
 	path[count(path) - 2] == "relations"
-	is_object(relation)
 }
+
+_konecty_name_of(relation) := object.get(relation, "document", null) if {
+	is_object(relation)
+} else := null
 
 _konecty_is_document(name) if {
 	is_string(name)
 	regex.match(`^[A-Za-z0-9_-]+$`, name)
 }
 
+# A document of one's own may be stored with the users: its metadata names their collection, which no session is told. Such
+# documents stand in users.json.
+_konecty_users(document) if lower(document) == "user"
+
+_konecty_users(document) if document in data.konecty.users
+
 # Documents whose records hold credentials: users, and those with fields that are called so.
 _konecty_guarded(document) if {
 	is_string(document)
-	lower(document) == "user"
+	_konecty_users(document)
 }
 
 _konecty_guarded(document) if {
@@ -208,15 +217,17 @@ _konecty_keeps_id(read, _) if {
 
 # The scopes of a request that concern users: the route's own, and those of a query's documents.
 _konecty_user_scopes contains scope if {
+	document := input.route.params.document
+	_konecty_users(document)
 	some scope in input.route.scopes
-	regex.match(`^(?i)konecty\.user\.`, scope)
+	startswith(scope, sprintf("konecty.%s.", [document]))
 }
 
 _konecty_user_scopes contains sprintf("konecty.%s.read", [document]) if {
 	_konecty_query
 	_konecty_judged
 	some document in asked.documents(_konecty_texts)
-	lower(document) == "user"
+	_konecty_users(document)
 }
 
 _konecty_asks if is_object(_konecty_asked)

@@ -66,6 +66,14 @@ test_no_wildcard_reaches_users if {
 	count(query(all, {"document": "uSER", "fields": "name"})) == 1
 }
 
+test_documents_that_are_stored_with_the_users_are_users if {
+	refused := query(all, {"document": "Staff"}) with data.konecty.users as ["Staff"]
+	count(refused) == 2
+	lacks(["konecty.Staff.find"]) == find(all, "Staff", {"fields": ["_id"]}) with data.konecty.users as ["Staff"]
+	query(all, {"document": "Staff"}) == set() with data.konecty.users as []
+	count(query(all, {"document": "User"})) == 2 with data.konecty.users as []
+}
+
 test_credentials_are_refused_with_any_scope if {
 	every refused in [
 		query(everything, {"document": "Contact", "fields": "services"}), query(everything, {"document": "User", "fields": "name", "groupBy": ["password"]}),
@@ -125,7 +133,7 @@ test_refuses_what_cannot_be_judged if {
 	every body in [null, 7, "x", [], [{"document": "Contact"}]] { problems(query(all, body)) == {"body"} }
 	problems(said(all, {"method": "POST", "query": {}}, {"pattern": "/rest/query/json", "params": {}, "scopes": []})) == {"body"}
 	problems(query(all, {"document": "Contact", "x": numbers.range(1, 601)})) == {"body"}
-	every body in [{}, {"document": 7}, {"document": "A.B"}, {"document": ""}, {"document": "A", "relations": [{"lookup": "x"}]}] {
+	every body in [{}, {"document": 7}, {"document": "A.B"}, {"document": ""}, {"document": "A", "relations": [{"lookup": "x"}]}, {"document": "A", "relations": [["B"]]}] {
 		problems(query(all, body)) == {"document"}
 	}
 	problems(query(all, {"document": "A", "sort": "name:asc"})) == {"sort"}
