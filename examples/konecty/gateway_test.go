@@ -45,7 +45,7 @@ const gatewayKeys = `workspaces:
 // Changes of the Caddyfile that some tests need.
 var (
 	unjudged  = []string{"\t\tpolicies policies ", "\t\t# policies policies "}
-	impatient = []string{"response_header_timeout 30s", "response_header_timeout 300ms"}
+	impatient = []string{"response_header_timeout 40s", "response_header_timeout 300ms"}
 )
 
 // newCRM is the backend. Its session may not create products, nor say when a message is sent.

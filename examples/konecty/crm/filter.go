@@ -94,10 +94,8 @@ func (s *Server) parseCondition(m *Module, c condition) (predicate, error) {
 	switch {
 	case path[0] == "_id":
 	case f == nil:
-		//lint:ignore ST1005 the server's words
 		return nil, fmt.Errorf("Field [%s] does not exists at [%s]", c.term, m.Name)
 	case f.Type == "password":
-		//lint:ignore ST1005 the server's words
 		return nil, fmt.Errorf("Field type [%s] of [%s] not supported to filter", f.Type, f.Name)
 	}
 	wanted := c.value

@@ -48,7 +48,7 @@ deny contains {
 deny contains {
 	"code": "FORBIDDEN",
 	"message": "Credentials are not readable here, with any scope: leave services and password out.",
-	"details": {"fields": names},
+	"details": {"fields": sprintf("Leave out %s", [concat(", ", names)])},
 } if {
 	_konecty_judged
 	names := sort([name | some name in asked.credentials(_konecty_texts)])
