@@ -123,6 +123,9 @@ func TestNothingOfTheInsideLeaves(t *testing.T) {
 				body := strings.ReplaceAll(shape, "@", quoted[1:len(quoted)-1])
 				a := m.Map(status, "text/plain", []byte(body))
 				requireEnvelope(t, a.Body)
+				if status <= 400 || !strings.Contains(shape, `"code":"VALIDATION_ERROR"`) { // else it was not read, and not shown
+					require.NotEmpty(t, a.Hidden, "the log has it: %s", body)
+				}
 				for _, never := range []string{"10.0.0.5", "db.internal", "p4ss"} {
 					require.NotContains(t, string(a.Body), never, "%d %s", status, body)
 				}

@@ -13,7 +13,7 @@ import (
 // DefaultMaxBody is how much of an error body is read where the configuration says nothing, in bytes.
 const DefaultMaxBody = 64 << 10
 
-// bodyTimeout is how long an error body may take to arrive, from its header on (design, section 6).
+// bodyTimeout is how long an error body may take to arrive, from its header on.
 const bodyTimeout = 2 * time.Second
 
 // Config is the `errors` block of a site.
@@ -29,6 +29,8 @@ type Config struct {
 	KeepErrors bool
 	// MaxBody is the longest error body that is read, in bytes after decoding. It must be positive.
 	MaxBody int64
+	// Places say where errors of a format of its own have message, fields and code.
+	Places Places
 	// Rules classify messages, in order: the first that matches wins.
 	Rules []Rule
 }
@@ -54,6 +56,7 @@ type Mapper struct {
 	keep    bool
 	maxBody int
 	timeout time.Duration
+	places  places
 	rules   []rule
 }
 
@@ -69,10 +72,14 @@ func NewMapper(c Config) (*Mapper, error) {
 	if c.MaxBody <= 0 || c.MaxBody > MostBody {
 		return nil, fmt.Errorf("reading max_body: it is %d bytes: write 1 to %d, or leave it out for %d", c.MaxBody, MostBody, DefaultMaxBody)
 	}
-	if c.Off && (c.SoftFailures || c.KeepErrors || len(c.Rules) > 0) {
-		return nil, errors.New("reading off: nothing is mapped, so that soft_failures, keep_errors and classify say nothing: drop them, or off")
+	if c.Off && (c.SoftFailures || c.KeepErrors || len(c.Rules) > 0 || c.Places != Places{}) {
+		return nil, errors.New("reading off: nothing is mapped, so that soft_failures, keep_errors, classify, message, fields and code say nothing: drop them, or off")
 	}
 	m := &Mapper{off: c.Off, soft: c.SoftFailures, keep: c.KeepErrors, maxBody: int(c.MaxBody), timeout: bodyTimeout}
+	var err error
+	if m.places, err = c.Places.compile(); err != nil {
+		return nil, err
+	}
 	for _, r := range c.Rules {
 		compiled, err := r.compile()
 		if err != nil && r.Source != "" {

@@ -96,7 +96,7 @@ func (w *Writer) conclude() {
 
 // giveUp answers with the standard message for a body that was dropped.
 func (w *Writer) giveUp(why Dropped) {
-	if w.report.Dropped == "" {
+	if w.report.Dropped == 0 {
 		w.report.Dropped = why
 		w.held.giveUp()
 	}
@@ -154,7 +154,7 @@ func (w *Writer) respond(a Answer, body []byte) {
 	if w.opt.Method != http.MethodHead { // the length of what GET would bring is not known
 		h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
 	}
-	w.report.Status, w.report.Code, w.report.Backend = a.Status, a.Code, a.Hidden
+	w.report.Status, w.report.Code, w.report.Backend, w.report.Unread = a.Status, a.Code, a.Hidden, a.Unread
 	w.send(a.Status, a.Body)
 }
 

@@ -91,6 +91,9 @@ func FuzzKeepErrors(f *testing.F) {
 	for _, x := range fixtures(f) {
 		f.Add(x.Status, []byte(x.Body))
 	}
+	for _, x := range wideFixtures(f, wideBackends) {
+		f.Add(x.Status, []byte(x.Body))
+	}
 	f.Add(400, []byte(`{"success":false,"error":{"code":"VALIDATION_ERROR","message":"m","details":{"a":{"b":[1e400]}}},"Errors":1}`))
 	m := keepingMapper(f)
 	f.Fuzz(func(t *testing.T, status int, body []byte) {

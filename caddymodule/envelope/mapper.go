@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -19,6 +20,8 @@ type Answer struct {
 	Passed bool
 	// RetryAfter is the Retry-After header where the backend gave none, in seconds; 0: none.
 	RetryAfter int
+	// Unread is a body of which nothing was understood; nil: something was, or it was empty.
+	Unread *Unread
 	// Hidden is what the backend said and the caller must not see, bounded and printable.
 	Hidden string
 }
@@ -32,15 +35,17 @@ func (m *Mapper) Map(status int, contentType string, body []byte) Answer {
 	}
 	value, isJSON := parse(body)
 	f := read(value, isJSON, contentType, body)
-	said := m.judge(&f)
+	m.places.read(f, value)
+	said := m.judge(f)
 	code := said.code
 	if code == "" {
 		code = codeFor(status)
 	}
-	if own, ok := validEnvelope(body, isJSON); ok && said.status == 0 && m.mayPass(value, body) {
-		if own == code || said.code == "" && status < 400 && own != refusal.CodeInternal {
+	if own, ok := validEnvelope(body, isJSON); ok && said.status == 0 && (own == code || said.code == "" && status < 400 && own != refusal.CodeInternal) {
+		if m.mayPass(value, body) {
 			return Answer{Status: answerStatus(status, own), Code: own, Body: body, Passed: true}
 		}
+		f.hidden = true
 	}
 	a := Answer{Status: answerStatus(status, code), Code: code}
 	if said.status != 0 {
@@ -53,14 +58,14 @@ func (m *Mapper) Map(status int, contentType string, body []byte) Answer {
 		a.Body, a.Hidden = standardBody(code), logText(body)
 		return a
 	}
-	message, hidden := f.text()
-	if message == "" {
-		message, hidden = code.Message(), true
-	}
-	a.Body = refusal.AppendEnvelope(make([]byte, 0, 512), code, message, f.fields())
-	if hidden {
+	message, details := f.message(), f.fields()
+	if nothing := message == "" && len(details) == 0; nothing || f.hidden {
 		a.Hidden = logText(body)
+		if nothing && !f.hidden {
+			a.Unread = newUnread(value, isJSON, contentType, body)
+		}
 	}
+	a.Body = refusal.AppendEnvelope(make([]byte, 0, 512), code, cmp.Or(message, code.Message()), details)
 	return a
 }
 
@@ -79,11 +84,13 @@ func (m *Mapper) mayPass(value any, body []byte) bool {
 }
 
 // read finds what an error body says: JSON whatever its type is called, and text that says it is plain.
-func read(value any, isJSON bool, contentType string, body []byte) (f finding) {
+func read(value any, isJSON bool, contentType string, body []byte) *finding {
+	f := new(finding)
 	if isJSON {
-		f.read(value)
+		w := walk{finding: f, steps: maxSteps}
+		w.body(value)
 	} else if isPlainText(contentType) {
-		f.message = string(body)
+		f.say(string(body), false)
 	}
 	return f
 }
@@ -131,18 +138,17 @@ func (m *Mapper) judge(f *finding) (first meaning) {
 		}
 		return said
 	}
-	if said := ask(f.message); said.code == refusal.CodeInternal {
-		f.message, f.secret = "", true
-	} else if said.field != "" {
-		f.add(said.field, f.message)
+	for i := range f.statements {
+		switch said := ask(f.statements[i].text); {
+		case said.code == refusal.CodeInternal:
+			f.statements[i].text, f.hidden = "", true
+		case said.field != "":
+			f.add(said.field, f.statements[i].text)
+		}
 	}
 	for i := range f.entries {
-		e := &f.entries[i]
-		switch said := ask(e.message); {
-		case said.code == refusal.CodeInternal:
-			e.message, f.secret = "", true
-		case said.field != "" && e.field == "":
-			e.field, e.spoken = cleanField(said.field), true
+		if ask(f.entries[i].message).code == refusal.CodeInternal {
+			f.entries[i].message, f.hidden = "", true
 		}
 	}
 	return first

@@ -23,6 +23,9 @@ func parse(body []byte) (any, bool) {
 	return value, d.Decode(&value) == nil
 }
 
+// maxNesting is how deep a body that is read may be nested.
+const maxNesting = 64
+
 // tooDeep reports whether a JSON text is nested deeper than maxNesting.
 func tooDeep(body []byte) bool {
 	depth, quoted := 0, false

@@ -52,21 +52,59 @@ func (e *Errors) parseOption(d *caddyfile.Dispenser, word string) error {
 			return err
 		}
 		e.Classify = append(e.Classify, rule)
-		_, err = e.mapper()
-		return err
+	case "message":
+		if err := parsePlaces(d, "message err.text", &e.Message); err != nil {
+			return err
+		}
+	case "fields":
+		if e.Fields != nil {
+			return errTwice
+		}
+		e.Fields = new(ErrorFields)
+		if err := parsePlaces(d, "fields err.fields name why", &e.Fields.List, &e.Fields.Name, &e.Fields.Text); err != nil {
+			return err
+		}
+	case "code":
+		if err := parsePlaces(d, "code err.no", &e.Code); err != nil {
+			return err
+		}
 	case "max_body":
-		var value string
-		if !d.Args(&value) || d.NextArg() {
-			return d.ArgErr()
-		}
-		if e.MaxBody != 0 {
-			return errors.New("is given twice: keep one of them")
-		}
-		size, err := parseSize(value, envelope.MostBody)
-		e.MaxBody = size
-		return err
+		return e.parseMaxBody(d)
+	default:
+		return fmt.Errorf("unknown option '%s': write soft_failures, keep_errors, classify, message, fields, code or max_body", word)
 	}
-	return fmt.Errorf("unknown option '%s': write soft_failures, keep_errors, classify or max_body", word)
+	_, err := e.mapper()
+	return err
+}
+
+var errTwice = errors.New("is given twice: keep one of them")
+
+// parsePlaces reads where something is in an error body.
+func parsePlaces(d *caddyfile.Dispenser, form string, into ...*string) error {
+	args := d.RemainingArgs()
+	if len(args) != len(into) {
+		return fmt.Errorf("write where it is in the body, such as: %s", form)
+	}
+	for i := range into {
+		if *into[i] != "" {
+			return errTwice
+		}
+		*into[i] = args[i]
+	}
+	return nil
+}
+
+func (e *Errors) parseMaxBody(d *caddyfile.Dispenser) error {
+	var value string
+	if !d.Args(&value) || d.NextArg() {
+		return d.ArgErr()
+	}
+	if e.MaxBody != 0 {
+		return errTwice
+	}
+	size, err := parseSize(value, envelope.MostBody)
+	e.MaxBody = size
+	return err
 }
 
 // parseClassify reads a code, perhaps a status, and a regexp.

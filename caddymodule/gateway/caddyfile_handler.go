@@ -48,6 +48,9 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			soft_failures
 //			keep_errors
 //			classify <code> [<status>] <regexp>
+//			message <place>                   # where a format of the backend's own has its text: err.text
+//			fields <list> <name> <text>       # its list of fields
+//			code <place>                      # its code (details.backend_code)
 //			max_body <size>                   # default 64KiB
 //		}
 //	}

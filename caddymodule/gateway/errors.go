@@ -19,8 +19,22 @@ type Errors struct {
 	KeepErrors bool `json:"keep_errors,omitempty"`
 	// Classify are rules for messages, in order: the first that matches wins.
 	Classify []Classify `json:"classify,omitempty"`
+	// Message is where an error of a format of the backend's own has its text: names with dots between them, such as err.text.
+	Message string `json:"message,omitempty"`
+	// Fields is where it has its list of fields.
+	Fields *ErrorFields `json:"fields,omitempty"`
+	// Code is where it has its own code, which goes into details.backend_code.
+	Code string `json:"code,omitempty"`
 	// MaxBody is the longest error body that is read, in bytes. Default: 64 KiB.
 	MaxBody int64 `json:"max_body,omitempty"`
+}
+
+// ErrorFields says where a list of fields is, and where an element of it has name and text. An object in place of the list is
+// by field.
+type ErrorFields struct {
+	List string `json:"list"`
+	Name string `json:"name"`
+	Text string `json:"text"`
 }
 
 // Classify says what a message means.
@@ -38,7 +52,13 @@ type Classify struct {
 
 // mapper compiles the rules.
 func (e *Errors) mapper() (*envelope.Mapper, error) {
-	config := envelope.Config{Off: e.Off, SoftFailures: e.SoftFailures, KeepErrors: e.KeepErrors, MaxBody: e.MaxBody}
+	config := envelope.Config{
+		Off: e.Off, SoftFailures: e.SoftFailures, KeepErrors: e.KeepErrors, MaxBody: e.MaxBody,
+		Places: envelope.Places{Message: e.Message, Code: e.Code},
+	}
+	if e.Fields != nil {
+		config.Places.Fields, config.Places.FieldName, config.Places.FieldText = e.Fields.List, e.Fields.Name, e.Fields.Text
+	}
 	if config.MaxBody == 0 {
 		config.MaxBody = envelope.DefaultMaxBody
 	}

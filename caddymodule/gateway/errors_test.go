@@ -84,7 +84,6 @@ func TestKeepErrors(t *testing.T) {
 // TestHiddenTextsGoToTheLog: what speaks of the backend's inside is in the log, with the request's id, and not in the answer.
 func TestHiddenTextsGoToTheLog(t *testing.T) {
 	setup := harness.World()
-	setup.Global = "debug"
 	setup.Gate += "errors {\n soft_failures\n}\n"
 	g := harness.Start(t, setup)
 	for _, status := range []int{200, 400} {
@@ -92,8 +91,57 @@ func TestHiddenTextsGoToTheLog(t *testing.T) {
 		a := g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM})
 		require.Equal(t, 400, a.Status)
 		require.Equal(t, "The request is not valid.", a.Envelope(t).Error.Message)
-		require.NotContains(t, strings.ToLower(a.Body), "27017")
+		require.NotContains(t, a.Body, "27017")
+		logged(t, g, "connection 7 to 10.0.0.5:27017 closed", a.Header.Get("X-Request-Id"))
 	}
+}
+
+// TestPlaces: an error of a format of the backend's own is told where it says so.
+func TestPlaces(t *testing.T) {
+	setup := harness.World()
+	setup.Gate += "errors {\n message err.text\n fields err.fields name why\n code err.no\n}\n"
+	g := harness.Start(t, setup)
+	answers(g, 422, "application/json", `{"ok":false,"err":{"no":4001,"text":"order not valid","fields":[{"name":"qty","why":"must be above 0"}]}}`)
+	a := g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM})
+	require.Equal(t, 422, a.Status)
+	require.JSONEq(t, `{"success":false,"error":{"code":"VALIDATION_ERROR","message":"order not valid","details":{"qty":"must be above 0","backend_code":4001}}}`, a.Body)
+}
+
+// TestUnreadErrors: of a 4xx of which nothing is understood the log has the names of the members and no value, and the metric
+// counts it.
+func TestUnreadErrors(t *testing.T) {
+	setup := harness.World()
+	setup.Gate += "public GET /metrics\nerrors {\n soft_failures\n}\n"
+	setup.Global = "metrics"
+	setup.Then = "metrics /metrics\nreverse_proxy $BACKEND"
+	g := harness.Start(t, setup)
+	ask := func(status int, contentType, body string) {
+		answers(g, status, contentType, body)
+		require.Equal(t, "The request is not valid.", g.Do(t, harness.Request{Path: "/leads/l1", Key: harness.CRM}).Envelope(t).Error.Message)
+	}
+	unread := func() string {
+		return harness.MetricsOf(g.Do(t, harness.Request{Path: "/metrics"}).Body, "tollgate_backend_errors_not_understood_total")
+	}
+	before := unread()
+	ask(400, "application/json", `{"retcode":7,"payload":{"hint_id":3},"zz\u0000":null}`)
+	ask(200, "application/json", `{"success":false,"retcode":7}`)
+	ask(400, "text/html", "<h1>no</h1>")
+	ask(400, "application/xml", "<no/>")
+	ask(400, "application/json", "")
+	ask(400, "application/json", `{"message":"connect ECONNREFUSED 10.0.0.5:27017"}`)
+	require.NotContains(t, before, "/leads/:id")
+	for body, count := range map[string]string{"json": "2", "html": "1", "other": "1"} {
+		line := `tollgate_backend_errors_not_understood_total{body="` + body + `",route="/leads/:id"} ` + count + "\n"
+		require.Eventually(t, func() bool { return strings.Contains(unread(), line) }, harness.WaitFor, harness.Tick, line)
+	}
+	logged(t, g, `"backend error not understood"`, `"members":["payload.hint_id","retcode","zz"]`)
+	logged(t, g, `"backend error not understood"`, `"members":["retcode","success"]`)
+}
+
+// logged waits for a line of the log with all of the words.
+func logged(t *testing.T, g *harness.Gateway, words ...string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return harness.Contains(g.ReadFile(t, "caddy.log"), words...) }, harness.WaitFor, harness.Tick, words)
 }
 
 // TestErrorsOff: the backend's errors pass as they are, with our limit headers; the gateway's own keep their shape. Two rules

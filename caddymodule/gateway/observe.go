@@ -21,6 +21,9 @@ func (c *call) end() {
 		report.Source = envelope.SourceGateway // whoami answers itself
 	}
 	meters.count(&c.verdict, code, string(report.Source), report.Reason)
+	if report.Unread != nil {
+		meters.unread.WithLabelValues(c.routePattern(), string(report.Unread.Kind)).Inc()
+	}
 	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.Inline(c))
 	}
@@ -62,7 +65,7 @@ func (c *call) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 func (c *call) log(report *envelope.Report) {
 	level, message := zapcore.DebugLevel, "request refused"
 	switch {
-	case report.Reason == "" && report.Backend == "" && report.Cause == nil && report.Dropped == "":
+	case report.Reason == "" && report.Backend == "" && report.Cause == nil && report.Dropped == 0:
 		c.logUnknownPlan()
 		return
 	case report.ClientGone:
@@ -71,15 +74,29 @@ func (c *call) log(report *envelope.Report) {
 		// An outage is one line of the store's own, not one a request.
 	case report.Status >= 500:
 		level, message = zapcore.ErrorLevel, "request failed"
+	case report.Unread != nil:
+		message = "backend error not understood"
 	case report.Source == envelope.SourceBackend:
 		message = "backend refused"
 	}
 	if check := c.handler.logger.Check(level, message); check != nil {
 		check.Write(zap.Inline(c), zap.Int("status", report.Status), zap.String("source", string(report.Source)),
-			zap.String("reason", report.Reason), zap.String("dropped", string(report.Dropped)),
-			zap.String("backend_said", c.scrubbed(report.Backend)), zap.NamedError("cause", report.Cause))
+			zap.String("reason", report.Reason), zap.Stringer("dropped", report.Dropped),
+			zap.String("backend_said", c.scrubbed(report.Backend)), zap.NamedError("cause", report.Cause), c.unreadMembers(report))
 	}
 	c.logUnknownPlan()
+}
+
+// unreadMembers are the names of the members of an error that nobody understood, for the operator who can say what they are.
+func (c *call) unreadMembers(report *envelope.Report) zap.Field {
+	if report.Unread == nil || len(report.Unread.Members) == 0 {
+		return zap.Skip()
+	}
+	names := make([]string, len(report.Unread.Members))
+	for i, name := range report.Unread.Members {
+		names[i] = c.scrubbed(name)
+	}
+	return zap.Strings("members", names)
 }
 
 // logUnknownPlan names a plan that is denied because no configuration knows it: most likely a typing error.
