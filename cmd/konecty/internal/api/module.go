@@ -161,7 +161,7 @@ func (m *Module) complete(fields []map[string]json.RawMessage, language string) 
 		raw := map[string]json.RawMessage{"isList": json.RawMessage("false"), "isRequired": json.RawMessage("false")}
 		maps.Copy(raw, described)
 		labels := map[string]string{}
-		_ = json.Unmarshal(described["label"], &labels) // one that is no object of texts is left out
+		_ = json.Unmarshal(described["label"], &labels) // a label of another shape is left out
 		label, err := json.Marshal(cmp.Or(labels[language], labels["pt_BR"], labels["en"]))
 		if err == nil {
 			raw["label"] = label

@@ -15,8 +15,8 @@ const (
 	anyYear   = `^([1-9][0-9]{3}|0[1-9][0-9]{2}|00[4-9][0-9])`
 )
 
-// The server's language makes a date of nearly anything. These are forms of which it makes none if their numbers are out
-// of bounds, each with the form of those that are within.
+// The server's language reads nearly any text as a date. It refuses texts of these forms whose numbers are out of bounds;
+// each form stands beside the one of those that are within.
 var (
 	likeISO     = regexp.MustCompile(anyYear + `-[0-9]{1,2}-[0-9]{1,2}` + timeOfDay)
 	isoForm     = regexp.MustCompile(anyYear + `-(0?[1-9]|1[0-2])-(0?[1-9]|[12][0-9]|3[01])([T ]([01]?[0-9]|2[0-4]):[0-5]?[0-9](:[0-5]?[0-9](\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$`)
@@ -25,7 +25,7 @@ var (
 	anyDigit    = regexp.MustCompile(`[0-9]`)
 )
 
-// isMoment reports whether a value may be a date. Only what certainly is none is refused; the rest is left to the server.
+// isMoment reports whether a value may be a date. Only what is certainly not a date is refused; the rest is left to the server.
 func isMoment(_ *api.Field, value any) bool {
 	if wrapped, ok := value.(object); ok && wrapped["$date"] != nil {
 		value = wrapped["$date"]

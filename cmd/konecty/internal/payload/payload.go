@@ -43,7 +43,7 @@ func Problems(m *api.Module, given map[string]any) (problems []api.Problem) {
 // missing says why a field must be sent, empty if it need not be.
 func missing(f *api.Field) string {
 	if initial := f.Default(); initial != nil && problem(f, initial) != "" {
-		return "is required, since the server's default is none: send " + Form(f)
+		return "is required, since the server's default is not valid: send " + Form(f)
 	}
 	switch {
 	case f.HasDefault():

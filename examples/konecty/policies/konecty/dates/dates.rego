@@ -1,8 +1,8 @@
 # METADATA
 # title: Dates as the server's language reads them
 # description: |
-#   JavaScript makes a date of nearly anything. Only what it certainly makes none of is refused here; the rest is left to
-#   the server.
+#   JavaScript reads nearly anything as a date. Only what it certainly refuses is refused here; the rest is left to the
+#   server.
 package konecty.dates
 
 # METADATA

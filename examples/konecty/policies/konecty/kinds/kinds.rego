@@ -58,7 +58,7 @@ _known(field) if is_boolean(field.isList)
 # Only so many elements of a list are judged: more would take longer than a decision may.
 _judged := 200
 
-# Nothing within clears a lookup that is no list.
+# An empty object or list clears a lookup that is not a list.
 _single(field, value) if _takes(field.type, field, value)
 
 _single(field, value) if {
@@ -176,7 +176,7 @@ _takes("filter", _, value) if {
 
 _takes(type, _, _) if not type in object.keys(_forms)
 
-# Whatever is no text matches nothing: to ask would fail the decision.
+# A value that is not text matches nothing: to ask would fail the decision.
 _matches(form, value) if {
 	is_string(value)
 	regex.match(form, value)
@@ -216,7 +216,7 @@ _written(value) := sprintf("%d", [value]) if {
 	abs(value) < 1000000000000000
 }
 
-# A bound that is no number is none.
+# A bound that is not a number is ignored.
 _below(value, least) if {
 	is_number(least)
 	value < least

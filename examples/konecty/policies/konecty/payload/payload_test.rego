@@ -45,7 +45,7 @@ test_false_and_zero_are_values if {
 
 test_defaults if {
 	field := {"type": "picklist", "isRequired": true, "options": {"Nova": "New"}}
-	says := "Required, since the server's default is none: Must be one of, or a list of: Nova"
+	says := "Required, since the server's default is not valid: Must be one of, or a list of: Nova"
 	payload.problems({"fields": {"status": object.union(field, {"defaultValue": "lead"})}}, {"x": null}) == {"status": says}
 	payload.problems({"fields": {"status": object.union(field, {"defaultValue": "Nova"})}}, {"x": null}) == {}
 	payload.problems({"fields": {"status": object.union(field, {"defaultValues": []})}}, {"x": null}) == {"status": "Required"}

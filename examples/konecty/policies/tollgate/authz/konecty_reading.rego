@@ -282,7 +282,7 @@ _konecty_filters := input.request.body if {
 	_konecty_parameter("filter")
 } else := {}
 
-# The server decodes a filter once more than the URL. In a path "+" is no space.
+# The server decodes a filter once more than the URL. There "+" does not mean a space.
 _konecty_filter(text) := json.unmarshal(decoded) if {
 	regex.match(`^([^%]|%[0-9A-Fa-f]{2})*$`, text)
 	decoded := urlquery.decode(replace(text, "+", "%2B"))
