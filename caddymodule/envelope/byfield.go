@@ -38,7 +38,7 @@ func (w *walk) byField(o object, prefix string, how reading) {
 		case strings.HasPrefix(name, "@"), known.may(own), !how.takes(known, o[name]):
 		case isGeneral(name, known), prefix == "" && isText && isNumber(name), prefix != "" && isText && ruleName.MatchString(name):
 			w.value(o[name], prefix)
-		case inner != nil && (parts || errorName.MatchString(name)):
+		case inner != nil && (parts || errorKey.MatchString(name)):
 			if isError(inner) {
 				w.object(inner, subject{prefix: prefix, entry: true})
 			} else {
@@ -54,7 +54,7 @@ func (w *walk) byField(o object, prefix string, how reading) {
 func (how reading) takes(known word, value any) bool {
 	switch value := value.(type) {
 	case string:
-		return how == byName || how == loosely && known.roles == 0 && isSentence(value)
+		return how == byName || how == loosely && isSentence(value) && known.roles&^(about|maybe|code) == 0
 	case []any:
 		return how != strictly || !known.may(about|echo) || !isTexts(value)
 	}
@@ -89,6 +89,9 @@ func (w *walk) value(v any, about string) {
 
 // ruleName tells the names of rules that stand where others name a field's fields: {"email": {"required": "…"}}.
 var ruleName = regexp.MustCompile(`^([Rr]equired|[Uu]nique|isUnique|notEmpty|notBlank|minLength|maxLength|is[A-Z]\w*)$`)
+
+// errorKey tells the names of errors that have fields in them: {"ARGUMENTS_ERROR": {"email": […]}}.
+var errorKey = regexp.MustCompile(`([a-z]E|[A-Z_]E|^E)(rror|xception|RRORS?)$`)
 
 // isGeneral tells the names under which stands what concerns no field: those of the table, the empty one, and those with an
 // underscore before them (_errors, _schema, __all__, _empty), except an id.
@@ -251,8 +254,9 @@ func isByField(o object, how reading, steps *int) bool {
 			if known.may(core) && value != "" {
 				return false // it says something as a whole
 			}
-			ok = known.roles != 0 || how.takes(known, value)
-			found = found || ok && known.roles == 0
+			takes := how.takes(known, value)
+			ok = known.roles != 0 || takes
+			found = found || takes
 		case json.Number, bool:
 			ok = known.roles != 0
 		case []any:

@@ -112,7 +112,7 @@ func pathOf(list []any) string {
 }
 
 // errorName tells the names of errors, and the codes, that stand where others name a field.
-var errorName = regexp.MustCompile(`^(\$?[A-Z]\w*(Error|Exception|Failure|Fault|Issue)|[A-Z0-9]+_[A-Z0-9_]+|(error|err|errors|validation)[._-].*|[A-Z]\w*Request)$`)
+var errorName = regexp.MustCompile(`^(error|err|\$?([A-Z]\w*)?(Error|Exception|Failure|Fault|Issue)|[A-Z0-9]+_[A-Z0-9_]+|(error|err|errors|validation)[._-].*|[A-Z]\w*Request)$`)
 
 // mayName reports whether a text under a name that may be a field's (name, key, in, location, …) is one.
 func mayName(s string) bool {

@@ -81,7 +81,7 @@ func (w *walk) innerObject(m member, value object, s subject, beside []member) {
 		} else {
 			w.bare(value, s, loosely)
 		}
-	case isError(value), isLeaf(value) && m.word.may(list) && !m.word.may(keyed):
+	case isError(value), isLeaf(value) && m.word.may(text) && m.word.may(list):
 		s.entry, s.quiet = m.word.may(list) && !m.word.may(wrapper), false
 		w.object(value, s)
 	case m.word.may(wrapper):

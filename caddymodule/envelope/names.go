@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
@@ -58,23 +59,23 @@ var words = func() map[string]word {
 	add(core|text|list, "detail", "errordetail")
 	add(text|list, "details", "errordetails", "additionaldetails", "detalhe", "detalhes")
 	add(core|text, "errordescription", "errortext", "faultstring", "defaultmessage", "errorsummary")
-	add(text, "description", "longmessage", "briefsummary", "summary", "text", "diagnostics", "hint", "suggestion", "feedback")
-	add(heading, "context", "title", "statustext", "statusmessage")
-	add(heading|list|wrapper, "reason", "cause", "problem", "issue", "failure")
+	add(text, "description", "longmessage", "briefsummary", "summary", "text", "diagnostics", "hint", "suggestion", "feedback", "localizedmessage")
+	add(heading, "context", "title", "statustext", "statusmessage", "reasonphrase")
+	add(heading|list, "reason", "cause", "problem", "issue", "failure")
 	add(core|heading|list|wrapper, "error", "err", "erro", "fault")
 	add(heading|list|keyed, "errors")
 	// Lists of what is wrong, and objects by field.
 	add(list|keyed, "errorlist", "erros", "errores", "issues", "violations", "messages", "errormessages", "children", "validation", "modelstate", "fielderrors", "humanized",
 		"properties")
 	add(list|keyed|fields, "fields", "fieldlist", "campos", "invalidfields", "missingfields", "requiredfields", "unknownfields", "missingparameters", "missing")
-	add(list, "fieldviolations", "problems", "failures", "causes", "reasons", "extra", "invalid", "rootcause", "inner", "subproblems", "constraints", "errorchain", "items")
+	add(list, "fieldviolations", "problems", "failures", "causes", "reasons", "extra", "invalid", "rootcause", "inner", "subproblems", "constraints", "errorchain", "items", "alerts", "notifications", "conflicts")
 	// Objects with errors in them.
 	add(wrapper|thrown, "exception")
 	add(wrapper, "json", "body", "response", "responsestatus", "envelope", "errorresponse", "embedded", "zoderror", "reply", "output")
 	add(holder, "data", "result", "results", "meta", "status", "info", "extensions", "payload", "content", "responsemetadata", "ocs")
 	// Names of fields: the first that names one stands.
 	add(field, "pointer", "jsonpointer", "loc", "instancepath", "datapath", "jsonpath", "propertypath", "fieldpath", "field", "fieldname", "param", "parameter", "paramname",
-		"parametername", "property", "propertyname", "propertyref", "attribute", "attr", "member", "element", "argument", "argumentname", "apiname", "column", "campo",
+		"parametername", "property", "propertyname", "propertyref", "attribute", "attr", "member", "element", "argument", "argumentname", "apiname", "column", "fieldid", "fieldkey", "keypath", "campo",
 		"errorfield", "failedfield", "errorpath", "errorparam", "requestpointer", "missingproperty")
 	add(fields, "fieldnames", "members", "membernames", "paths", "expression", "keys", "invalidparameters", "invalidproperties", "propertynames")
 	add(maybe, "path", "name", "key", "target", "in", "location")
@@ -90,23 +91,25 @@ var words = func() map[string]word {
 		"schemas", "errno", "level", "phrase", "action", "metadata", "warnings", "errorcount", "template", "messagetemplate", "codes", "logref", "fatal",
 		"retryable", "temporary", "timeout", "name", "trackingid", "model", "collection", "origin", "classname")
 	add(own, "trace", "traces", "stack", "backtrace", "traceback", "debug", "exc", "exceptionmessage", "exceptiontype", "exceptionclass", "innerexception",
-		"internalexception", "internalmessage", "innermessage", "internal", "drivererror", "original", "originalerror", "sql", "suppressed", "localizedmessage",
+		"internalexception", "internalmessage", "innermessage", "internal", "drivererror", "original", "originalerror", "sql", "suppressed",
 		"developermessage", "devmessage", "technicalmessage", "errordevelopermessage", "underlying", "dump")
 	add(echo, "request", "value", "values", "rejectedvalue", "invalidvalue", "attemptedvalue", "received", "actual", "expected", "arguments", "args", "params", "variables", "headers",
 		"cookies", "stringvalue", "oldvalue", "newvalue", "config", "options", "file", "line", "function", "class", "parent", "env", "process", "server", "host", "hostname")
 	return table
 }()
 
-// endings and parts tell the roles of names that are not in the table.
+// endings and parts tell the roles of names that are not in the table; one with an ownPart and an ownEnding is the backend's.
 var (
-	secrets = []hint{{"debug", own}, {"stack", own}, {"trace", own}, {"internal", own}, {"developer", own}, {"technical", own}}
-	endings = []hint{
+	ownParts   = []string{"debug", "stack", "trace", "internal", "inner", "developer", "technical"}
+	ownEndings = []string{"message", "msg", "text", "detail", "details", "info", "description", "error", "errors", "exception", "trace", "data"}
+	endings    = []hint{
 		{"message", text | list}, {"messages", list | keyed}, {"msg", text}, {"description", text}, {"details", text | list}, {"detail", text | list},
-		{"text", text}, {"fieldname", field}, {"field", field}, {"fieldpath", field}, {"param", field}, {"property", field}, {"attribute", field}, {"reason", heading},
+		{"text", text}, {"fieldname", field}, {"attributename", field}, {"columnname", field}, {"paramname", field},
+		{"parametername", field}, {"field", field}, {"fieldpath", field}, {"param", field}, {"property", field}, {"attribute", field}, {"reason", heading},
 	}
 	parts = []hint{
 		{"error", list | keyed | wrapper}, {"violation", list | keyed}, {"invalid", list | keyed}, {"validat", list | keyed},
-		{"problem", list}, {"issue", list}, {"failure", list}, {"fault", wrapper}, {"exception", wrapper | thrown},
+		{"problem", list}, {"issue", list}, {"failure", list}, {"fault", list | wrapper}, {"exception", wrapper | thrown},
 	}
 )
 
@@ -128,10 +131,8 @@ func lookUp(name string) word {
 	if w, found := words[name]; found {
 		return w
 	}
-	for _, h := range secrets {
-		if strings.Contains(name, h.part) {
-			return word{h.roles, otherRank}
-		}
+	if hasPart(name, ownParts, strings.Contains) && hasPart(name, ownEndings, strings.HasSuffix) {
+		return word{own, otherRank}
 	}
 	for _, h := range endings {
 		if strings.HasSuffix(name, h.part) {
@@ -144,6 +145,10 @@ func lookUp(name string) word {
 		}
 	}
 	return word{}
+}
+
+func hasPart(name string, parts []string, has func(string, string) bool) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return has(name, part) })
 }
 
 func (w word) may(r role) bool { return w.roles&r != 0 }

@@ -87,6 +87,9 @@ func TestShapes(t *testing.T) {
 	}
 }
 
+// innerAddress must never leave.
+const innerAddress = "10.0.0.5:27017"
+
 // FuzzMap: whatever a backend sends, the caller gets a valid envelope, or the backend's own byte for byte.
 func FuzzMap(f *testing.F) {
 	for _, x := range fixtures(f) {
@@ -98,13 +101,18 @@ func FuzzMap(f *testing.F) {
 	for _, p := range precedence {
 		f.Add(400, "application/json", []byte(p.body))
 	}
+	for _, shape := range innerShapes {
+		f.Add(400, "text/plain", []byte(strings.ReplaceAll(shape, "@", "Value is not valid: "+innerAddress)))
+	}
 	f.Add(200, "application/json", []byte(`{"success":false,"errors":[{"message":"Field \ud800 is required"}]}`))
 	f.Add(400, "text/plain", []byte("\xff\xfe\x00"))
 	plain := newMapper(f, konectyRules...)
 	placed, err := NewMapper(Config{MaxBody: DefaultMaxBody, KeepErrors: true, Rules: outageRules, Places: Places{Message: "err.text", Fields: "errors", FieldName: "field", FieldText: "message", Code: "code"}})
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
-		requireEnvelope(t, placed.Map(400, contentType, body).Body)
+		b := placed.Map(400, contentType, body).Body
+		requireEnvelope(t, b)
+		require.NotContains(t, string(b), innerAddress)
 		m := plain
 		if status < 400 {
 			status = 200
@@ -115,6 +123,7 @@ func FuzzMap(f *testing.F) {
 		a := m.Map(status, contentType, body)
 		e := requireEnvelope(t, a.Body)
 		require.Equal(t, a.Code, e.Error.Code)
+		require.NotContains(t, string(a.Body), innerAddress)
 		if a.Passed {
 			require.Equal(t, string(body), string(a.Body))
 			require.NotEqual(t, refusal.CodeInternal, a.Code)

@@ -154,10 +154,9 @@ func inPart(part string, publicNames, mail bool) (found sureness) {
 		port := number != ""
 		name := strings.Trim(piece, ".-_%")
 		switch {
+		case startsWithDigit(rest) && endsWithIPv4(piece):
+			return certain
 		case holdsIPv4(piece):
-			if port {
-				return certain
-			}
 			found = max(found, numbered)
 		case name == "" || !isHostName(name):
 		case isInternalName(name):
@@ -211,6 +210,26 @@ func holdsIPv4(piece string) bool {
 	}
 	return false
 }
+
+// endsWithIPv4 reports whether a piece ends with four numbers, whatever stands before them: with a port behind them nobody
+// looks at how large they are.
+func endsWithIPv4(piece string) bool {
+	numbers := 0
+	for piece != "" && numbers < 4 {
+		rest := strings.TrimRight(piece, "0123456789")
+		if len(rest) == len(piece) {
+			return false
+		}
+		numbers++
+		piece = strings.TrimSuffix(rest, ".")
+		if len(piece) == len(rest) {
+			break
+		}
+	}
+	return numbers == 4
+}
+
+func startsWithDigit(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
 
 func isDigitOrDot(c byte) bool { return c >= '0' && c <= '9' || c == '.' }
 

@@ -56,14 +56,14 @@ func lowered(s string) string {
 	}, s)
 }
 
-// begins reports whether a text, or a part of it behind white space or a colon, begins with prefix.
+// begins reports whether a text, what follows a colon or a bracket in it, or what is quoted begins with prefix.
 func begins(lower, prefix string) bool {
 	for from := 0; ; {
 		at := strings.Index(lower[from:], prefix)
 		if at < 0 {
 			return false
 		}
-		if at += from; at == 0 || strings.IndexByte(" \t\n\r:;([\"'`", lower[at-1]) >= 0 {
+		if at += from; at == 0 || strings.HasSuffix(lower[:at], ": ") || strings.HasSuffix(lower[:at], "] ") || strings.IndexByte(":([\"'`\n", lower[at-1]) >= 0 {
 			return true
 		}
 		from = at + 1

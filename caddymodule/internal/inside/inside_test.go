@@ -31,7 +31,7 @@ var inner = []string{
 	"sqlserver://x", "no answer from tcp://10.0.0.5",
 
 	"10.0.0.5:27017", "at 10.0.0.5:27017.", "(10.0.0.5:27017)", "[10.0.0.5:27017]", "\"10.0.0.5:27017\"", "a/10.0.0.5:27017", "x=10.0.0.5:27017", "10.0.0.5:27017,10.0.0.6:27017",
-	"Error:10.0.0.5:27017:refused", "203.0.113.7:8080 is not valid", "[fe80::1]:5432", "[2001:db8::7]:27017 is not valid", "2001:db8:0:0:0:0:0:1:27017",
+	"Error:10.0.0.5:27017:refused", "203.0.113.7:8080 is not valid", "1.10.0.0.5:27017 is not valid", "x10.0.0.5:270171 is not valid", "910.0.0.5:27017 is not valid", "[fe80::1]:5432", "[2001:db8::7]:27017 is not valid", "2001:db8:0:0:0:0:0:1:27017",
 	"::ffff:10.0.0.5", "fe80::1%eth0", "mongo:27017", "mongo-0.mongo.svc.cluster.local:27017", "db.internal:5432", "localhost:3000 is not valid", "db.example.com:5432 is not valid",
 	"app@db.example.com:8080", "api.example.com:8443", "server 10.0.0.5 is not valid", "no answer of 10.0.0.5", "host 10.0.0.5, port 27017", "10.0.0.5",
 	"db.internal", "es-1.prod.internal", "ip-10-0-0-5.eu-west-1.compute.internal", "shard-00.abcde.mongodb.net", "http://10.0.0.5:9200/leads", "http://es:9200/leads",
@@ -53,7 +53,7 @@ var outer = []string{
 	`replicasets.apps "x" not found`, "Connection name already exists", "connection timeout must be above 0", "The server could not fulfill this request",
 	"Internal error", "ENTERPRISE plan needed", "Queue not found!", "Key: 'Lead.Email' Error:Field validation for 'Email' failed on the 'required' tag",
 	"Failed to deserialize the JSON body: missing field `name` at line 1 column 2", "api.example.com:8443 is not an allowed origin", "user.age:17 must be above 18",
-	"port must be from 1 to 65535", "host and port are required", "Pandora-1 is unknown", "0.0.0.0/0 is not allowed", "a/b/c", "$.args.input", "12:30",
+	"port must be from 1 to 65535", "host and port are required", "Pandora-1 is unknown", "Invalid SQL: no FROM", "Integration redis: name is required", "0.0.0.0/0 is not allowed", "a/b/c", "$.args.input", "12:30",
 	"messages[0].content: string too long", "The connection was not found.",
 }
 

@@ -51,7 +51,7 @@ var phrases = []string{
 	"jdbc:", "@tcp(", "@unix(", "(address=(", ".s.pgsql.", "mongodb+srv:",
 }
 
-// prefixes begin the texts of Go's drivers, in lower case: at the beginning of a text, or behind white space or a colon.
+// prefixes begin the texts of Go's drivers, in lower case: at the beginning of a text, behind a colon or in quotes.
 var prefixes = []string{"pq: ", "sql: ", "redis: ", "mongo: ", "pgconn: ", "sqlite: ", "mysql: "}
 
 // marks are looked for as they are: what begins the lines of stack traces, and codes that are a part of words in other letters.
