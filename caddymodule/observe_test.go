@@ -48,7 +48,8 @@ func TestAccessLogNamesTheCaller(t *testing.T) {
 	}, harness.AccessLine(t, g, id))
 	require.Equal(t, map[string]any{
 		"request_id": refused, "workspace": "ws_acme", "plan": "big", "key_id": "key_crm", "user_id": "key_crm",
-		"route": "/files/*", "decision": "refused", "code": "FORBIDDEN",
+		"route": "/files/*", "decision": "refused", "code": "FORBIDDEN", "reason": "missing_scope", "missing_scopes": []any{"files.read"},
+		"policy_file": "embedded:tollgate/authz/scopes.rego", "policy_line": 10.0,
 	}, harness.AccessLine(t, g, refused))
 	require.NotContains(t, g.ReadFile(t, "access.log")+g.ReadFile(t, "caddy.log"), harness.CRM, "the secret is in no log")
 }

@@ -53,6 +53,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			code <place>                      # its code (details.backend_code)
 //			max_body <size>                   # default 64KiB
 //		}
+//		decisions refusals | all                  # the decision log: off unless written
 //	}
 //
 // Paths are templates: ":name" stands for one segment, a final "*" for the rest.
@@ -89,7 +90,7 @@ type handlerOption struct {
 	repeatable bool
 }
 
-const handlerWords = "public, route, whoami, identity_headers, inject, forward_authorization, bare_keys, errors"
+const handlerWords = "public, route, whoami, identity_headers, inject, forward_authorization, bare_keys, errors, decisions"
 
 var handlerOptions = map[string]handlerOption{
 	"public":                {parse: (*Handler).parsePublic, repeatable: true},
@@ -100,6 +101,7 @@ var handlerOptions = map[string]handlerOption{
 	"forward_authorization": {parse: func(h *Handler, d *caddyfile.Dispenser) error { return parseFlag(d, &h.ForwardAuthorization) }},
 	"bare_keys":             {parse: func(h *Handler, d *caddyfile.Dispenser) error { return parseFlag(d, &h.BareKeys) }},
 	"errors":                {parse: (*Handler).parseErrors},
+	"decisions":             {parse: (*Handler).parseDecisions},
 }
 
 func (h *Handler) parsePublic(d *caddyfile.Dispenser) error {

@@ -33,17 +33,19 @@ type Handler struct {
 	BareKeys bool `json:"bare_keys,omitempty"`
 	// Errors says how backend errors are mapped.
 	Errors Errors `json:"errors,omitzero"`
+	// Decisions is what the decision log tells: "refusals", or "all" requests. Default: nothing. It is the logger
+	// http.handlers.tollgate.decisions, with at most 1,000 lines a second.
+	Decisions string `json:"decisions,omitempty"`
 	// Source is the file and line it was written at, for errors.
 	Source string `json:"source,omitempty"`
 
-	app      *App
-	gate     gate.Gate
-	upstream upstreamHeaders
-	names    *identityNames // nil: off
-	mapper   *envelope.Mapper
-	logger   *zap.Logger
-	leftmost sync.Once
-	// decisions is the decision log, which is off unless it is set to level DEBUG.
+	app       *App
+	gate      gate.Gate
+	upstream  upstreamHeaders
+	names     *identityNames // nil: off
+	mapper    *envelope.Mapper
+	logger    *zap.Logger
+	leftmost  sync.Once
 	decisions *zap.Logger
 }
 
@@ -70,6 +72,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // join builds the site's gate out of its own routes and what the app shares.
 func (h *Handler) join(app *App) error {
 	h.app = app
+	if err := checkDecisions(h.Decisions); err != nil {
+		return err
+	}
 	routes := h.table()
 	table, err := route.New(routes)
 	if err != nil {

@@ -19,8 +19,10 @@ type metrics struct {
 	verdicts *prometheus.CounterVec
 	unread   *prometheus.CounterVec
 	policies prometheus.Gauge
-	byStep   [gate.Steps]prometheus.Observer
-	bySource [len(limits.Sources)]prometheus.Counter
+	// decisionsLeftOut counts the lines that the decision log had no room for.
+	decisionsLeftOut prometheus.Counter
+	byStep           [gate.Steps]prometheus.Observer
+	bySource         [len(limits.Sources)]prometheus.Counter
 }
 
 // meters are built once: Caddy's registry is new for every configuration, and counts go on over reloads.
@@ -53,6 +55,9 @@ func newMetrics() *metrics {
 	m.policies = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "tollgate", Name: "policies_failing", Help: "1 while the policies on disk cannot be loaded and the last good ones go on.",
 	})
+	m.decisionsLeftOut = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: "tollgate", Name: "decision_lines_left_out_total", Help: "Lines of the decision log that were left out because there were more than 1,000 in a second.",
+	})
 	for step := range gate.Steps {
 		m.byStep[step] = m.steps.WithLabelValues(step.String())
 	}
@@ -67,7 +72,7 @@ type tracker interface{ Tracked() int }
 
 // register puts the collectors on a configuration's registry, with a gauge of the configuration's own engine.
 func (m *metrics) register(registry *prometheus.Registry, engine CounterEngine) error {
-	collectors := []prometheus.Collector{m.requests, m.refusals, m.steps, m.verdicts, m.unread, m.policies}
+	collectors := []prometheus.Collector{m.requests, m.refusals, m.steps, m.verdicts, m.unread, m.policies, m.decisionsLeftOut}
 	if t, ok := engine.(tracker); ok {
 		collectors = append(collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: "tollgate", Name: "tracked_workspaces", Help: "Workspaces with a running window in this gateway's memory.",

@@ -21,7 +21,8 @@ func (c *call) end() {
 	if c.answersItself() {
 		report.Source = envelope.SourceGateway
 	}
-	meters.count(&c.verdict, code, string(report.Source), c.reason(&report))
+	why := c.why(&report)
+	meters.count(&c.verdict, code, string(report.Source), why.reason)
 	if report.Unread != nil {
 		meters.unread.WithLabelValues(c.routePattern(), string(report.Unread.Kind)).Inc()
 	}
@@ -29,15 +30,7 @@ func (c *call) end() {
 		extra.Set(zap.Inline(c))
 	}
 	c.log(&report)
-	c.logDecision()
-}
-
-// reason is why the gateway refused; empty: it did not.
-func (c *call) reason(report *envelope.Report) string {
-	if c.verdict.Refusal != nil && c.verdict.Reason != "" {
-		return c.verdict.Reason
-	}
-	return report.Reason
+	c.logDecision(&report, &why)
 }
 
 // answersItself reports whether the answer is the gateway's own although it is no refusal: that of whoami, or of tollgate_keys.
@@ -48,42 +41,21 @@ func (c *call) answersItself() bool {
 	return c.handler.app.manages && caddyhttp.GetVar(c.request.Context(), managedVar) != nil
 }
 
-// logDecision writes the decision log: who asked for what and what policy said, never a secret, a query or a body.
-func (c *call) logDecision() {
-	if c.verdict.Decision.Generation == 0 {
-		return // nobody decided: a body, say, was refused before policy was asked
-	}
-	check := c.handler.decisions.Check(zapcore.DebugLevel, "decision")
-	if check == nil {
-		return
-	}
-	d := &c.verdict.Decision
-	check.Write(zap.String("request_id", c.id[0]), zap.String("workspace", c.verdict.Identity.Workspace.ID),
-		zap.String("key_id", c.verdict.Identity.Key.ID), zap.String("method", c.facts.Method), zap.String("route", c.routePattern()),
-		zap.Bool("allow", d.Allow), zap.String("code", d.Code), zap.Uint64("generation", d.Generation), zap.Bool("remembered", d.Remembered))
-}
-
-// MarshalLogObject adds to the access log who called, what was decided and what the caller was told.
+// MarshalLogObject adds to the access log who called, what was decided, why, and what the caller was told.
 func (c *call) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	enc.AddString("request_id", c.id[0])
 	if identity := c.verdict.Identity; identity != nil {
 		enc.AddString("workspace", identity.Workspace.ID)
 		enc.AddString("plan", identity.Workspace.Plan)
-		enc.AddString("key_id", identity.Key.ID)
-	} else if c.verdict.RefusedKey != "" {
-		enc.AddString("key_id", c.verdict.RefusedKey)
+	}
+	if key := c.keyID(); key != "" {
+		enc.AddString("key_id", key)
 	}
 	enc.AddString("route", c.routePattern())
 	enc.AddString("decision", c.decision())
 	report := c.writer.Report()
 	enc.AddString("code", string(report.Code))
-	if reason := c.reason(&report); reason != "" {
-		enc.AddString("reason", reason)
-	}
-	if scopes := c.verdict.Decision.MissingScopes; len(scopes) > 0 {
-		zap.Strings("missing_scopes", scopes).AddTo(enc)
-	}
-	return nil
+	return c.why(&report).MarshalLogObject(enc)
 }
 
 // log says what an operator must know: failures with their cause, at error level, and a plan that nobody configured.

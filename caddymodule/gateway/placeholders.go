@@ -85,8 +85,17 @@ func (c *call) routePattern() string {
 	return c.verdict.Match.Route.Pattern
 }
 
-// decision says in a word what the gate decided.
+// decision says in a word what became of the request: "refused" is whatever the gateway itself refused, the gate or what
+// stands behind it.
 func (c *call) decision() string {
+	if c.writer.Report().Reason != "" {
+		return "refused"
+	}
+	return c.judged()
+}
+
+// judged says in a word what the gate decided.
+func (c *call) judged() string {
 	switch {
 	case c.verdict.Refusal != nil:
 		return "refused"

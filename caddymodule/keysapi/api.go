@@ -150,11 +150,15 @@ func (x *exchange) operation() (op operation, found bool) {
 // confirm judges the caller anew, by what the store says now.
 func (x *exchange) confirm() error {
 	identity, err := x.Confirm(x.ctx)
-	if err == nil && (!identity.Usable(x.Now()) || identity.Key.ID != x.Caller.Key.ID || identity.Workspace.ID != x.Caller.Workspace.ID) {
+	switch now := x.Now(); {
+	case err != nil:
+	case !identity.Usable(now):
+		err = &keystore.Unusable{Key: identity.Key.ID, State: identity.State(now)}
+	case identity.Key.ID != x.Caller.Key.ID || identity.Workspace.ID != x.Caller.Workspace.ID:
 		err = keystore.ErrUnknown
 	}
 	if errors.Is(err, keystore.ErrUnknown) {
-		return &refusal.Refusal{Kind: refusal.Unauthorized, Challenge: `Bearer realm="tollgate", error="invalid_token"`}
+		return &refusal.Refusal{Kind: refusal.Unauthorized, Challenge: `Bearer realm="tollgate", error="invalid_token"`, Cause: err}
 	}
 	if err != nil {
 		return err

@@ -94,6 +94,14 @@ func noWorkspace() *refusal.Refusal {
 	return &refusal.Refusal{Kind: refusal.HandlerNotFound, Status: 404, Message: "There is no such workspace."}
 }
 
+// MissingScope is the cause of a refusal for want of a scope, for logs.
+type MissingScope struct {
+	// Scope is the one that the caller's key lacks.
+	Scope string
+}
+
+func (m *MissingScope) Error() string { return "the key lacks the scope " + m.Scope }
+
 // lacksScope refuses a caller as policies do (RFC 6750, section 3.1).
 func lacksScope(scope string) *refusal.Refusal {
 	return &refusal.Refusal{
@@ -101,6 +109,7 @@ func lacksScope(scope string) *refusal.Refusal {
 		Message:   "This key lacks a scope that the route needs. Use a key that holds the missing scopes.",
 		Details:   map[string]any{"missing_scopes": []string{scope}},
 		Challenge: `Bearer error="insufficient_scope", scope="` + scope + `"`,
+		Cause:     &MissingScope{scope},
 	}
 }
 

@@ -43,6 +43,10 @@ type Decision struct {
 	// MissingScopes are details.missing_scopes of a FORBIDDEN, if all of them may stand in the scope attribute of a
 	// WWW-Authenticate challenge (RFC 6750, section 3); else nil.
 	MissingScopes []string
+	// File and Line are where the rule stands whose message the refusal has: the first where several say the same. File is
+	// as the policies were read, and begins with "embedded:" for the gateway's own; it is empty where no rule was found.
+	File string
+	Line int
 	// Remembered tells that an earlier request with an equal input got this decision.
 	Remembered bool
 	// Generation is the number of the policies that decided, counted from 1 for each Engine.

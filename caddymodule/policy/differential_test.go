@@ -69,6 +69,14 @@ func expected(in *Input) Decision {
 		}
 		d.Details["missing_scopes"], d.MissingScopes = list, missing
 	}
+	switch {
+	case strings.Contains(d.Message, "address"):
+		d.File, d.Line = "embedded:tollgate/authz/allowlist.rego", 9
+	case strings.Contains(d.Message, "scope"):
+		d.File, d.Line = "embedded:tollgate/authz/scopes.rego", 10
+	default:
+		d.File, d.Line = "embedded:tollgate/authz/plans.rego", 8
+	}
 	return d
 }
 

@@ -26,7 +26,7 @@ func TestEmbeddedPoliciesAlwaysApply(t *testing.T) {
 	require.Equal(t, Decision{
 		Code: Forbidden, Message: "This key lacks a scope that the route needs. Use a key that holds the missing scopes.",
 		Details:       map[string]any{"missing_scopes": []any{"other.read", "other.write"}},
-		MissingScopes: []string{"other.read", "other.write"}, Generation: 1,
+		MissingScopes: []string{"other.read", "other.write"}, File: "embedded:tollgate/authz/scopes.rego", Line: 10, Generation: 1,
 	}, d)
 }
 

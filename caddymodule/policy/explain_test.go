@@ -156,5 +156,5 @@ func TestExplainingChangesNothing(t *testing.T) {
 	require.NoError(t, err)
 	d, err := e.Decide(t.Context(), in)
 	require.NoError(t, err)
-	require.Equal(t, Decision{Code: Forbidden, Message: "refused", Generation: 1}, d)
+	require.Equal(t, Decision{Code: Forbidden, Message: "refused", File: e.options.Paths[0] + "/a.rego", Line: 3, Generation: 1}, d)
 }

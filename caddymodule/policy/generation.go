@@ -25,6 +25,8 @@ type generation struct {
 	warnings []string
 	prepared rego.PreparedEvalQuery
 	reads    parts
+	// places tell where a refusal comes from.
+	places places
 	// memory is nil where decisions are not remembered; why says the reason.
 	memory *memory
 	why    string
@@ -49,6 +51,7 @@ func load(ctx context.Context, number uint64, paths []string, remember int) (*ge
 	if err := s.runTests(ctx); err != nil {
 		return nil, err
 	}
+	g.places = g.placesOf(g.compiler)
 	g.prepared, err = s.prepare(ctx, g.compiler, decisionRef)
 	if err != nil {
 		return nil, err
@@ -141,7 +144,7 @@ func (g *generation) ask(ctx context.Context, in *Input, timeout time.Duration) 
 	case bad != nil:
 		return d, g.blame(ctx, value, timeout, bad)
 	}
-	return d, nil
+	return g.located(ctx, value, timeout, d), nil
 }
 
 // eval evaluates a prepared query within timeout and while ctx lasts, and gives its result to take. No goroutine waits

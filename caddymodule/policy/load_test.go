@@ -111,7 +111,8 @@ func TestLoads(t *testing.T) {
 			require.True(t, d.Allow)
 			d, err = e.Decide(t.Context(), request().with(method("POST")))
 			require.NoError(t, err)
-			require.Equal(t, Decision{Code: Forbidden, Message: "refused", Generation: 1}, d)
+			require.FileExists(t, d.File)
+			require.Equal(t, Decision{Code: Forbidden, Message: "refused", File: d.File, Line: 3, Generation: 1}, d)
 		})
 	}
 }
