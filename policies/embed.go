@@ -1,7 +1,7 @@
 // Package policies holds the policies that apply on every gateway, as Rego, and the schema of their input.
 //
 // Each concern is a file of package tollgate.authz that adds refusals to deny; decision.rego makes one decision of
-// them. A team's own files are added to these and never replace them (design, section 5).
+// them. A team's own files are added to these and never replace them.
 package policies
 
 import "embed"

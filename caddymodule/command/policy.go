@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -82,7 +83,8 @@ func (i *invocation) printTests(report *policy.TestReport) error {
 		answer := struct {
 			Tests    []testView     `json:"tests"`
 			Coverage []coverageView `json:"coverage"`
-		}{[]testView{}, []coverageView{}}
+			Warnings []string       `json:"warnings"`
+		}{[]testView{}, []coverageView{}, append([]string{}, report.Warnings...)}
 		for _, t := range report.Tests {
 			answer.Tests = append(answer.Tests, testView{t.Name, t.File, t.Line, t.Passed, t.Skipped, t.Reason, t.Output})
 		}
@@ -114,11 +116,41 @@ func (i *invocation) printTests(report *policy.TestReport) error {
 	for _, f := range report.Coverage {
 		text := fmt.Sprintf("%.0f %% covered", f.Percent)
 		if len(f.Missed) > 0 {
-			text += ", not lines " + output.Words(f.Missed)
+			text += ", but not lines " + lineRanges(f.Missed)
 		}
 		rows = append(rows, []string{f.File, text})
 	}
-	return output.Table(i.out(), rows)
+	if err := output.Table(i.out(), rows); err != nil {
+		return err
+	}
+	return i.printWarnings(report.Warnings)
+}
+
+// lineRanges writes lines, each once and in their order, as people do: 3, 14-16.
+func lineRanges(lines []int) string {
+	var ranges []string
+	for n := 0; n < len(lines); {
+		first := lines[n]
+		last := first
+		for n++; n < len(lines) && lines[n] == last+1; n++ {
+			last = lines[n]
+		}
+		if last > first {
+			ranges = append(ranges, fmt.Sprintf("%d-%d", first, last))
+		} else {
+			ranges = append(ranges, strconv.Itoa(first))
+		}
+	}
+	return strings.Join(ranges, ", ")
+}
+
+func (i *invocation) printWarnings(warnings []string) error {
+	for _, warning := range warnings {
+		if _, err := fmt.Fprintf(i.out(), "\nwarning: %s\n", output.Printable(warning)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkedFile is a policy file as --json gives it.
@@ -146,8 +178,9 @@ func checkPolicies(i *invocation) error {
 			Remembered bool          `json:"remembered"`
 			Why        string        `json:"why"`
 			Reads      []string      `json:"reads"`
+			Warnings   []string      `json:"warnings"`
 			Files      []checkedFile `json:"files"`
-		}{report.Remembered, report.Why, append([]string{}, report.Reads...), []checkedFile{}}
+		}{report.Remembered, report.Why, append([]string{}, report.Reads...), append([]string{}, report.Warnings...), []checkedFile{}}
 		for _, f := range report.Files {
 			answer.Files = append(answer.Files, checkedFile{f.Name, f.Embedded, f.Package, append([]string{}, f.Reads...), f.Why, append([]string{}, f.Unchecked...)})
 		}
@@ -158,6 +191,9 @@ func checkPolicies(i *invocation) error {
 		rows = append(rows, []string{f.Name, f.Package, output.Words(f.Reads)})
 	}
 	if err := output.Table(i.out(), rows); err != nil {
+		return err
+	}
+	if err := i.printWarnings(report.Warnings); err != nil {
 		return err
 	}
 	for _, f := range report.Files {

@@ -66,6 +66,10 @@ func (s Step) String() string {
 type Verdict struct {
 	// Refusal says why the request goes no further; nil: it goes to the backend.
 	Refusal *refusal.Refusal
+	// Reason is why, more closely than the refusal's row says: one of Reasons. It is for operators.
+	Reason string
+	// RefusedKey is the id of the key whose secret was sent and may not be used; empty: nobody's was.
+	RefusedKey string
 	// Step is the last one that ran: the one that refused, if any did.
 	Step Step
 	// Match is the route with its parameters and needed scopes; its Route is nil where none matched.
@@ -106,7 +110,9 @@ func (g *Gate) Judge(ctx context.Context, r *Request, v *Verdict) {
 		}
 		g.countIdentified(r, v, refused)
 	}
-	v.Refusal = refused
+	if v.Refusal = refused; refused != nil {
+		v.Reason = g.reason(r, v, refused)
+	}
 }
 
 // steps takes a request through one step after the other, until one refuses. Each step notes in v what it found out, and

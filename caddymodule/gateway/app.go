@@ -54,6 +54,7 @@ type App struct {
 
 	store     KeyStore
 	keys      pool.Lease[*keyCache]
+	leaveKeys func() // takes this configuration's settings out of keys; nil: they were not put in
 	counters  CounterEngine
 	policies  *policy.Engine
 	secrets   *secrets.Folder // nil: none configured
@@ -170,8 +171,6 @@ func (a *App) locate(option string, err error) error {
 	return err
 }
 
-func (a *App) staleKeys() time.Duration { return time.Duration(*a.StaleKeys) }
-
 // Start launches what runs in the background.
 func (a *App) Start() error {
 	if err := a.startKeys(); err != nil {
@@ -193,7 +192,7 @@ func (a *App) Stop() error {
 }
 
 // Cleanup gives back what Provision took.
-func (a *App) Cleanup() error { return errors.Join(a.keys.Release(), a.throttles.Release()) }
+func (a *App) Cleanup() error { return errors.Join(a.releaseKeys(), a.throttles.Release()) }
 
 // Interface guards
 var (

@@ -33,12 +33,26 @@ func Facts(r *http.Request) gate.Request {
 	}
 }
 
-// Host is the name that Caddy's host matchers compare: without the port, in lower case.
+// Host is the name that Caddy's host matchers compare: without the port, in lower case. It has no dot at its end.
 func Host(s string) string {
+	s = withoutFinalDot(s)
 	if name, _, err := net.SplitHostPort(s); err == nil {
 		s = name
 	}
 	return strings.ToLower(strings.Trim(s, "[]"))
+}
+
+// withoutFinalDot takes the dots off the end of a host's name: with and without one it is the same name (RFC 1034,
+// section 3.1), but Caddy's host matchers, and backends, tell the two apart. The port stays.
+func withoutFinalDot(host string) string {
+	name, port := host, ""
+	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') {
+		name, port = host[:colon], host[colon:]
+	}
+	if trimmed := strings.TrimRight(name, "."); trimmed != name {
+		return trimmed + port
+	}
+	return host
 }
 
 // method is the request's, but GET for a WebSocket over HTTP/2 and HTTP/3, which comes as an extended CONNECT

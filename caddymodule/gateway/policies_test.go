@@ -81,8 +81,8 @@ func TestPolicyRefusals(t *testing.T) {
 		status     int
 		code       string
 	}{
-		{"C11/a refusal that is no object", "package tollgate.authz\n\ndeny contains \"no\"\n", 500, "INTERNAL_ERROR"},
-		{"C11/an unknown code", rule("true", "TEAPOT", "x"), 500, "INTERNAL_ERROR"},
+		{"C11/a refusal that is no object", "package tollgate.authz\n\ndeny contains json.unmarshal(\"1\")\n", 500, "INTERNAL_ERROR"},
+		{"C11/an unknown code", strings.Replace(rule("true", "TEAPOT", "x"), `"TEAPOT"`, `upper("teapot")`, 1), 500, "INTERNAL_ERROR"},
 		{"C12/an evaluation error", "package tollgate.authz\n\ndeny contains {\"code\": \"FORBIDDEN\", \"message\": x, \"details\": null} if {\nx := f(1)\n}\n\nf(_) := \"a\"\n\nf(_) := \"b\"\n", 500, "INTERNAL_ERROR"},
 		{"C22/FORBIDDEN beats NOT_FOUND", rule("true", "NOT_FOUND", "x") + "\ndeny contains {\"code\": \"FORBIDDEN\", \"message\": \"y\", \"details\": null}\n", 403, "FORBIDDEN"},
 		{"C22/NOT_FOUND beats VALIDATION_ERROR", rule("true", "NOT_FOUND", "x") + "\ndeny contains {\"code\": \"VALIDATION_ERROR\", \"message\": \"y\", \"details\": null}\n", 404, "NOT_FOUND"},
@@ -97,8 +97,8 @@ func TestPolicyRefusals(t *testing.T) {
 					require.NotContains(t, a.Body, "\r")
 					if c.status == 500 {
 						require.Eventually(t, func() bool {
-							return harness.Contains(g.ReadFile(t, "caddy.log"), `"level":"error"`, "policy_failed")
-						}, harness.WaitFor, harness.Tick, "and is logged")
+							return harness.Contains(g.ReadFile(t, "caddy.log"), `"level":"error"`, "policy_failed", "team.rego:")
+						}, harness.WaitFor, harness.Tick, "and is logged, with file and line")
 					}
 				},
 			}})
@@ -120,11 +120,14 @@ func TestPolicyThatNeverEnds(t *testing.T) {
 
 func TestPolicyMistakesAreConfigErrors(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"C26/decision redefined": {"package tollgate\n\ndecision := {\"allow\": true}\n", "team.rego:1"},
-		"C20/broken Rego":        {"package tollgate.authz\n\ndeny contains {\n", "team.rego:"},
-		"typo in an input path":  {rule("input.request.metod == \"GET\"", "FORBIDDEN", "x"), "team.rego:4"},
-		"network":                {rule("http.send({\"url\": \"http://x\", \"method\": \"GET\"})", "FORBIDDEN", "x"), "team.rego:4"},
-		"clock":                  {rule("time.now_ns() > 0", "FORBIDDEN", "x"), "team.rego:4"},
+		"C26/decision redefined":  {"package tollgate\n\ndecision := {\"allow\": true}\n", "team.rego:1"},
+		"C20/broken Rego":         {"package tollgate.authz\n\ndeny contains {\n", "team.rego:"},
+		"typo in an input path":   {rule("input.request.metod == \"GET\"", "FORBIDDEN", "x"), "team.rego:4"},
+		"network":                 {rule("http.send({\"url\": \"http://x\", \"method\": \"GET\"})", "FORBIDDEN", "x"), "team.rego:4"},
+		"clock":                   {rule("time.now_ns() > 0", "FORBIDDEN", "x"), "team.rego:4: time.now_ns is not available to policies"},
+		"C11/a text for refusal":  {"package tollgate.authz\n\ndeny contains \"no\"\n", "team.rego:3: the refusal is of type string"},
+		"a rule that never fires": {rule("input.request.headers[\"x-env\"] == \"prod\"", "FORBIDDEN", "x"), "team.rego:4: match error"},
+		"a file nobody asks":      {"package httpapi.authz\n\ndefault allow := false\n\nallow if input.request.method == \"GET\"\n", "team.rego:3: allow of package httpapi.authz is never asked"},
 	} {
 		t.Run("refuses/"+name, func(t *testing.T) {
 			g := harness.New(t)
@@ -302,4 +305,14 @@ func TestReloadsOfPoliciesUnderLoadMixNothing(t *testing.T) {
 	close(stop)
 	wg.Wait()
 	require.True(t, harness.Contains(g.ReadFile(t, "caddy.log"), "policies loaded", fmt.Sprintf(`"generation":%d`, versions)))
+}
+
+// TestWarnsOfPoliciesThatNobodyAsks loads a helper that is not used, and uses it then.
+func TestWarnsOfPoliciesThatNobodyAsks(t *testing.T) {
+	g := harness.New(t)
+	g.WriteFile(t, "keys.yaml", harness.WorldKeys)
+	g.WriteFile(t, "policies/team.rego", rule("false", "FORBIDDEN", "x"))
+	g.WriteFile(t, "policies/helper.rego", "package team\n\nbad if input.request.method == \"POST\"\n")
+	require.NoError(t, g.Load(policySetup().Caddyfile()))
+	require.True(t, harness.Contains(g.ReadFile(t, "caddy.log"), `"level":"warn"`, "helper.rego: no rule of this file is asked for a decision"))
 }

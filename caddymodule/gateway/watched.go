@@ -62,6 +62,7 @@ func (a *App) provisionPolicies(ctx caddy.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("loading policies: %w", err)
 	}
+	a.warnOfPolicies()
 	return nil
 }
 
@@ -75,6 +76,13 @@ func (a *App) PolicyPaths() ([]string, error) {
 		}
 	}
 	return paths, nil
+}
+
+// warnOfPolicies says what most likely is a mistake in the policies, once a load.
+func (a *App) warnOfPolicies() {
+	for _, warning := range a.policies.Report().Warnings {
+		a.logger.Warn("policies load, but something in them is most likely a mistake", zap.String("warning", warning))
+	}
 }
 
 // provisionSecrets reads the folder of secrets, if there is one.
@@ -114,6 +122,7 @@ func (a *App) watchPolicies(ctx context.Context) {
 		}
 		meters.policies.Set(0)
 		a.logger.Info("policies loaded", zap.Uint64("generation", a.policies.Report().Generation))
+		a.warnOfPolicies()
 		a.logPolicies()
 	})
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -57,4 +58,45 @@ func capabilities() *ast.Capabilities {
 	}
 	capabilities.AllowNet = []string{}
 	return capabilities
+}
+
+// notAvailable says why policies may not call a built-in function of OPA, by the beginning of its name.
+var notAvailable = []struct{ prefix, why string }{
+	{"http.", "they cannot use the network"},
+	{"net.lookup", "they cannot use the network"},
+	{"providers.", "they hold no credentials and do not know the time, to sign requests with"},
+	{"time.now", "a decision depends on its input alone, not on the clock"},
+	{"rand.", "a decision depends on its input alone, not on chance"},
+	{"uuid.rfc4122", "a decision depends on its input alone, not on chance"},
+	{"opa.", "a decision depends on its input alone, not on the process that makes it"},
+	{"io.jwt.", "they see no tokens; input.key and input.workspace say who is calling"},
+	{"crypto.x509.", "a decision depends on its input alone, not on the clock and this machine's certificates"},
+	{"crypto.parse_private", "they hold no secrets"},
+	{"crypto.hmac.", "use crypto.hmac.sha256"},
+	{"json.match_schema", "a schema may name other documents to load"},
+	{"json.verify_schema", "a schema may name other documents to load"},
+	{"json.", tooCostly}, {"graph.", tooCostly}, {"graphql.", tooCostly}, {"yaml.", tooCostly}, {"regex.", tooCostly},
+	{"net.cidr_expand", tooCostly}, {"rego.parse_module", tooCostly}, {"strings.render_template", tooCostly},
+	{"net.cidr_overlap", "OPA has deprecated it: use net.cidr_contains"},
+	{"re_match", "OPA has deprecated it: use regex.match"},
+	{"set_diff", "OPA has deprecated it: write a - b"},
+	{"cast_", "OPA has deprecated it: use is_string and its like"},
+	{"any", "OPA has deprecated it: write true in list"},
+	{"all", "OPA has deprecated it: use every"},
+	{"trace", "use print"},
+}
+
+const tooCostly = "with one call a request could hold a core, or fill the memory"
+
+// whyNotAvailable is the reason; empty where OPA has no such function, or policies may call it.
+func whyNotAvailable(name string) string {
+	if ast.BuiltinMap[name] == nil || slices.Contains(pure, name) {
+		return ""
+	}
+	for _, family := range notAvailable {
+		if strings.HasPrefix(name, family.prefix) {
+			return family.why
+		}
+	}
+	return ""
 }

@@ -59,3 +59,33 @@ func TestEveryFunctionOfOPAWasJudged(t *testing.T) {
 		require.True(t, judged, "%s is new: is it pure?", builtin.Name)
 	}
 }
+
+// TestSaysWhyABuiltInIsNotAvailable asks for every function that OPA has and policies do not.
+func TestSaysWhyABuiltInIsNotAvailable(t *testing.T) {
+	for _, builtin := range ast.CapabilitiesForThisVersion().Builtins {
+		why := whyNotAvailable(builtin.Name)
+		require.Equal(t, capabilitiesHave(builtin.Name), why == "", builtin.Name)
+	}
+	for call, want := range map[string]string{
+		`io.jwt.decode("x")`:                   "a.rego:4: io.jwt.decode is not available to policies: they see no tokens; input.key and input.workspace say who is calling",
+		`count(yaml.marshal({})) > 1`:          "a.rego:4: yaml.marshal is not available to policies: with one call a request could hold a core, or fill the memory",
+		`re_match("a", input.request.path)`:    "a.rego:4: re_match is not available to policies: OPA has deprecated it: use regex.match",
+		`net.cidr_expand("10.0.0.0/8")`:        "a.rego:4: net.cidr_expand is not available to policies: with one call a request could hold a core",
+		`every x in [1] { time.now_ns() > x }`: "a.rego:4: time.now_ns is not available to policies: a decision depends on its input alone, not on the clock",
+		`any([true])`:                          "a.rego:4: any is not available to policies: OPA has deprecated it: write true in list",
+		`team.f(1)`:                            "a.rego:4: undefined function team.f",
+		`data.team.http.send(1)`:               "a.rego:4: undefined function data.team.http.send",
+	} {
+		_, err := New(t.Context(), patient(folder(t, map[string]string{"a.rego": refusal(call)})))
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func capabilitiesHave(name string) bool {
+	for _, builtin := range capabilities().Builtins {
+		if builtin.Name == name {
+			return true
+		}
+	}
+	return false
+}

@@ -60,6 +60,11 @@ func (f *file) document() (map[string]any, error) {
 	for i := len(f.root) - 1; i >= 0; i-- {
 		object = map[string]any{f.root[i]: object}
 	}
+	if f.within != nil {
+		if err := f.within.checkData(object, nil); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.name, err)
+		}
+	}
 	return object, nil
 }
 
@@ -123,7 +128,7 @@ func merge(into, from map[string]any, at string) error {
 		a, ok := earlier.(map[string]any)
 		b, both := value.(map[string]any)
 		if !ok || !both {
-			return fmt.Errorf("%s.%s is said by another file already", at, name)
+			return fmt.Errorf("%s.%s is defined by another file already", at, name)
 		}
 		if err := merge(a, b, at+"."+name); err != nil {
 			return err

@@ -4,23 +4,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// The codes that a refusal by policy may have (design, section 5).
+// The codes that a refusal by policy may have.
 const (
 	Forbidden       = "FORBIDDEN"
 	NotFound        = "NOT_FOUND"
 	ValidationError = "VALIDATION_ERROR"
 )
 
+var codes = []string{Forbidden, NotFound, ValidationError}
+
 // Errors of a decision. None of them is an answer: the gateway says 500 INTERNAL_ERROR and lets nobody through.
 var (
 	// ErrUndefined means that data.tollgate.decision has no value for the input.
 	ErrUndefined = errors.New("the policy decision is undefined")
-	// ErrMalformed means that the decision, or a refusal it is made of, has a form that section 5 does not know.
+	// ErrMalformed means that the decision, or a refusal it is made of, does not have the form that the gateway takes.
 	ErrMalformed = errors.New("the policy decision is malformed")
 	// ErrLate means that the decision took longer than Options.Timeout.
 	ErrLate = errors.New("the policy decision took longer than policy_timeout")
@@ -54,12 +57,12 @@ func decode(value ast.Value) (Decision, error) {
 		return Decision{}, fmt.Errorf("%w: it is %s, not an object", ErrMalformed, ast.ValueName(value))
 	}
 	if malformed, found := get[ast.Set](object, "malformed"); found {
-		return Decision{}, fmt.Errorf("%w: no refusal of the form {code, message, details}: %s", ErrMalformed, shapes(malformed))
+		return Decision{}, fmt.Errorf("%w: a refusal does not have the form {code, message, details}: %s", ErrMalformed, shapes(malformed))
 	}
 	allow, ok := get[ast.Boolean](object, "allow")
 	switch {
 	case !ok:
-		return Decision{}, fmt.Errorf("%w: allow is missing or no boolean", ErrMalformed)
+		return Decision{}, fmt.Errorf("%w: allow is missing or is not a boolean", ErrMalformed)
 	case bool(allow) && object.Len() != 1:
 		return Decision{}, fmt.Errorf("%w: allow is true, yet there is more than that", ErrMalformed)
 	case bool(allow):
@@ -77,9 +80,9 @@ func decodeRefusal(object ast.Object) (Decision, error) {
 	details := object.Get(ast.InternedTerm("details"))
 	switch {
 	case !hasCode || !hasMessage:
-		return bad("code or message is missing or no string")
-	case code != Forbidden && code != NotFound && code != ValidationError:
-		return bad("code " + clip(code.String()) + " is none of FORBIDDEN, NOT_FOUND and VALIDATION_ERROR")
+		return bad("code or message is missing or is not a string")
+	case !slices.Contains(codes, string(code)):
+		return bad("code " + clip(code.String()) + " is none of " + strings.Join(codes, ", "))
 	case details == nil:
 		return bad("details are missing")
 	}
@@ -127,7 +130,7 @@ func get[T ast.Value](object ast.Object, name string) (value T, ok bool) {
 	return value, ok
 }
 
-// plainJSON turns a value into JSON's Go types; sets become sorted arrays. A key that is no string is an error.
+// plainJSON turns a value into JSON's Go types; sets become sorted arrays. A key that is not a string is an error.
 func plainJSON(value ast.Value) (any, error) {
 	switch value := value.(type) {
 	case ast.Null:
@@ -147,7 +150,7 @@ func plainJSON(value ast.Value) (any, error) {
 		return fields, value.Iter(func(name, field *ast.Term) error {
 			key, ok := name.Value.(ast.String)
 			if !ok {
-				return fmt.Errorf("key %s is no string", clip(name.String()))
+				return fmt.Errorf("key %s is not a string", clip(name.String()))
 			}
 			plain, err := plainJSON(field.Value)
 			fields[string(key)] = plain

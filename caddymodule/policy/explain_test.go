@@ -135,11 +135,11 @@ func TestExplainsWhereAForwardedRefusalIsMade(t *testing.T) {
 }
 
 func TestExplainsWhyThereIsNoDecision(t *testing.T) {
-	x := explain(t, map[string]string{"a.rego": authz(`deny contains {"code": "TEAPOT", "message": "a"}`)}, request())
+	x := explain(t, map[string]string{"a.rego": authz(`deny contains {"code": upper("teapot"), "message": "a"}`)}, request())
 	require.ErrorIs(t, x.Err, ErrMalformed)
 	require.Equal(t, []Refusal{{File: "a.rego", Line: 3, Code: "TEAPOT", Message: "a"}}, x.Refusals)
 
-	x = explain(t, map[string]string{"a.rego": authz(`deny contains "no"`)}, request())
+	x = explain(t, map[string]string{"a.rego": authz(`deny contains json.unmarshal("\"no\"")`)}, request())
 	require.ErrorIs(t, x.Err, ErrMalformed)
 	require.Equal(t, []Refusal{{File: "a.rego", Line: 3}}, x.Refusals)
 

@@ -52,13 +52,13 @@ func TestFailsClosed(t *testing.T) {
 	}{
 		"a built-in that fails":            {refusal(`to_number(input.request.method) > 1`), nil, "a.rego:4: eval_builtin_error: to_number"},
 		"a rule with two values":           {refusal(`_x == 1`) + "\n_x := 1 if input.request.method == \"GET\"\n\n_x := 2 if input.request.host != \"\"\n", nil, "a.rego:9: eval_conflict_error: rule data.tollgate.authz._x produced conflicting values"},
-		"an unknown code":                  {authz(`deny contains {"code": "TEAPOT", "message": "a"}`), ErrMalformed, `"TEAPOT"`},
-		"a refusal without a code":         {authz(`deny contains {"message": "a"}`), ErrMalformed, "no refusal of the form {code, message, details}"},
-		"a refusal that is text":           {authz(`deny contains "no"`), ErrMalformed, ""},
-		"a message that is no text":        {authz(`deny contains {"code": "FORBIDDEN", "message": 1}`), ErrMalformed, ""},
-		"details that are no object":       {authz(`deny contains {"code": "FORBIDDEN", "details": [1]}`), ErrMalformed, ""},
-		"details with a number for a name": {authz(`deny contains {"code": "FORBIDDEN", "details": {"a": {1: 2}}}`), ErrMalformed, "key 1 is no string"},
-		"a field nobody knows":             {authz(`deny contains {"code": "FORBIDDEN", "status": 418}`), ErrMalformed, "status"},
+		"an unknown code":                  {authz(`deny contains {"code": upper("teapot"), "message": "a"}`), ErrMalformed, `a.rego:3: the policy decision is malformed: a refusal does not have the form {code, message, details}: {"code": "TEAPOT", "message": string}`},
+		"a refusal without a code":         {authz(`deny contains json.unmarshal("{\"message\": \"a\"}")`), ErrMalformed, "a.rego:3: the policy decision is malformed: a refusal does not have the form {code, message, details}"},
+		"a refusal that is text":           {authz(`deny contains r if some r in json.unmarshal("[\"no\"]")`), ErrMalformed, "a.rego:3: "},
+		"a message that is no text":        {authz(`deny contains {"code": "FORBIDDEN", "message": json.unmarshal("1")}`), ErrMalformed, "a.rego:3: "},
+		"details that are no object":       {authz(`deny contains {"code": "FORBIDDEN", "details": json.unmarshal("[1]")}`), ErrMalformed, "a.rego:3: "},
+		"details with a number for a name": {authz(`deny contains {"code": "FORBIDDEN", "details": {"a": {1: 2}}}`), ErrMalformed, "a.rego:3: the policy decision is malformed: details: key 1 is not a string"},
+		"a field nobody knows":             {authz(`deny contains object.union({"code": "FORBIDDEN"}, {"status": 418})`), ErrMalformed, "a.rego:3: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, in := engine(t, map[string]string{"a.rego": test.rego}), request()
@@ -93,8 +93,8 @@ func TestErrorsQuoteNothingOfTheCaller(t *testing.T) {
 	for name, rego := range map[string]string{
 		"a built-in that fails":  refusal(`to_number(input.request.query.q[0]) > 5`),
 		"a rule with two values": refusal(`_x == "y"`) + "\n_x := input.request.query.q[_]\n",
-		"a malformed refusal":    authz(`deny contains {"code": "FORBIDDEN", "text": input.request.query.q[0]}`),
-		"a refusal that is text": authz(`deny contains input.request.query.q[0]`),
+		"a malformed refusal":    authz(`deny contains object.union({"code": "FORBIDDEN"}, {"text": input.request.query.q[0]})`),
+		"a refusal that is text": authz(`deny contains json.unmarshal(json.marshal(input.request.query.q[0]))`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := engine(t, map[string]string{"a.rego": rego}).Decide(t.Context(), request().with(query("q=private&q=hidden")))
@@ -130,8 +130,8 @@ func TestReadsOnlyDecisionsOfTheOneForm(t *testing.T) {
 		"allow":                            {`{"allow": true}`, Decision{Allow: true}, ""},
 		"a refusal":                        {`{"allow": false, "code": "NOT_FOUND", "message": "a", "details": null}`, Decision{Code: NotFound, Message: "a"}, ""},
 		"a refusal with empty details":     {`{"allow": false, "code": "NOT_FOUND", "message": "a", "details": {}}`, Decision{Code: NotFound, Message: "a", Details: map[string]any{}}, ""},
-		"text for true":                    {`{"allow": "true"}`, Decision{}, "allow is missing or no boolean"},
-		"a number for true":                {`{"allow": 1}`, Decision{}, "allow is missing or no boolean"},
+		"text for true":                    {`{"allow": "true"}`, Decision{}, "allow is missing or is not a boolean"},
+		"a number for true":                {`{"allow": 1}`, Decision{}, "allow is missing or is not a boolean"},
 		"an empty object":                  {`{}`, Decision{}, "allow is missing"},
 		"an object in allow":               {`{"allow": {}}`, Decision{}, "allow is missing"},
 		"true itself":                      {`true`, Decision{}, "it is boolean, not an object"},
@@ -150,9 +150,9 @@ func TestReadsOnlyDecisionsOfTheOneForm(t *testing.T) {
 		"a message that is no text":        {`{"allow": false, "code": "NOT_FOUND", "message": null, "details": null}`, Decision{}, "code or message is missing"},
 		"details that are a list":          {`{"allow": false, "code": "NOT_FOUND", "message": "a", "details": []}`, Decision{}, "details are array, not an object or null"},
 		"details that are text":            {`{"allow": false, "code": "NOT_FOUND", "message": "a", "details": "x"}`, Decision{}, "details are string"},
-		"details with a name that is true": {`{"allow": false, "code": "NOT_FOUND", "message": "a", "details": {"a": [{true: 1}]}}`, Decision{}, "key true is no string"},
-		"a report of malformed refusals":   {`{"malformed": {{"code": "TEAPOT"}}}`, Decision{}, `no refusal of the form {code, message, details}: {"code": "TEAPOT"}`},
-		"allow and malformed":              {`{"allow": true, "malformed": set()}`, Decision{}, "no refusal of the form"},
+		"details with a name that is true": {`{"allow": false, "code": "NOT_FOUND", "message": "a", "details": {"a": [{true: 1}]}}`, Decision{}, "key true is not a string"},
+		"a report of malformed refusals":   {`{"malformed": {{"code": "TEAPOT"}}}`, Decision{}, `a refusal does not have the form {code, message, details}: {"code": "TEAPOT"}`},
+		"allow and malformed":              {`{"allow": true, "malformed": set()}`, Decision{}, "a refusal does not have the form"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := decode(ast.MustParseTerm(test.value).Value)

@@ -21,6 +21,8 @@ type generation struct {
 	number   uint64
 	sources  *sources
 	compiler *ast.Compiler
+	// warnings are what most likely is a mistake in the policies, with file and line.
+	warnings []string
 	prepared rego.PreparedEvalQuery
 	reads    parts
 	// memory is nil where decisions are not remembered; why says the reason.
@@ -41,7 +43,7 @@ func load(ctx context.Context, number uint64, paths []string, remember int) (*ge
 		return nil, err
 	}
 	g := &generation{number: number, sources: s}
-	if g.compiler, err = s.compile(ctx, s.policies); err != nil {
+	if g.compiler, g.warnings, err = s.check(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.runTests(ctx); err != nil {
@@ -136,17 +138,19 @@ func (g *generation) ask(ctx context.Context, in *Input, timeout time.Duration) 
 		return d, err
 	case !found:
 		return d, ErrUndefined
+	case bad != nil:
+		return d, g.blame(ctx, value, timeout, bad)
 	}
-	return d, bad
+	return d, nil
 }
 
 // eval evaluates a prepared query within timeout and while ctx lasts, and gives its result to take. No goroutine waits
 // for either: both only set a flag that the evaluation looks at.
-func (s *sources) eval(ctx context.Context, query rego.PreparedEvalQuery, input ast.Value, timeout time.Duration, take func(ast.Value)) (found bool, err error) {
+func (s *sources) eval(ctx context.Context, query rego.PreparedEvalQuery, input ast.Value, timeout time.Duration, take func(ast.Value), more ...rego.EvalOption) (found bool, err error) {
 	began, cancel := time.Now(), topdown.NewCancel()
 	late := time.AfterFunc(timeout, cancel.Cancel)
 	left := context.AfterFunc(ctx, cancel.Cancel)
-	results, err := query.Eval(ctx,
+	results, err := query.Eval(ctx, append(more,
 		rego.EvalParsedInput(input),
 		rego.EvalTransaction(s.data),
 		rego.EvalExternalCancel(cancel),
@@ -155,7 +159,7 @@ func (s *sources) eval(ctx context.Context, query rego.PreparedEvalQuery, input 
 			take(term.Value)
 			return nil, nil
 		}),
-	)
+	)...)
 	inTime := late.Stop() && time.Since(began) <= timeout // not everything can be interrupted
 	left()
 	switch {

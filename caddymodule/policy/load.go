@@ -1,14 +1,10 @@
 package policy
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -30,8 +26,8 @@ type sources struct {
 	store storage.Store
 	// data is one read transaction for as long as store is used: requests then take no lock of the store.
 	data storage.Transaction
-	// patience is how long all tests together may run.
-	patience time.Duration
+	// suiteTimeout is how long all tests together may run.
+	suiteTimeout time.Duration
 }
 
 // embeddedPrefix begins the names of embedded files.
@@ -39,7 +35,7 @@ const embeddedPrefix = "embedded:"
 
 // parse reads and parses the embedded policies and those of paths.
 func parse(ctx context.Context, paths []string) (*sources, error) {
-	s := &sources{policies: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, own: map[string]bool{}, patience: suiteTimeout}
+	s := &sources{policies: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, own: map[string]bool{}, suiteTimeout: suiteTimeout}
 	if err := s.embed(); err != nil {
 		return nil, err
 	}
@@ -92,6 +88,11 @@ func (s *sources) add(f *file, taken map[string]bool) error {
 	if err := checkPackage(module, f.isTest(), taken); err != nil {
 		return err
 	}
+	if f.within != nil {
+		if err := f.within.checkPackage(module); err != nil {
+			return err
+		}
+	}
 	if f.isTest() {
 		s.tests[f.name] = module
 	} else {
@@ -100,18 +101,7 @@ func (s *sources) add(f *file, taken map[string]bool) error {
 	return nil
 }
 
-// schema is the published schema of the input in the compiler's form.
-var schema = sync.OnceValues(func() (*ast.SchemaSet, error) {
-	var document any
-	if err := json.NewDecoder(bytes.NewReader(policies.InputSchema)).Decode(&document); err != nil {
-		return nil, fmt.Errorf("reading the input schema: %w", err)
-	}
-	set := ast.NewSchemaSet()
-	set.Put(ast.SchemaRootRef, document)
-	return set, nil
-})
-
-// newCompiler gives a compiler with everything that section 5 of the design takes away and asks for.
+// newCompiler gives a compiler without the built-in functions that policies may not call, and with the schema of the input.
 func (s *sources) newCompiler(ctx context.Context) (*ast.Compiler, error) {
 	schemas, err := schema()
 	if err != nil {
@@ -121,13 +111,16 @@ func (s *sources) newCompiler(ctx context.Context) (*ast.Compiler, error) {
 		WithCapabilities(capabilities()).
 		WithSchemas(schemas).
 		WithStrict(true).
+		WithStageAfterID(ast.StageCheckRecursion, ast.CompilerStageDefinition{
+			Name: "OpenSchema", MetricName: "compile_stage_open_schema", Stage: openSchema,
+		}).
 		WithStageAfterID(ast.StageBuildRequiredCapabilities, ast.CompilerStageDefinition{
 			Name: "CallBounded", MetricName: "compile_stage_call_bounded", Stage: callBounded,
 		}).
 		WithPathConflictsCheck(storage.NonEmpty(ctx, s.store, s.data)), nil
 }
 
-// compile checks and compiles the given modules.
+// compile compiles the given modules.
 func (s *sources) compile(ctx context.Context, modules map[string]*ast.Module) (*ast.Compiler, error) {
 	compiler, err := s.newCompiler(ctx)
 	if err != nil {
@@ -136,34 +129,19 @@ func (s *sources) compile(ctx context.Context, modules map[string]*ast.Module) (
 	if compiler.Compile(modules); compiler.Failed() {
 		return nil, readableError(compiler.Errors)
 	}
-	if err := s.checkHeaders(compiler); err != nil {
-		return nil, readableError(err)
-	}
 	return compiler, nil
 }
 
-// readableError puts what OPA and the parsers say on one line, each problem with its file and line.
-func readableError(err error) error {
-	var problems ast.Errors
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		lines := make([]string, 0, 4)
-		for _, err := range joined.Unwrap() {
-			lines = append(lines, readableError(err).Error())
-		}
-		return errors.New(strings.Join(lines, "; "))
+// check compiles the policies and looks for rules that could not do what they are there for. The warnings say what most
+// likely is a mistake, with file and line.
+func (s *sources) check(ctx context.Context) (compiler *ast.Compiler, warnings []string, err error) {
+	if compiler, err = s.compile(ctx, s.policies); err != nil {
+		return nil, nil, err
 	}
-	if !errors.As(err, &problems) {
-		return err
+	unasked, errReach := s.checkReach(compiler)
+	shapes, errShapes := s.checkShapes(compiler)
+	if err := errors.Join(s.checkExposed(compiler), s.checkHeaders(compiler), errReach, errShapes); err != nil {
+		return nil, nil, readableError(err)
 	}
-	lines := make([]string, len(problems))
-	for i, problem := range problems {
-		lines[i] = strings.Join(strings.Fields(problem.Message), " ")
-		if problem.Location != nil {
-			lines[i] = fmt.Sprintf("%s:%d: %s", problem.Location.File, problem.Location.Row, lines[i])
-		}
-		if detail, ok := problem.Details.(*ast.RefErrInvalidDetail); ok {
-			lines[i] += fmt.Sprintf(" (%s; known here are %v)", detail.Ref, detail.OneOf)
-		}
-	}
-	return errors.New(strings.Join(lines, "; "))
+	return compiler, append(unasked, shapes...), nil
 }

@@ -9,6 +9,9 @@ import (
 // reserved is the package below which only tollgate.authz is open to a team, and there only deny.
 const reserved = "tollgate"
 
+// authzPackage is where teams write their refusals.
+const authzPackage = "tollgate.authz"
+
 // embeddedRules are the names that the embedded policies define in tollgate.authz, deny aside. A second definition would
 // be one more way to satisfy them, so that a file could weaken what it is added to.
 func embeddedRules(modules map[string]*ast.Module) map[string]bool {
@@ -22,14 +25,9 @@ func embeddedRules(modules map[string]*ast.Module) map[string]bool {
 	return names
 }
 
-// checkPackage says why a team may not define what its module defines (design, section 5): packages are tollgate.authz
+// checkPackage says why a team may not define what its module defines: packages are tollgate.authz
 // or outside tollgate; those of tests are tollgate.authz_test or outside.
 func checkPackage(module *ast.Module, test bool, taken map[string]bool) error {
-	for _, rule := range module.Rules {
-		if ruleName(rule) == explained {
-			return fmt.Errorf("%s: %s is a name that explain uses: choose another one", place(rule.Location), explained)
-		}
-	}
 	path := module.Package.Path
 	root, ok := path[1].Value.(ast.String)
 	if !ok || root != reserved {
@@ -39,10 +37,10 @@ func checkPackage(module *ast.Module, test bool, taken map[string]bool) error {
 	switch {
 	case name == "tollgate.authz_test" && test:
 		return nil
-	case name == "tollgate.authz" && test:
+	case name == authzPackage && test:
 		return fmt.Errorf("%s: package tollgate.authz in a file of tests, which are no part of the policies: "+
 			"use package tollgate.authz_test, or a file name that does not end in _test.rego", at)
-	case name != "tollgate.authz":
+	case name != authzPackage:
 		return fmt.Errorf("%s: package %s is the gateway's own, it makes the decision: write refusals as deny in package "+
 			"tollgate.authz, or use a package outside tollgate", at, name)
 	}

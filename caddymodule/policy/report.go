@@ -17,6 +17,9 @@ type Report struct {
 	Why        string
 	// Reads are the input paths on which a decision depends; with equal values there it is the same.
 	Reads []string
+	// Warnings say what most likely is a mistake, with file and line: rules that no decision asks, refusals that may fail the
+	// decision they are part of.
+	Warnings []string
 	// Files are all policy files, the embedded ones among them, by name.
 	Files []FileReport
 }
@@ -51,7 +54,7 @@ func Check(ctx context.Context, paths []string) (Report, error) {
 
 func (g *generation) report() Report {
 	readings := readingsOf(g.compiler, g.compiler.GetRulesDynamicWithOpts(decisionRef, ast.RulesOptions{}))
-	report := Report{Generation: g.number, Remembered: g.memory != nil, Why: g.why, Reads: paths(readings)}
+	report := Report{Generation: g.number, Remembered: g.memory != nil, Why: g.why, Reads: paths(readings), Warnings: g.warnings}
 	if g.memory == nil && g.why == "" {
 		report.Why = "remembering is switched off"
 	}

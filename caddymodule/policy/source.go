@@ -1,15 +1,12 @@
 package policy
 
 import (
-	"archive/tar"
 	"cmp"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,6 +28,8 @@ type file struct {
 	// root is where its data belongs: the folders it lies in, below the configured one.
 	root []string
 	text []byte
+	// within is the bundle that holds it; nil where none does.
+	within *bundle
 }
 
 // isPolicy tells Rego from data.
@@ -75,13 +74,13 @@ func read(paths []string) ([]file, error) {
 		case info.IsDir():
 			err = r.folder(given, nil)
 		case !info.Mode().IsRegular():
-			err = fmt.Errorf("%s is no regular file", given)
+			err = fmt.Errorf("%s is not a regular file", given)
 		case strings.HasSuffix(given, ".tar.gz") || strings.HasSuffix(given, ".tgz"):
 			err = r.bundle(given)
 		case readable(given):
 			err = r.file(given, nil)
 		default:
-			err = fmt.Errorf("%s is none of a folder, .rego, .json, .yaml, .yml and .tar.gz", given)
+			err = fmt.Errorf("%s is not a folder, a .rego, .json, .yaml or .yml file, or a .tar.gz bundle", given)
 		}
 		if err == nil && r.found == before {
 			err = fmt.Errorf("%s holds no policies: write a .rego file there, or take the path away", given)
@@ -125,7 +124,7 @@ func (r *reader) folder(folder string, root []string) error {
 			err = r.folder(name, append(slices.Clip(root), entry.Name()))
 		case !readable(name):
 		case !info.Mode().IsRegular():
-			err = fmt.Errorf("%s is no regular file", name)
+			err = fmt.Errorf("%s is not a regular file", name)
 		default:
 			err = r.file(name, root)
 		}
@@ -146,70 +145,6 @@ func (r *reader) file(name string, root []string) error {
 	}
 	defer opened.Close()
 	return r.add(name, root, opened)
-}
-
-// bundle reads a bundle of OPA: a compressed tar of a folder. Its manifest and signatures are not looked at; whoever can
-// write the file can write the policies.
-func (r *reader) bundle(name string) error {
-	if r.again(name) {
-		return nil
-	}
-	opened, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer opened.Close()
-	unzipped, err := gzip.NewReader(opened)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	defer unzipped.Close()
-	archive := tar.NewReader(&unpacked{from: unzipped, left: maxUnpacked})
-	inBundle := map[string]bool{}
-	r.found-- // only what is in it counts
-	for {
-		header, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		inside := strings.TrimPrefix(path.Clean("/"+header.Name), "/")
-		if header.Typeflag != tar.TypeReg || !readable(inside) || strings.Contains("/"+inside, "/.") {
-			continue
-		}
-		if path.Base(inside) == "patch.json" {
-			return fmt.Errorf("%s: a delta bundle is only a part: give a whole one", name)
-		}
-		if inBundle[inside] {
-			return fmt.Errorf("%s: it holds %s twice: pack it anew", name, inside)
-		}
-		inBundle[inside] = true
-		var root []string
-		if folder := path.Dir(inside); folder != "." {
-			root = strings.Split(folder, "/")
-		}
-		r.found++
-		if err := r.add(name+":"+inside, root, archive); err != nil {
-			return err
-		}
-	}
-}
-
-// unpacked ends in an error where a bundle is larger than any: a small file may unpack to more than the memory holds.
-type unpacked struct {
-	from io.Reader
-	left int64
-}
-
-func (u *unpacked) Read(p []byte) (int, error) {
-	if u.left <= 0 {
-		return 0, fmt.Errorf("it unpacks to more than %d MiB: this is no bundle of policies", maxUnpacked>>20)
-	}
-	n, err := u.from.Read(p[:min(int64(len(p)), u.left)])
-	u.left -= int64(n)
-	return n, err
 }
 
 func (r *reader) add(name string, root []string, content io.Reader) error {

@@ -19,8 +19,8 @@ import (
 const (
 	testTimeout  = 2 * time.Second
 	suiteTimeout = 20 * time.Second
-	// lastWords is how long interrupted tests have to end. One that cannot be interrupted is left behind.
-	lastWords = time.Second
+	// interruptTimeout is how long interrupted tests have to end. One that cannot be interrupted is left behind.
+	interruptTimeout = time.Second
 )
 
 // TestReport is what the team's tests say.
@@ -28,6 +28,8 @@ type TestReport struct {
 	Tests []TestResult
 	// Coverage are the team's policy files, by name.
 	Coverage []FileCoverage
+	// Warnings are those of Report.
+	Warnings []string
 }
 
 // TestResult is one test rule.
@@ -52,7 +54,7 @@ type FileCoverage struct {
 	File string
 	// Percent of the lines that can be covered, from 0 to 100.
 	Percent float64
-	// Missed are the lines that no test reaches.
+	// Missed are the lines that no test reaches, each once, in their order.
 	Missed []int
 }
 
@@ -81,10 +83,15 @@ func Test(ctx context.Context, paths []string) (*TestReport, error) {
 		return nil, err
 	}
 	// Alone first, as they will be loaded: with the tests beside them they could ask for what only a test defines.
-	if _, err := s.compile(ctx, s.policies); err != nil {
+	_, warnings, err := s.check(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return s.test(ctx, cover.New())
+	report, err := s.test(ctx, cover.New())
+	if report != nil {
+		report.Warnings = warnings
+	}
+	return report, err
 }
 
 // runTests is what loading asks of the tests.
@@ -118,7 +125,7 @@ func (s *sources) test(ctx context.Context, coverage *cover.Cover) (*TestReport,
 	if coverage != nil {
 		runner = runner.SetCoverageQueryTracer(coverage)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, s.patience, fmt.Errorf("they take longer than %v", s.patience))
+	ctx, cancel := context.WithTimeoutCause(ctx, s.suiteTimeout, fmt.Errorf("they take longer than %v", s.suiteTimeout))
 	defer cancel()
 	results, err := runner.RunTests(ctx, s.data)
 	if err != nil {
@@ -136,7 +143,7 @@ func (s *sources) test(ctx context.Context, coverage *cover.Cover) (*TestReport,
 // collect takes the results of all tests, by file and line. When ctx ends the tests are interrupted; those that do not
 // end even then are named in the error, and left to themselves.
 func (s *sources) collect(ctx context.Context, results chan *tester.Result) (tests []TestResult, err error) {
-	patience := (<-chan time.Time)(nil)
+	giveUp := (<-chan time.Time)(nil)
 	interrupted := ctx.Done()
 	for {
 		select {
@@ -150,8 +157,8 @@ func (s *sources) collect(ctx context.Context, results chan *tester.Result) (tes
 			}
 			tests = append(tests, testResult(result))
 		case <-interrupted:
-			interrupted, patience = nil, time.After(lastWords)
-		case <-patience:
+			interrupted, giveUp = nil, time.After(interruptTimeout)
+		case <-giveUp:
 			go func() { // the runner's goroutines end when somebody takes what they say
 				for range results {
 				}
@@ -214,6 +221,8 @@ func (s *sources) coverage(coverage *cover.Cover, modules map[string]*ast.Module
 				f.Missed = append(f.Missed, row)
 			}
 		}
+		slices.Sort(f.Missed)
+		f.Missed = slices.Compact(f.Missed)
 		files = append(files, f)
 	}
 	slices.SortFunc(files, func(a, b FileCoverage) int { return cmp.Compare(a.File, b.File) })

@@ -86,17 +86,17 @@ const maxChanges = 10_000
 // Poll reads the log of changes behind a position.
 func (s *Store) Poll(ctx context.Context, q querier, since keystore.Position) (keystore.Changes, error) {
 	changes := keystore.Changes{At: time.Now(), Position: since}
-	rows, err := q.QueryContext(ctx, `SELECT revision, stamp, workspace_id FROM tollgate_history
+	rows, err := q.QueryContext(ctx, `SELECT revision, stamp, workspace_id, key_id FROM tollgate_history
 		WHERE revision >= $1 ORDER BY revision LIMIT $2`, since.Revision, maxChanges+1)
 	if err != nil {
 		return changes, err
 	}
 	defer rows.Close()
-	continues := false
+	continues, count := false, 0
 	for rows.Next() {
 		var position keystore.Position
-		var workspace string
-		if err := rows.Scan(&position.Revision, &position.Stamp, &workspace); err != nil {
+		var workspace, key string
+		if err := rows.Scan(&position.Revision, &position.Stamp, &workspace, &key); err != nil {
 			return changes, err
 		}
 		if position == since {
@@ -104,15 +104,19 @@ func (s *Store) Poll(ctx context.Context, q querier, since keystore.Position) (k
 			continue
 		}
 		changes.Position = position
-		changes.Workspaces = append(changes.Workspaces, workspace)
+		if count++; key != "" {
+			changes.Keys = append(changes.Keys, key)
+		} else {
+			changes.Workspaces = append(changes.Workspaces, workspace)
+		}
 	}
 	if err := rows.Err(); err != nil {
 		return changes, err
 	}
-	if continues && len(changes.Workspaces) < maxChanges {
+	if continues && count < maxChanges {
 		return changes, nil
 	}
-	changes.Gap, changes.Workspaces = true, nil
+	changes.Gap, changes.Keys, changes.Workspaces = true, nil, nil
 	err = q.QueryRowContext(ctx, `SELECT revision, stamp FROM tollgate_history ORDER BY revision DESC LIMIT 1`).
 		Scan(&changes.Position.Revision, &changes.Position.Stamp)
 	return changes, err
