@@ -168,7 +168,9 @@ func TestKeyManagementNeedsAGate(t *testing.T) {
 		"before the gate": "route {\n tollgate_keys /keys\n tollgate {\n route GET /keys\n }\n }\n",
 		"beside the gate": "handle /x {\n tollgate {\n }\n }\n handle {\n tollgate_keys /keys\n }\n",
 	} {
-		t.Run(name, func(t *testing.T) { require.ErrorContains(t, g.Load(site+then+"}\n"), "tollgate_keys stands behind no gate") })
+		t.Run(name, func(t *testing.T) {
+			require.ErrorContains(t, g.Load(site+then+"}\n"), "tollgate_keys stands behind no gate")
+		})
 	}
 	for name, then := range map[string]string{
 		"a gate of others":  gateOfSome,
