@@ -90,14 +90,25 @@ type Verdict struct {
 	scopeParam bool
 	// input is what policy is asked; it lies here so that it costs no allocation of its own.
 	input policy.Input
-	// Took is how long each step ran.
-	Took [Steps]time.Duration
+	// Began is when the first step began, and Took how long each ran: they follow each other without a gap.
+	Began time.Time
+	Took  [Steps]time.Duration
+}
+
+// Ended is when the last step that ran was over.
+func (v *Verdict) Ended() time.Time {
+	end := v.Began
+	for _, took := range v.Took {
+		end = end.Add(took)
+	}
+	return end
 }
 
 // Judge takes a request through steps 1 to 6. It sets v, whose zero value it expects, and changes nothing of r but what
 // r.Upstream does.
 func (g *Gate) Judge(ctx context.Context, r *Request, v *Verdict) {
-	clock := stopwatch{verdict: v, last: g.Now()}
+	v.Began = g.Now()
+	clock := stopwatch{verdict: v, last: v.Began}
 	defer func() { clock.stop(g.Now()) }()
 	refused := g.steps(ctx, r, v, &clock)
 	switch {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/meter"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
@@ -106,7 +107,8 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	if err := a.provisionCounters(ctx); err != nil {
 		return err
 	}
-	if err := meters.register(ctx.GetMetricsRegistry(), a.counters); err != nil {
+	cache := meter.Cache{State: a.keys.Value.State, Failing: &a.keys.Value.failing}
+	if err := pool.Register(ctx.GetMetricsRegistry(), meters.Collectors(cache, a.counters)...); err != nil {
 		return err
 	}
 	if err := a.provisionSecrets(); err != nil {

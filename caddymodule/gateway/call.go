@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -31,8 +32,10 @@ type call struct {
 	// passing says that the handlers behind the gate have the request.
 	passing bool
 	// passed says that they had it, or have it.
-	passed  bool
-	inbound inbound
+	passed bool
+	// answered is when the answer of a handler behind the gate began.
+	answered time.Time
+	inbound  inbound
 	// sent are the secrets that were injected: the folder may say something else when the answer comes.
 	sent []string
 	// credential is the Authorization header of a request that passed, which the backend does not see.
@@ -145,6 +148,9 @@ func asError(r *refusal.Refusal) error {
 func (c *call) BeforeHeader(status int, h http.Header) {
 	c.limits = c.verdict.Limits.Headers()
 	c.setOurs(h)
+	if c.passing && c.answered.IsZero() && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
+		c.answered = time.Now()
+	}
 	if status >= http.StatusOK {
 		c.settle(h)
 	}

@@ -48,7 +48,7 @@ func (c *call) logDecision(report *envelope.Report, why *why) {
 		return
 	}
 	if !decisionLines.Take(time.Now()) {
-		meters.decisionsLeftOut.Inc()
+		meters.DecisionsLeftOut.Inc()
 		return
 	}
 	fields := make([]zap.Field, 0, 12)

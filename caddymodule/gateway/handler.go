@@ -65,6 +65,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.join(app.(*App)); err != nil {
 		return err
 	}
+	for _, r := range h.Routes {
+		meters.Admit(r.Path)
+	}
 	h.warn()
 	return h.app.lookAround(ctx, h.logger, h.Source)
 }
@@ -93,7 +96,7 @@ func (h *Handler) join(app *App) error {
 		return err
 	}
 	h.gate = gate.Gate{
-		Routes: table, Keys: h.app.keys.Value, KeyPrefix: h.app.KeyPrefix, BareKeys: h.BareKeys, Policy: h.app.policies,
+		Routes: table, Keys: meters.Keys(guestName(h.app.store), h.app.keys.Value), KeyPrefix: h.app.KeyPrefix, BareKeys: h.BareKeys, Policy: meters.Policy(h.app.policies),
 		Plans: h.app.planTable, Counters: h.app.counters, AuthThrottle: h.app.auth, RefusalThrottle: h.app.refusals,
 		OutsiderThrottle: h.app.outsiders,
 		Now:              time.Now,

@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/meter"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 )
@@ -15,6 +16,7 @@ import (
 type keyCache struct {
 	*keystore.Cache
 	settings *pool.Settings[keySettings]
+	failing  meter.Failing
 }
 
 // keySettings are what a configuration says of a cache.
@@ -29,17 +31,22 @@ func (k *keyCache) Destruct() error { return k.Close() }
 // openKeys takes hold of the cache in front of the store.
 func openKeys(store KeyStore) (pool.Lease[*keyCache], error) {
 	return pool.Acquire("keys/"+store.Identity(), func() (*keyCache, error) {
-		log := new(pool.Logger)
-		opened, err := store.Open(func(err error) { reportKeys(log, "keys", err) }, true)
+		log, k := new(pool.Logger), new(keyCache)
+		report := func(part string, err error) {
+			k.failing.Note(part, err != nil)
+			reportKeys(log, part, err)
+		}
+		opened, err := store.Open(func(err error) { report("keys", err) }, true)
 		if err != nil {
 			return nil, err
 		}
-		cache := keystore.NewCache(opened, keystore.Options{})
-		return &keyCache{Cache: cache, settings: pool.NewSettings(func(s keySettings) error {
+		k.Cache = keystore.NewCache(opened, keystore.Options{})
+		k.settings = pool.NewSettings(func(s keySettings) error {
 			log.Store(s.logger)
-			cache.Configure(keystore.Options{Stale: s.stale, Report: func(what string, err error) { reportKeys(log, what, err) }})
+			k.Configure(keystore.Options{Stale: s.stale, Report: report})
 			return nil
-		})}, nil
+		})
+		return k, nil
 	})
 }
 

@@ -1,11 +1,14 @@
 package gateway
 
 import (
+	"time"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/meter"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
@@ -14,23 +17,43 @@ func (c *call) end() {
 	c.linger()
 	c.cancel()
 	report := c.writer.Report()
-	code := "ok"
-	if report.Code != "" {
-		code = string(report.Code)
-	}
 	if c.answersItself() {
 		report.Source = envelope.SourceGateway
 	}
 	why := c.why(&report)
-	meters.count(&c.verdict, code, string(report.Source), why.reason)
-	if report.Unread != nil {
-		meters.unread.WithLabelValues(c.routePattern(), string(report.Unread.Kind)).Inc()
-	}
+	c.count(&report, &why)
 	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.Inline(c))
 	}
 	c.log(&report)
 	c.logDecision(&report, &why)
+}
+
+// meters are the metrics of all configurations of the process.
+var meters = meter.New()
+
+func (c *call) count(report *envelope.Report, why *why) {
+	r := meter.Request{
+		Verdict: &c.verdict, Code: string(report.Code), Source: string(report.Source), Reason: why.reason, Upstream: c.upstreamTook(report),
+	}
+	if report.Unread != nil {
+		r.Unread = string(report.Unread.Kind)
+	}
+	meters.Count(&r)
+}
+
+// upstreamTook is how long it took until the backend's answer began, or failed to; 0: no backend was asked.
+func (c *call) upstreamTook(report *envelope.Report) time.Duration {
+	began := c.verdict.Ended()
+	switch {
+	case !c.passed || c.answersItself() || report.Reason == refusal.NoHandler.Reason:
+		return 0
+	case !c.answered.IsZero():
+		return c.answered.Sub(began)
+	case c.writer.Hijacked():
+		return 0 // nobody saw when the answer began
+	}
+	return time.Since(began)
 }
 
 // answersItself reports whether the answer is the gateway's own although it is no refusal: that of whoami, or of tollgate_keys.

@@ -110,17 +110,20 @@ func (a *App) watchFiles() {
 }
 
 func (a *App) watchPolicies(ctx context.Context) {
-	meters.policies.Set(0)
+	meters.PoliciesFailing.Set(0)
+	meters.PoliciesLoaded.SetToCurrentTime()
 	if len(a.Policies) == 0 {
 		return
 	}
 	a.policies.Watch(ctx, watchEvery, func(err error) {
 		if err != nil {
-			meters.policies.Set(1)
+			meters.PoliciesFailing.Set(1)
+			meters.PolicyLoadFailures.Inc()
 			a.logger.Error("policies are not taken, the last good ones go on", zap.Error(err))
 			return
 		}
-		meters.policies.Set(0)
+		meters.PoliciesFailing.Set(0)
+		meters.PoliciesLoaded.SetToCurrentTime()
 		a.logger.Info("policies loaded", zap.Uint64("generation", a.policies.Report().Generation))
 		a.warnOfPolicies()
 		a.logPolicies()
