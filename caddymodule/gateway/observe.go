@@ -4,11 +4,13 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/meter"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/spans"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
@@ -22,6 +24,7 @@ func (c *call) end() {
 	}
 	why := c.why(&report)
 	c.count(&report, &why)
+	c.trace(&report, &why)
 	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.Inline(c))
 	}
@@ -40,6 +43,17 @@ func (c *call) count(report *envelope.Report, why *why) {
 		r.Unread = string(report.Unread.Kind)
 	}
 	meters.Count(&r)
+}
+
+// trace adds to the request's trace what was done, where somebody records it.
+func (c *call) trace(report *envelope.Report, why *why) {
+	ctx := c.request.Context()
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		spans.Record(ctx, span, &spans.Request{
+			Verdict: &c.verdict, Decision: c.decision(), Status: report.Status, Code: string(report.Code), Reason: why.reason,
+			Source: string(report.Source), Passed: c.passed, Ended: time.Now(),
+		})
+	}
 }
 
 // upstreamTook is how long it took until the backend's answer began, or failed to; 0: no backend was asked.
