@@ -69,6 +69,7 @@ func TestRedisOutage(t *testing.T) {
 			}, harness.WaitFor, harness.Tick, "E16: back without a restart")
 			log := g.ReadFile(t, "caddy.log")
 			require.Equal(t, 1, strings.Count(log, "redis is away: on_outage decides"), "one line")
+			require.True(t, harness.Contains(log, "redis is away: on_outage decides", `"do":"see that redis runs`), "with what to do")
 			require.NotContains(t, log, "request failed", "not one a request")
 		})
 	}

@@ -162,8 +162,8 @@ func TestPastFiveHundredPatternsRouteIsOther(t *testing.T) {
 	require.NotContains(t, text, "/many/599/x")
 }
 
-// TestKeyStoreMetrics breaks the keys file of a running gateway.
-func TestKeyStoreMetrics(t *testing.T) {
+// TestAKeysFileThatBreaks is seen in metrics and log, and so is its mending.
+func TestAKeysFileThatBreaks(t *testing.T) {
 	g := harness.Start(t, watched())
 	metric := func(series string) func() bool {
 		return func() bool {
@@ -173,6 +173,8 @@ func TestKeyStoreMetrics(t *testing.T) {
 	require.Eventually(t, metric(`tollgate_key_store_failing{part="keys"} 0`), harness.WaitFor, harness.Tick)
 	g.WriteFile(t, "keys.yaml", "workspaces: [")
 	require.Eventually(t, metric(`tollgate_key_store_failing{part="keys"} 1`), harness.WaitFor, harness.Tick)
+	require.True(t, harness.Contains(g.ReadFile(t, "caddy.log"), "key store is failing", "keys.yaml:1", `"do":"correct the keys file`))
 	g.WriteFile(t, "keys.yaml", harness.WorldKeys)
 	require.Eventually(t, metric(`tollgate_key_store_failing{part="keys"} 0`), harness.WaitFor, harness.Tick)
+	require.True(t, harness.Contains(g.ReadFile(t, "caddy.log"), "keys file was loaded anew"))
 }

@@ -143,7 +143,7 @@ func TestInjectedValuesAreNeverEmptyOrExpanded(t *testing.T) {
 	require.Equal(t, "Bearer {env.HOME}{tollgate.secret.unused}", g.Backend.Seen()[0].Header.Get("Authorization"), "a value is text")
 	g.WriteFile(t, "secrets/ws_acme/konecty", "two\nlines-Mn83k")
 	require.Eventually(t, func() bool {
-		return harness.Contains(g.ReadFile(t, "caddy.log"), "secrets are not taken, the last good ones go on", "ws_acme/konecty")
+		return harness.Contains(g.ReadFile(t, "caddy.log"), "secrets are not taken, the last good ones go on", "ws_acme/konecty", `"do":"correct`)
 	}, harness.WaitFor, harness.Tick, "the log names the file")
 	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM}).Status, "the last good one stays")
 	printedNowhere(t, g, admin, "lines-Mn83k", otherToken)

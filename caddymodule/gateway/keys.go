@@ -2,11 +2,13 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/lines"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/meter"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
@@ -31,10 +33,10 @@ func (k *keyCache) Destruct() error { return k.Close() }
 // openKeys takes hold of the cache in front of the store.
 func openKeys(store KeyStore) (pool.Lease[*keyCache], error) {
 	return pool.Acquire("keys/"+store.Identity(), func() (*keyCache, error) {
-		log, k := new(pool.Logger), new(keyCache)
+		said, k := new(keyLines), new(keyCache)
 		report := func(part string, err error) {
+			said.report(part, err)
 			k.failing.Note(part, err != nil)
-			reportKeys(log, part, err)
 		}
 		opened, err := store.Open(func(err error) { report("keys", err) }, true)
 		if err != nil {
@@ -42,7 +44,7 @@ func openKeys(store KeyStore) (pool.Lease[*keyCache], error) {
 		}
 		k.Cache = keystore.NewCache(opened, keystore.Options{})
 		k.settings = pool.NewSettings(func(s keySettings) error {
-			log.Store(s.logger)
+			said.log.Store(s.logger)
 			k.Configure(keystore.Options{Stale: s.stale, Report: report})
 			return nil
 		})
@@ -92,16 +94,33 @@ func (a *App) releaseKeys() error {
 	return a.keys.Release()
 }
 
-// reportKeys writes what a pooled cache or store has to say into the log of the present configuration: once when something
+// keyAdvice is what to do about each part of a key store that can fail, in the words of keystore.Options.Report.
+var keyAdvice = map[string]string{
+	"look-ups":  "see that the store runs and can be reached; keys known here go on for stale_keys, others get 503; it is asked again by itself",
+	"changes":   "see that the store runs and can be reached; until it does keys are known for stale_keys at most; it is asked again by itself",
+	"last uses": "see that the store can be written; until it can, the times at which keys were last used are kept here",
+	"keys":      "correct the keys file; until then the last good one holds; it is read again when it changes",
+}
+
+// keyLines bounds the lines about each part of a store.
+type keyLines struct {
+	log   pool.Logger
+	parts [len(meter.KeyStoreParts)]lines.Changes
+}
+
+// report writes what a pooled cache or store has to say into the log of the present configuration: once when something
 // begins to fail, once when it works again.
-func reportKeys(l *pool.Logger, what string, err error) {
-	logger := l.Load()
-	if logger == nil {
-		return
-	}
-	if err != nil {
-		logger.Error("key store is failing", zap.String("what", what), zap.Error(err))
-		return
-	}
-	logger.Info("key store works", zap.String("what", what))
+func (k *keyLines) report(part string, err error) {
+	k.parts[max(0, slices.Index(meter.KeyStoreParts[:], part))].Say(func(leftOut int) {
+		logger := k.log.Load()
+		switch {
+		case logger == nil:
+		case err != nil:
+			logger.Error("key store is failing", zap.String("what", part), zap.Error(err), zap.String("do", keyAdvice[part]), lines.LeftOut(leftOut))
+		case part == "keys":
+			logger.Info("keys file was loaded anew", lines.LeftOut(leftOut))
+		default:
+			logger.Info("key store works", zap.String("what", part), lines.LeftOut(leftOut))
+		}
+	})
 }

@@ -26,7 +26,9 @@ func TestARefusedReloadChangesNothing(t *testing.T) {
 	require.ErrorContains(t, g.Load(refused), "address already in use")
 
 	require.NoError(t, os.Rename(g.Dir+"/tollgate.db", g.Dir+"/away.db"))
-	failing := func() bool { return harness.Contains(g.ReadFile(t, "caddy.log"), "key store is failing") }
+	failing := func() bool {
+		return harness.Contains(g.ReadFile(t, "caddy.log"), "key store is failing", `"do":"see that the store runs`)
+	}
 	require.Eventually(t, failing, harness.WaitFor, harness.Tick, "the log of the configuration that goes on")
 	passesFor(t, g, 1500*time.Millisecond) // longer than anything is trusted unasked
 }

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/lines"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/meter"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/spans"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
@@ -134,12 +135,16 @@ func (c *call) unreadMembers(report *envelope.Report) zap.Field {
 	return zap.Strings("members", names)
 }
 
+// unknownPlanLines bounds the lines of logUnknownPlan: one workspace may send any number of requests.
+var unknownPlanLines = lines.NewPerSecond(10)
+
 // logUnknownPlan names a plan that is denied because no configuration knows it: most likely a typing error.
 func (c *call) logUnknownPlan() {
-	if c.verdict.Plan == nil || !c.verdict.Plan.Unknown {
+	if c.verdict.Plan == nil || !c.verdict.Plan.Unknown || !unknownPlanLines.Take(time.Now()) {
 		return
 	}
 	if check := c.handler.logger.Check(zapcore.WarnLevel, "plan is not configured and therefore denied"); check != nil {
-		check.Write(zap.String("plan", c.verdict.Plan.Name), zap.String("workspace", c.verdict.Identity.Workspace.ID))
+		check.Write(zap.String("plan", c.verdict.Plan.Name), zap.String("workspace", c.verdict.Identity.Workspace.ID),
+			zap.String("do", "write it into the global option: plan "+c.verdict.Plan.Name+" <limit>/<duration>, or denied "+c.verdict.Plan.Name))
 	}
 }

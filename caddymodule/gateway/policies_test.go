@@ -160,7 +160,7 @@ func TestPoliciesAreReloaded(t *testing.T) {
 	require.Eventually(t, func() bool { return status() == 403 }, harness.WaitFor, harness.Tick, "a change is obeyed without restart")
 	g.WriteFile(t, "policies/team.rego", "package tollgate.authz\n\nbroken {\n")
 	require.Eventually(t, func() bool {
-		return harness.Contains(g.ReadFile(t, "caddy.log"), "policies are not taken", "team.rego:")
+		return harness.Contains(g.ReadFile(t, "caddy.log"), "policies are not taken", "team.rego:", `"do":"correct what the error names`)
 	}, harness.WaitFor, harness.Tick, "C20: the log says file, line and why")
 	require.Equal(t, 403, status(), "C20: the old policy goes on")
 }

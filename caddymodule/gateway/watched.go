@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/lines"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/secrets"
 )
@@ -24,6 +25,8 @@ const stopPatience = 5 * time.Second
 type watchers struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+	// policies and secrets bound the lines about what became of their changes.
+	policies, secrets lines.Changes
 }
 
 // start launches one that runs until stop.
@@ -119,12 +122,17 @@ func (a *App) watchPolicies(ctx context.Context) {
 		if err != nil {
 			meters.PoliciesFailing.Set(1)
 			meters.PolicyLoadFailures.Inc()
-			a.logger.Error("policies are not taken, the last good ones go on", zap.Error(err))
+			a.watchers.policies.Say(func(leftOut int) {
+				a.logger.Error("policies are not taken, the last good ones go on", zap.Error(err),
+					zap.String("do", "correct what the error names; the files are read again when they change; 'tollgate policy check' says the same beforehand"), lines.LeftOut(leftOut))
+			})
 			return
 		}
 		meters.PoliciesFailing.Set(0)
 		meters.PoliciesLoaded.SetToCurrentTime()
-		a.logger.Info("policies loaded", zap.Uint64("generation", a.policies.Report().Generation))
+		a.watchers.policies.Say(func(leftOut int) {
+			a.logger.Info("policies loaded", zap.Uint64("generation", a.policies.Report().Generation), lines.LeftOut(leftOut))
+		})
 		a.warnOfPolicies()
 		a.logPolicies()
 	})
@@ -140,10 +148,13 @@ func (a *App) logPolicies() {
 func (a *App) watchSecrets(ctx context.Context) {
 	a.secrets.Watch(ctx, watchEvery, func(err error) {
 		if err != nil {
-			a.logger.Error("secrets are not taken, the last good ones go on", zap.Error(err))
+			a.watchers.secrets.Say(func(leftOut int) {
+				a.logger.Error("secrets are not taken, the last good ones go on", zap.Error(err),
+					zap.String("do", "correct what the error names; the folder is read again when it changes"), lines.LeftOut(leftOut))
+			})
 			return
 		}
-		a.logger.Info("secrets loaded")
+		a.watchers.secrets.Say(func(leftOut int) { a.logger.Info("secrets loaded", lines.LeftOut(leftOut)) })
 		a.logSecretWarnings()
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/lines"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits/redis"
 )
@@ -49,6 +50,7 @@ type redisState struct {
 	engine   *redis.Engine
 	settings *pool.Settings[redisSettings]
 	log      pool.Logger
+	changes  lines.Changes
 	said     atomic.Int64 // when the log last told of a failed call, in Unix seconds
 }
 
@@ -79,21 +81,25 @@ func (s *redisState) Called(requests int64, took time.Duration, err error) {
 	// Failures that alternate with successes never open the breaker: they are worth a line, once a minute.
 	now, last := time.Now().Unix(), s.said.Load()
 	if logger := s.log.Load(); logger != nil && now-last >= 60 && s.said.CompareAndSwap(last, now) {
-		logger.Warn("a call to redis failed", zap.Error(err))
+		logger.Warn("a call to redis failed", zap.Error(err), zap.String("do", outageAdvice))
 	}
 }
 
 // Away is part of redis.Observer: one line when Redis goes, one when it is back.
 func (s *redisState) Away(away bool, err error) {
-	logger := s.log.Load()
-	switch {
-	case logger == nil:
-	case away:
-		logger.Error("redis is away: on_outage decides", zap.Error(err))
-	default:
-		logger.Info("redis is back")
-	}
+	s.changes.Say(func(leftOut int) {
+		logger := s.log.Load()
+		switch {
+		case logger == nil:
+		case away:
+			logger.Error("redis is away: on_outage decides", zap.Error(err), zap.String("do", outageAdvice), lines.LeftOut(leftOut))
+		default:
+			logger.Info("redis is back", lines.LeftOut(leftOut))
+		}
+	})
 }
+
+const outageAdvice = "see that redis runs, can be reached and written; it is asked again by itself, and nothing needs a restart"
 
 // CaddyModule returns the module's id.
 func (*Counters) CaddyModule() caddy.ModuleInfo {
@@ -214,7 +220,7 @@ func (c *Counters) Start() error {
 		return fmt.Errorf("%s: counters: %w", c.Source, err)
 	}
 	if err != nil {
-		c.logger.Warn("redis does not answer yet: on_outage decides until it does", zap.Error(err))
+		c.logger.Warn("redis does not answer yet: on_outage decides until it does", zap.Error(err), zap.String("do", outageAdvice))
 	}
 	state.engine.Start()
 	c.leave, err = state.settings.Enter(redisSettings{c.settings(), c.logger})
