@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,9 +15,11 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/target"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
@@ -117,7 +120,7 @@ func (m *ManageKeys) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	caddyhttp.SetVar(r.Context(), managedVar, true)
 	answer, refused := m.api.Answer(r.Context(), &keysapi.Request{
 		Method: r.Method, Path: rest, Query: r.URL.RawQuery,
-		Body:   func() ([]byte, *refusal.Refusal) { return c.managementBody(r) },
+		Body:   func() ([]byte, *refusal.Refusal) { return managementBody(c, r) },
 		Caller: c.verdict.Identity, Confirm: c.confirm,
 	})
 	if refused != nil {
@@ -140,10 +143,22 @@ func (m *ManageKeys) admitted(r *http.Request) (*call, error) {
 	return c, nil
 }
 
+// managedVar marks a request that tollgate_keys answers. No proxy comes behind that, which may still read the variables.
+const managedVar = "tollgate.managed"
+
+// confirm asks the key store, and no cache, whose the request's credential is now.
+func (c *call) confirm(ctx context.Context) (*record.Identity, error) {
+	token, _ := apikey.FromAuthorization(c.credential, c.handler.BareKeys)
+	return c.handler.app.keys.Value.Store().Lookup(ctx, record.SumOf(token))
+}
+
+// String is what a placeholder for the request's variable shows of a call: nothing of its request.
+func (c *call) String() string { return decision(&c.verdict, "") }
+
 // managementBody reads a body of JSON. The request may be another than the gate saw: handlers in between may bound its body.
-func (c *call) managementBody(r *http.Request) ([]byte, *refusal.Refusal) {
-	c.request = r
-	data, refused := c.readBody(keysapi.MaxBody)
+func managementBody(c *call, r *http.Request) ([]byte, *refusal.Refusal) {
+	body := requestBody{r, &c.inbound, c.body.under}
+	data, refused := body.read(keysapi.MaxBody)
 	if refused == nil && len(data) > 0 && !isJSON(r.Header) {
 		return nil, malformedBody(errors.New("send it as application/json, without a content encoding"))
 	}
