@@ -50,8 +50,10 @@ type App struct {
 	store     KeyStore
 	keys      pool.Lease[*keyCache]
 	counters  CounterEngine
-	policies  *policy.Engine
+	files     pool.Lease[*policyFiles]
+	policies  *policy.Engine  // those of files, with this configuration's timeout
 	secrets   *secrets.Folder // nil: none configured
+	busy      seldom
 	watchers  watchers
 	planTable record.Plans
 	throttles pool.Lease[*throttles]
@@ -167,19 +169,23 @@ func (a *App) Start() error {
 		return err
 	}
 	a.watchFiles()
+	a.startPolicies()
 	return nil
 }
 
 // Stop ends the watching of files. What else runs in the background may be shared with the configuration that follows.
 func (a *App) Stop() error {
+	running.remove(a)
 	if !a.watchers.stop() {
-		a.logger.Warn("policies or secrets are still being loaded; they are left behind")
+		a.logger.Warn("secrets are still being read; they are left behind")
 	}
 	return nil
 }
 
 // Cleanup gives back what Provision took.
-func (a *App) Cleanup() error { return errors.Join(a.keys.Release(), a.throttles.Release()) }
+func (a *App) Cleanup() error {
+	return errors.Join(a.keys.Release(), a.throttles.Release(), a.files.Release())
+}
 
 // Interface guards
 var (

@@ -9,7 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/secrets"
 )
 
@@ -51,23 +50,6 @@ func (w *watchers) stop() (ended bool) {
 	}
 }
 
-// provisionPolicies loads the embedded policies and those of the configuration.
-func (a *App) provisionPolicies(ctx caddy.Context) (err error) {
-	a.policies, err = policy.New(ctx, policy.Options{Paths: a.Policies, Timeout: time.Duration(a.PolicyTimeout)})
-	if err != nil {
-		return fmt.Errorf("loading policies: %w", err)
-	}
-	a.warnOfPolicies()
-	return nil
-}
-
-// warnOfPolicies says what most likely is a mistake in the policies, once a load.
-func (a *App) warnOfPolicies() {
-	for _, warning := range a.policies.Report().Warnings {
-		a.logger.Warn("policies load, but something in them is most likely a mistake", zap.String("warning", warning))
-	}
-}
-
 // provisionSecrets reads the folder of secrets, if there is one.
 func (a *App) provisionSecrets() (err error) {
 	if a.Secrets == "" {
@@ -81,39 +63,11 @@ func (a *App) provisionSecrets() (err error) {
 	return err
 }
 
-// watchFiles follows policies and secrets for changes.
+// watchFiles follows the secrets for changes.
 func (a *App) watchFiles() {
-	a.logPolicies()
-	follow := []func(context.Context){a.watchPolicies}
 	if a.secrets != nil {
 		a.logSecretWarnings()
-		follow = append(follow, a.watchSecrets)
-	}
-	a.watchers.start(follow...)
-}
-
-func (a *App) watchPolicies(ctx context.Context) {
-	meters.policies.Set(0)
-	if len(a.Policies) == 0 {
-		return
-	}
-	a.policies.Watch(ctx, watchEvery, func(err error) {
-		if err != nil {
-			meters.policies.Set(1)
-			a.logger.Error("policies are not taken, the last good ones go on", zap.Error(err))
-			return
-		}
-		meters.policies.Set(0)
-		a.logger.Info("policies loaded", zap.Uint64("generation", a.policies.Report().Generation))
-		a.warnOfPolicies()
-		a.logPolicies()
-	})
-}
-
-// logPolicies says once a load why decisions cannot be remembered, where that is so.
-func (a *App) logPolicies() {
-	if report := a.policies.Report(); !report.Remembered {
-		a.logger.Warn("policy decisions are not remembered: every request is evaluated", zap.String("why", report.Why))
+		a.watchers.start(a.watchSecrets)
 	}
 }
 
