@@ -41,6 +41,7 @@ func from(name string, allowed bool, forwarded ...string) harness.Case {
 func TestAllowlistAsksThePeer(t *testing.T) {
 	g := listed(t, false, "203.0.113.0/24")
 	cases := []harness.Case{from("D01/peer outside its allowlist", false)}
+	cases[0].Check = saysDetails(`{"reason":"address","address":"127.0.0.1"}`)
 	for _, name := range []string{"X-Forwarded-For", "X-Real-IP", "Forwarded", "CF-Connecting-IP", "True-Client-IP", "X-Client-IP"} {
 		value := "203.0.113.7"
 		if name == "Forwarded" {

@@ -115,11 +115,33 @@ func TestSiteWithoutAnswer(t *testing.T) {
 func TestGatewayInsideGateway(t *testing.T) {
 	setup := harness.World()
 	setup.Then = "route {\n tollgate {\n route GET /leads\n }\n reverse_proxy $BACKEND\n}"
+	_, err := harness.Validate(t, strings.NewReplacer("$DIR/keys.yaml", "keys.yaml", "$PORT", "8080", "$BACKEND", "localhost:9000", "$TLS", "8443", "$DIR", t.TempDir()).Replace(
+		strings.Replace(setup.Caddyfile(), "keys file $DIR/keys.yaml", "keys sqlite", 1)), "Caddyfile")
+	require.ErrorContains(t, err, "this gate stands behind the one at", "where it is seen, it is not loaded")
+	setup.Then = "reverse_proxy $BACKEND {\n handle_response {\n tollgate {\n route GET /leads\n }\n respond ok\n }\n}"
 	g := harness.Start(t, setup)
-	g.Run(t, []harness.Case{failed("a second gateway inside the first is 500", 500, "INTERNAL_ERROR")})
+	inside := failed("a second gateway inside the first is 500", 500, "INTERNAL_ERROR")
+	inside.Hits = 1
+	g.Run(t, []harness.Case{inside})
 	require.Eventually(t, func() bool {
 		return harness.Contains(g.ReadFile(t, "caddy.log"), "a tollgate handler stands inside another one")
 	}, harness.WaitFor, harness.Tick, "and the log says why")
+}
+
+// TestHandleErrorsSeesWhatIsBeforeTheGate, and nothing of the gate or of what stands behind it.
+func TestHandleErrorsSeesWhatIsBeforeTheGate(t *testing.T) {
+	setup := harness.World()
+	setup.Before = "basic_auth /before {\n ann $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\nhandle_errors {\n respond \"the site's own\" 418\n}"
+	setup.Then = "handle /leads {\n reverse_proxy 127.0.0.1:1\n}\nhandle {\n error 503\n}"
+	g := harness.Start(t, setup)
+	before := g.Do(t, harness.Request{Path: "/before", Key: harness.CRM})
+	require.Equal(t, 418, before.Status, before.Body)
+	require.Equal(t, "the site's own", before.Body)
+	g.Run(t, []harness.Case{
+		failed("a backend that is down", 502, "INTERNAL_ERROR"),
+		{Name: "another handler's error", Request: harness.Request{Path: "/plain", Key: harness.CRM}, Status: 503, Code: "INTERNAL_ERROR", Limits: harness.Workspace},
+		{Name: "the gate's", Request: harness.Request{Path: "/leads"}, Status: 401, Code: "UNAUTHORIZED", Limits: harness.AuthLimit},
+	})
 }
 
 func TestErrorsAreJSONWhateverIsAccepted(t *testing.T) {

@@ -52,7 +52,7 @@ func TestIdentityHeadersCannotBeForged(t *testing.T) {
 	cases = append(cases, stripped("B02", "X_Tollgate_Workspace", "ws_globex", "ws_acme")...)
 	cases = append(cases, stripped("B02", "X-Tollgate_Workspace", "ws_globex", "ws_acme")...)
 	cases = append(cases, stripped("B02", "X.Tollgate.Workspace", "ws_globex", "ws_acme")...)
-	for _, name := range []string{"X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override", "X_Original_Url"} {
+	for _, name := range []string{"X-Original-URL", "X-Original-URI", "X-Rewrite-URL", "X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override", "X_Original_Url"} {
 		cases = append(cases, stripped("B06b", name, "/leads/export")...)
 	}
 	for _, name := range []string{"X-Real-IP", "Forwarded", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-User"} {

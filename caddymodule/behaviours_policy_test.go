@@ -61,7 +61,7 @@ func TestTargetsAreRefusedNotRepaired(t *testing.T) {
 	g := harness.Start(t, harness.World())
 	var cases []harness.Case
 	for _, target := range []string{
-		"//a/b", "/%2Fa%2Fb", "/a//b", "/./a/b", "/x/../a/b", "/a;x=1/b", "/%61/b", "/\xc3\xa9", "/a|b", "/a\\b", "/a%5Cb",
+		"//a/b", "/%2Fa%2Fb", "/a//b", "/./a/b", "/x/../a/b", "/a;x=1/b", "/health/..%3B/x", "/%61/b", "/\xc3\xa9", "/a|b", "/a\\b", "/a%5Cb",
 		"/a%00b", "/a%0Ab", "/leads/.", "/leads/..", "/leads/%2e%2e", "/leads/%2E", "/leads/%65xport",
 	} {
 		cases = append(cases, malformedTarget("C04/"+target, target))
@@ -125,7 +125,8 @@ func TestUnknownRoutes(t *testing.T) {
 		{
 			Name: "denied plan, own limits do not lift it", Request: harness.Request{Path: "/plain", Key: harness.Denied},
 			Status: 403, Code: "FORBIDDEN", Limits: harness.DeniedPlan,
-			Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
+			Check: func(t *testing.T, a *harness.Answer, seen []harness.Seen) {
+				saysDetails(`{"reason":"plan","plan":"trial"}`)(t, a, seen)
 				require.Zero(t, a.Number(t, "X-Ratelimit-Limit"))
 				require.Zero(t, a.Number(t, "X-Ratelimit-Remaining"))
 			},
@@ -134,4 +135,11 @@ func TestUnknownRoutes(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return harness.Contains(g.ReadFile(t, "caddy.log"), "plan is not configured", "platinum")
 	}, harness.WaitFor, harness.Tick, "E09: and logged")
+}
+
+// saysDetails looks at what an agent can act on.
+func saysDetails(want string) func(*testing.T, *harness.Answer, []harness.Seen) {
+	return func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
+		require.JSONEq(t, want, string(a.Envelope(t).Error.Details))
+	}
 }

@@ -114,6 +114,20 @@ func TestAnExpiredKeyIsNotRotated(t *testing.T) {
 	require.Equal(t, before, revision(t, d))
 }
 
+// TestTheNinthSecretIsRefused, and changes nothing.
+func TestTheNinthSecretIsRefused(t *testing.T) {
+	d := harness.NewDesk(t, harness.DeskCaddyfile)
+	d.Must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+	key, _ := d.Created(t, "--workspace", "ws_acme")
+	for range 7 {
+		d.Must(t, "key", "rotate", key)
+	}
+	before := revision(t, d)
+	d.Refuses(t, harness.Blunder{Line: "key rotate KEY", Want: "has 8 secrets that work, and no more are allowed: rotate it with a grace of 0s"}, key)
+	require.Equal(t, before, revision(t, d))
+	d.Must(t, "key", "rotate", key, "--grace", "0s")
+}
+
 // TestHashNeedsNoConfiguration, but keeps to the one that is there.
 func TestHashNeedsNoConfiguration(t *testing.T) {
 	d := harness.NewDesk(t, strings.Replace(harness.DeskCaddyfile, "plan tiny", "key_prefix zz\n\t\tplan tiny", 1))

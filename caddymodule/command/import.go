@@ -9,6 +9,9 @@ import (
 	"os"
 	"strings"
 
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+
 	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
@@ -70,7 +73,7 @@ func (i *invocation) readSums(prefix string) ([]record.Sum, error) {
 	i.prompt("write one secret a line, then Ctrl-D")
 	var sums []record.Sum
 	seen := map[record.Sum]int{}
-	lines := bufio.NewScanner(i.cmd.InOrStdin())
+	lines := bufio.NewScanner(i.stdin())
 	for lines.Scan() {
 		sum, err := read(lines.Text())
 		if err != nil {
@@ -89,6 +92,12 @@ func (i *invocation) readSums(prefix string) ([]record.Sum, error) {
 		return nil, errors.New("standard input is empty: write one secret a line")
 	}
 	return sums, nil
+}
+
+// stdin is standard input as UTF-8, without the mark at its beginning that some editors and shells write. With the mark of
+// UTF-16 it is decoded.
+func (i *invocation) stdin() io.Reader {
+	return transform.NewReader(i.cmd.InOrStdin(), unicode.BOMOverride(transform.Nop))
 }
 
 // prompt tells somebody at a terminal what is waited for.
@@ -136,7 +145,7 @@ func refuseKnown(i *invocation, s *config.Store, sums []record.Sum) error {
 // hashSecret prints what a keys file holds in place of a secret.
 func hashSecret(i *invocation) error {
 	i.prompt("write the secret, then Ctrl-D")
-	text, err := io.ReadAll(io.LimitReader(i.cmd.InOrStdin(), 4096))
+	text, err := io.ReadAll(io.LimitReader(i.stdin(), 4096))
 	if err != nil {
 		return fmt.Errorf("reading standard input: %w", err)
 	}

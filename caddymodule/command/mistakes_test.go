@@ -171,7 +171,7 @@ func files(t *testing.T, d *harness.Desk) (list []string) {
 // TestStoresThatAreNone: what is not a key store is left as it is.
 func TestStoresThatAreNone(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"corrupt": {strings.Repeat("this is no database ", 100), "is no key store, or a damaged one"},
+		"corrupt": {strings.Repeat("this is no database ", 100), "is not a SQLite database"},
 		"empty":   {"", "create it with: workspace create"},
 	} {
 		t.Run("refuses/"+name, func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestStoresThatAreNone(t *testing.T) {
 	t.Run("refuses/folder", func(t *testing.T) {
 		d := harness.NewDesk(t, harness.DeskCaddyfile)
 		require.NoError(t, os.Mkdir("tollgate.db", 0o700))
-		d.Refuses(t, harness.Blunder{Line: "workspace create ws_acme --plan pro", Want: "is no regular file"}, "")
+		d.Refuses(t, harness.Blunder{Line: "workspace create ws_acme --plan pro", Want: "is not a regular file"}, "")
 	})
 	t.Run("refuses/missing folder", func(t *testing.T) {
 		d := harness.NewDesk(t, strings.Replace(harness.DeskCaddyfile, "tollgate.db", "data/tollgate.db", 1))

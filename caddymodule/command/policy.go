@@ -36,7 +36,7 @@ func (i *invocation) policyPaths() ([]string, error) {
 	if len(app.Policies) == 0 {
 		return nil, errors.New("the configuration names no policies: name a folder")
 	}
-	return app.Policies, nil
+	return app.PolicyPaths()
 }
 
 // testView is a test as --json gives it, and coverageView a file.

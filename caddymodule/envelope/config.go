@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -12,15 +13,24 @@ import (
 // DefaultMaxBody is how much of an error body is read where the configuration says nothing, in bytes.
 const DefaultMaxBody = 64 << 10
 
-// bodyTimeout is how long an error body may take to arrive, from its header on (design, section 6).
+// bodyTimeout is how long an error body may take to arrive, from its header on.
 const bodyTimeout = 2 * time.Second
 
 // Config is the `errors` block of a site.
 type Config struct {
+	// Off passes the backend's errors as they are; with it all else but MaxBody must be left out. Two rules stay: a 401 is
+	// UpstreamCredential where Options.Credential says so, and where Options.Secret is set, an error body is held until it is
+	// whole, and the standard message takes its place if it holds a secret, or was not whole in time or within MaxBody.
+	Off bool
 	// SoftFailures takes a 200 or 201 whose JSON says `"success": false` for an error.
 	SoftFailures bool
+	// KeepErrors adds `"errors": [{"message": …}]` to every envelope, for clients that look for the backend's own shape: the
+	// envelope's message, then one entry for each detail, in the order of their names.
+	KeepErrors bool
 	// MaxBody is the longest error body that is read, in bytes after decoding. It must be positive.
 	MaxBody int64
+	// Places say where errors of a format of its own have message, fields and code.
+	Places Places
 	// Rules classify messages, in order: the first that matches wins.
 	Rules []Rule
 }
@@ -29,6 +39,9 @@ type Config struct {
 type Rule struct {
 	// Code is what a message that matches means.
 	Code refusal.Code
+	// Status is the HTTP status of the answer, from 400 to 599; it must be one that goes with the code. 0: the backend's, and
+	// for a soft failure the code's.
+	Status int
 	// Pattern is a regular expression (RE2). Its named group `field`, if it has one, names the field at
 	// fault; of several, the first that matched.
 	Pattern string
@@ -38,14 +51,18 @@ type Rule struct {
 
 // Mapper maps backends' error bodies to the envelope, by the configuration of one site. It is immutable.
 type Mapper struct {
+	off     bool
 	soft    bool
+	keep    bool
 	maxBody int
 	timeout time.Duration
+	places  places
 	rules   []rule
 }
 
 type rule struct {
 	code    refusal.Code
+	status  int // 0: none of its own
 	pattern *regexp.Regexp
 	fields  []int // indices of the groups named `field`
 }
@@ -55,7 +72,14 @@ func NewMapper(c Config) (*Mapper, error) {
 	if c.MaxBody <= 0 || c.MaxBody > MostBody {
 		return nil, fmt.Errorf("reading max_body: it is %d bytes: write 1 to %d, or leave it out for %d", c.MaxBody, MostBody, DefaultMaxBody)
 	}
-	m := &Mapper{soft: c.SoftFailures, maxBody: int(c.MaxBody), timeout: bodyTimeout}
+	if c.Off && (c.SoftFailures || c.KeepErrors || len(c.Rules) > 0 || c.Places != Places{}) {
+		return nil, errors.New("reading off: nothing is mapped, so that soft_failures, keep_errors, classify, message, fields and code say nothing: drop them, or off")
+	}
+	m := &Mapper{off: c.Off, soft: c.SoftFailures, keep: c.KeepErrors, maxBody: int(c.MaxBody), timeout: bodyTimeout}
+	var err error
+	if m.places, err = c.Places.compile(); err != nil {
+		return nil, err
+	}
 	for _, r := range c.Rules {
 		compiled, err := r.compile()
 		if err != nil && r.Source != "" {
@@ -75,6 +99,9 @@ func (r Rule) compile() (rule, error) {
 	if !r.Code.Known() {
 		return rule{}, fmt.Errorf("reading classify: unknown code %q: write one of %s", r.Code, codeNames())
 	}
+	if r.Status != 0 && (r.Status < 400 || r.Status > 599 || refusal.CodeOf(r.Status) != r.Code) {
+		return rule{}, fmt.Errorf("reading classify: status %d does not go with %s: write %s, or no status", r.Status, r.Code, statusesOf(r.Code))
+	}
 	if r.Pattern == "" {
 		return rule{}, errors.New("reading classify: the pattern is empty and would match every message")
 	}
@@ -82,7 +109,7 @@ func (r Rule) compile() (rule, error) {
 	if err != nil {
 		return rule{}, fmt.Errorf("compiling classify pattern %q: %w", r.Pattern, err)
 	}
-	compiled := rule{code: r.Code, pattern: pattern}
+	compiled := rule{code: r.Code, status: r.Status, pattern: pattern}
 	for i, name := range pattern.SubexpNames() {
 		switch name {
 		case "":
@@ -103,23 +130,49 @@ func codeNames() string {
 	return strings.Join(names, ", ")
 }
 
+// statusesOf names the statuses that go with a code.
+func statusesOf(code refusal.Code) string {
+	switch code {
+	case refusal.CodeInternal:
+		return "one from 500 to 599"
+	case refusal.CodeInvalid:
+		return "400, or another of 4xx that goes with no other code"
+	}
+	var list []string
+	for status := 400; status < 500; status++ {
+		if refusal.CodeOf(status) == code {
+			list = append(list, strconv.Itoa(status))
+		}
+	}
+	return strings.Join(list, " or ")
+}
+
 // SoftFailures reports whether successes are looked at: the upstream request then must not ask for an encoding.
 func (m *Mapper) SoftFailures() bool { return m.soft }
 
-// classify gives what the first rule that matches says about a message, and the field it names.
-func (m *Mapper) classify(message string) (code refusal.Code, field string, found bool) {
+// meaning is what the rules say about a message.
+type meaning struct {
+	code   refusal.Code // "": no rule matches
+	status int          // 0: the rule names none
+	field  string       // "": the rule names none
+}
+
+// classify gives what the first rule that matches says about a message.
+func (m *Mapper) classify(message string) meaning {
 	for i := range m.rules {
 		r := &m.rules[i]
 		at := r.pattern.FindStringSubmatchIndex(message)
 		if at == nil {
 			continue
 		}
+		said := meaning{code: r.code, status: r.status}
 		for _, group := range r.fields {
 			if from, to := at[2*group], at[2*group+1]; from >= 0 {
-				return r.code, message[from:to], true
+				said.field = message[from:to]
+				break
 			}
 		}
-		return r.code, "", true
+		return said
 	}
-	return "", "", false
+	return meaning{}
 }

@@ -23,7 +23,12 @@ func TestConfigErrors(t *testing.T) {
 		{"unknown group", Config{MaxBody: 1, Rules: []Rule{on(refusal.CodeNotFound, "(?P<Field>x)")}}, `unknown group "Field": the only named group is field`},
 		{"empty pattern", Config{MaxBody: 1, Rules: []Rule{on(refusal.CodeNotFound, "")}}, "the pattern is empty"},
 		{"second rule", Config{MaxBody: 1, Rules: []Rule{on(refusal.CodeNotFound, "x"), on("X", "y")}}, `unknown code "X"`},
-		{"source", Config{MaxBody: 1, Rules: []Rule{{refusal.CodeNotFound, "(", "Caddyfile:12"}}}, `Caddyfile:12: compiling classify pattern "("`},
+		{"status of another code", Config{MaxBody: 1, Rules: []Rule{{Code: refusal.CodeInvalid, Status: 404, Pattern: "x"}}}, "reading classify: status 404 does not go with VALIDATION_ERROR: write 400, or another of 4xx that goes with no other code, or no status"},
+		{"5xx for a caller's mistake", Config{MaxBody: 1, Rules: []Rule{{Code: refusal.CodeForbidden, Status: 503, Pattern: "x"}}}, "status 503 does not go with FORBIDDEN: write 402 or 403 or 451, or no status"},
+		{"4xx for an internal error", Config{MaxBody: 1, Rules: []Rule{{Code: refusal.CodeInternal, Status: 400, Pattern: "x"}}}, "status 400 does not go with INTERNAL_ERROR: write one from 500 to 599, or no status"},
+		{"no error's status", Config{MaxBody: 1, Rules: []Rule{{Code: refusal.CodeInternal, Status: 200, Pattern: "x"}}}, "status 200 does not go with"},
+		{"no status at all", Config{MaxBody: 1, Rules: []Rule{{Code: refusal.CodeInternal, Status: 600, Pattern: "x"}}}, "status 600 does not go with"},
+		{"source", Config{MaxBody: 1, Rules: []Rule{{Code: refusal.CodeNotFound, Pattern: "(", Source: "Caddyfile:12"}}}, `Caddyfile:12: compiling classify pattern "("`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -39,8 +44,7 @@ func TestRules(t *testing.T) {
 	for message, want := range map[string][2]string{
 		"nothingabc": {"NOT_FOUND", "abc"}, "no": {"NOT_FOUND", ""}, "7 x": {"VALIDATION_ERROR", "7"}, "-y": {"VALIDATION_ERROR", "y"}, "?": {"", ""},
 	} {
-		code, field, found := m.classify(message)
-		require.Equal(t, want, [2]string{string(code), field}, message)
-		require.Equal(t, want[0] != "", found)
+		said := m.classify(message)
+		require.Equal(t, want, [2]string{string(said.code), said.field}, message)
 	}
 }

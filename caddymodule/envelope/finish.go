@@ -86,17 +86,19 @@ func (w *Writer) conclude() {
 	if w.state == looking {
 		_ = w.lookAtHeld(true) // an error here is the client's leaving, and so it is below
 	}
-	switch w.state {
-	case collecting:
+	switch {
+	case w.ClientClosed() && (w.clientGone() || w.opt.Mapper.off):
+		_ = w.release()
+	case w.state == collecting:
 		w.answer()
-	case looking:
+	case w.state == looking:
 		_ = w.release()
 	}
 }
 
 // giveUp answers with the standard message for a body that was dropped.
 func (w *Writer) giveUp(why Dropped) {
-	if w.report.Dropped == "" {
+	if w.report.Dropped == 0 {
 		w.report.Dropped = why
 		w.held.giveUp()
 	}
@@ -120,6 +122,10 @@ func (w *Writer) answer() {
 		w.respond(a, body)
 		return
 	}
+	if w.opt.Mapper.off && !w.isOurCredential(w.held.status, "") && !w.malformed {
+		w.passHeld()
+		return
+	}
 	w.respond(w.opt.Mapper.Map(w.held.status, first(w.held.header["Content-Type"]), body), body)
 }
 
@@ -130,7 +136,7 @@ func (w *Writer) respond(a Answer, body []byte) {
 		w.report.Backend = logText(body)
 		w.refuse(&refusal.Refusal{Kind: refusal.UpstreamMalformed}, SourceBackend)
 		return
-	case a.Code == refusal.CodeUnauthorized && w.opt.Credential:
+	case w.isOurCredential(a.Status, a.Code):
 		w.report.Backend = logText(body)
 		delete(w.held.header, "Www-Authenticate") // the challenge was for us
 		w.refuse(&refusal.Refusal{Kind: refusal.UpstreamCredential}, SourceBackend)
@@ -138,13 +144,19 @@ func (w *Writer) respond(a Answer, body []byte) {
 	}
 	h := w.under.Header()
 	w.held.restore(h)
+	if a.RetryAfter > 0 && first(h["Retry-After"]) == "" {
+		h["Retry-After"] = []string{strconv.Itoa(a.RetryAfter)}
+	}
+	if w.opt.Mapper.keep {
+		a.Body = withErrors(a.Body)
+	}
 	if dropStale(h); !a.Passed || !isJSON(mediaType(h)) {
 		h["Content-Type"] = jsonType
 	}
 	if w.opt.Method != http.MethodHead { // the length of what GET would bring is not known
 		h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
 	}
-	w.report.Status, w.report.Code, w.report.Backend = a.Status, a.Code, a.Hidden
+	w.report.Status, w.report.Code, w.report.Backend, w.report.Unread = a.Status, a.Code, a.Hidden, a.Unread
 	w.send(a.Status, a.Body)
 }
 
@@ -156,6 +168,9 @@ func (w *Writer) refuse(r *refusal.Refusal, source Source) {
 	}
 	dropStale(h)
 	body := r.JSON()
+	if w.opt.Mapper.keep {
+		body = withErrors(body)
+	}
 	r.SetHeaders(h, len(body))
 	w.report.Source, w.report.Status, w.report.Code = source, r.StatusCode(), r.Code()
 	w.report.Reason, w.report.Cause = r.Kind.Reason, r.Cause

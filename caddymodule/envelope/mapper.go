@@ -1,13 +1,16 @@
 package envelope
 
 import (
-	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+	"cmp"
+	"net/http"
 	"strings"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // Answer is what a backend's error becomes.
 type Answer struct {
-	// Status is the backend's, or that of the code where a success says that it is none.
+	// Status is the backend's, unless a rule names another; where a success says that it is none, the code's.
 	Status int
 	// Code is what the caller acts on.
 	Code refusal.Code
@@ -15,6 +18,10 @@ type Answer struct {
 	Body []byte
 	// Passed says that Body is the backend's own, byte for byte.
 	Passed bool
+	// RetryAfter is the Retry-After header where the backend gave none, in seconds; 0: none.
+	RetryAfter int
+	// Unread is a body of which nothing was understood; nil: something was, or it was empty.
+	Unread *Unread
 	// Hidden is what the backend said and the caller must not see, bounded and printable.
 	Hidden string
 }
@@ -26,39 +33,66 @@ func (m *Mapper) Map(status int, contentType string, body []byte) Answer {
 		a.Hidden = logText(body)
 		return a
 	}
-	f, isJSON := read(contentType, body)
-	code, classified := m.judge(&f)
-	if !classified {
+	value, isJSON := parse(body)
+	f := read(value, isJSON, contentType, body)
+	m.places.read(f, value)
+	said := m.judge(f)
+	code := said.code
+	if code == "" {
 		code = codeFor(status)
 	}
-	if own, ok := validEnvelope(body, isJSON); ok && (own == code || !classified && status < 400 && own != refusal.CodeInternal) {
-		return Answer{Status: answerStatus(status, own), Code: own, Body: body, Passed: true}
+	if own, ok := validEnvelope(body, isJSON); ok && said.status == 0 && (own == code || said.code == "" && status < 400 && own != refusal.CodeInternal) {
+		if m.mayPass(value, body) {
+			return Answer{Status: answerStatus(status, own), Code: own, Body: body, Passed: true}
+		}
+		f.hidden = true
 	}
 	a := Answer{Status: answerStatus(status, code), Code: code}
+	if said.status != 0 {
+		a.Status = said.status
+	}
+	if said.code != "" && (a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable) {
+		a.RetryAfter = classifiedRetryAfter
+	}
 	if code == refusal.CodeInternal {
 		a.Body, a.Hidden = standardBody(code), logText(body)
 		return a
 	}
-	message, hidden := f.text()
-	if message == "" {
-		message, hidden = code.Message(), true
-	}
-	a.Body = refusal.AppendEnvelope(make([]byte, 0, 512), code, message, f.fields())
-	if hidden {
+	message, details := f.message(), f.fields()
+	if nothing := message == "" && len(details) == 0; nothing || f.hidden {
 		a.Hidden = logText(body)
+		if nothing && !f.hidden {
+			a.Unread = newUnread(value, isJSON, contentType, body)
+		}
 	}
+	a.Body = refusal.AppendEnvelope(make([]byte, 0, 512), code, cmp.Or(message, code.Message()), details)
 	return a
 }
 
-// read finds what an error body says: JSON whatever its type is called, and text that says it is plain.
-func read(contentType string, body []byte) (f finding, isJSON bool) {
-	value, isJSON := parse(body)
-	if isJSON {
-		f.read(value)
-	} else if isPlainText(contentType) {
-		f.message = string(body)
+// classifiedRetryAfter is how long a caller is told to wait where a rule makes an answer 429 or 503 and the backend gave no
+// time, in seconds.
+const classifiedRetryAfter = 5
+
+// mayPass reports whether an envelope of the backend's own may leave as it is: nothing in it speaks of the inside, and where
+// the site keeps errors it has none, since they could say anything.
+func (m *Mapper) mayPass(value any, body []byte) bool {
+	whole, _ := value.(object)
+	if _, own := whole[keptErrors]; own && m.keep {
+		return false
 	}
-	return f, isJSON
+	return !tellsOfTheInside(body)
+}
+
+// read finds what an error body says: JSON whatever its type is called, and text that says it is plain.
+func read(value any, isJSON bool, contentType string, body []byte) *finding {
+	f := new(finding)
+	if isJSON {
+		w := walk{finding: f, steps: maxSteps}
+		w.body(value)
+	} else if isPlainText(contentType) {
+		f.say(string(body), false)
+	}
+	return f
 }
 
 // standard is the answer where there is no body to map.
@@ -88,31 +122,36 @@ func isPlainText(contentType string) bool {
 	return strings.EqualFold(strings.TrimSpace(media), "text/plain")
 }
 
-// judge asks the rules about every message. The first message that one of them matches gives the code; every message that
-// comes without a field may get one.
-func (m *Mapper) judge(f *finding) (code refusal.Code, classified bool) {
+// judge asks the rules about every message. The first message that one of them matches gives code and status; every message
+// that comes without a field may get one; those that a rule calls internal are hidden, whichever gives the code.
+func (m *Mapper) judge(f *finding) (first meaning) {
 	if len(m.rules) == 0 {
-		return "", false
+		return first
 	}
-	ask := func(message string) (field string) {
+	ask := func(message string) meaning {
 		if message == "" {
-			return ""
+			return meaning{}
 		}
-		said, field, found := m.classify(bound(message))
-		if found && !classified {
-			code, classified = said, true
+		said := m.classify(bound(message))
+		if first.code == "" {
+			first = said
 		}
-		return field
+		return said
 	}
-	if field := ask(f.message); field != "" {
-		f.add(field, f.message)
+	for i := range f.statements {
+		switch said := ask(f.statements[i].text); {
+		case said.code == refusal.CodeInternal:
+			f.statements[i].text, f.hidden = "", true
+		case said.field != "":
+			f.add(said.field, f.statements[i].text)
+		}
 	}
 	for i := range f.entries {
-		if field := ask(f.entries[i].message); field != "" && f.entries[i].field == "" {
-			f.entries[i].field, f.entries[i].spoken = field, true
+		if ask(f.entries[i].message).code == refusal.CodeInternal {
+			f.entries[i].message, f.hidden = "", true
 		}
 	}
-	return code, classified
+	return first
 }
 
 // standardBodies are the envelopes with each code's standard message.

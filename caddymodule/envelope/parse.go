@@ -3,8 +3,11 @@ package envelope
 import (
 	"bytes"
 	"encoding/json"
-	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+	"io"
 	"unicode/utf8"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/inside"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // parse reads the first JSON value of a body: of ndjson that is the first line. It reports false for what is no object,
@@ -19,6 +22,9 @@ func parse(body []byte) (any, bool) {
 	var value any
 	return value, d.Decode(&value) == nil
 }
+
+// maxNesting is how deep a body that is read may be nested.
+const maxNesting = 64
 
 // tooDeep reports whether a JSON text is nested deeper than maxNesting.
 func tooDeep(body []byte) bool {
@@ -63,6 +69,20 @@ func validEnvelope(body []byte, parsed bool) (refusal.Code, bool) {
 		return "", false
 	}
 	return refusal.Code(code), refusal.Code(code).Known()
+}
+
+// tellsOfTheInside reports whether any name or text of a JSON body does, those included that stand behind another of the
+// same name.
+func tellsOfTheInside(body []byte) bool {
+	for d := json.NewDecoder(bytes.NewReader(body)); ; {
+		t, err := d.Token()
+		if err != nil {
+			return err != io.EOF
+		}
+		if s, ok := t.(string); ok && inside.Tells(s) {
+			return true
+		}
+	}
 }
 
 // members are the members of a JSON object, if it is one and has no name twice.

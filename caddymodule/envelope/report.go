@@ -11,15 +11,20 @@ const (
 	SourceCaddy   Source = "caddy"   // an error or a panic of a later handler, or none that answered
 )
 
-// Dropped says why an error body was not mapped.
-type Dropped string
+// Dropped says why an error body was not mapped; 0: it was, or there was none.
+type Dropped uint8
 
 const (
-	DroppedTooLong     Dropped = "longer than max_body"
-	DroppedLate        Dropped = "not complete in time"
-	DroppedBroken      Dropped = "cut off"
-	DroppedUndecodable Dropped = "not decodable within max_body"
+	DroppedTooLong     Dropped = 1 + iota // longer than max_body
+	DroppedLate                           // not complete in time
+	DroppedBroken                         // cut off
+	DroppedUndecodable                    // not decodable within max_body
 )
+
+// String is the reason in words, for the log.
+func (d Dropped) String() string {
+	return [...]string{"", "longer than max_body", "not complete in time", "cut off", "not decodable within max_body"}[d]
+}
 
 // Report is what became of an answer. It is for logs and metrics; nothing of it goes to the caller.
 type Report struct {
@@ -33,10 +38,12 @@ type Report struct {
 	Reason string
 	// Backend is what the backend said and the caller must not see, bounded and printable; "" for nothing.
 	Backend string
-	// Dropped says why an error body was not mapped; "": it was, or there was none.
-	Dropped Dropped
+	// Unread is a body of which nothing was understood; nil: something was, or there was none.
+	Unread *Unread
 	// Cause is the error or the panic behind the answer; nil: none.
 	Cause error
+	// Dropped says why an error body was not mapped; 0: it was, or there was none.
+	Dropped Dropped
 	// ClientGone says that the client left before the answer was complete: no failure of gateway or backend.
 	ClientGone bool
 }

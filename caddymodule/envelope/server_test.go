@@ -25,6 +25,7 @@ type gateway struct {
 	mapper     *Mapper
 	inner      http.Handler
 	credential bool
+	secret     func([]byte) bool
 	reports    chan Report
 }
 
@@ -41,7 +42,7 @@ func (g *gateway) ServeHTTP(under http.ResponseWriter, r *http.Request) {
 		w   Writer
 		err error
 	)
-	w.Init(under, Options{Mapper: g.mapper, Method: r.Method, Context: r.Context(), Cancel: cancel, Hook: new(limitHook), Credential: g.credential})
+	w.Init(under, Options{Mapper: g.mapper, Method: r.Method, Context: r.Context(), Cancel: cancel, Hook: new(limitHook), Credential: g.credential, Secret: g.secret})
 	defer func() { g.reports <- w.Report() }()
 	ctx = context.WithValue(ctx, http.ServerContextKey, &http.Server{}) // without it, httputil passes cut bodies off as whole
 	inner := r.WithContext(context.WithValue(ctx, errKey{}, &err))

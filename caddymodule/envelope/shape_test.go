@@ -22,7 +22,7 @@ var shapeTests = []struct {
 	{"JSON:API relationship", "", `{"errors":[{"source":{"pointer":"/data/relationships/owner"},"detail":"D"}]}`, std, map[string]any{"owner": "D"}},
 	{"FastAPI nested location with index", "", `{"detail":[{"loc":["body","items",0,"name"],"msg":"field required"}]}`, std, map[string]any{"items.0.name": "field required"}},
 	{"FastAPI location of one element", "", `{"detail":[{"loc":["body"],"msg":"field required"}]}`, std, map[string]any{"body": "field required"}},
-	{"several messages of one field", "", `{"errors":{"phone":["is too long","is not a number","is too long"]}}`, std, map[string]any{"phone": "is too long; is not a number; is too long"}},
+	{"several messages of one field", "", `{"errors":{"phone":["is too long","is not a number","is too long"]}}`, std, map[string]any{"phone": "is too long; is not a number"}},
 	{"Laravel", "", `{"message":"The given data was invalid.","errors":{"email":["taken"]}}`, "The given data was invalid.", map[string]any{"email": "taken"}},
 	{"Mongoose", "", `{"message":"failed","errors":{"email":{"message":"Path email is required","path":"email"}}}`, "failed", map[string]any{"email": "Path email is required"}},
 	{"Django nested", "", `{"profile":{"name":["Required"]},"items":[{},{"sku":["Unknown"]}]}`, std, map[string]any{"profile.name": "Required", "items.1.sku": "Unknown"}},
@@ -87,15 +87,33 @@ func TestShapes(t *testing.T) {
 	}
 }
 
+// innerAddress must never leave.
+const innerAddress = "10.0.0.5:27017"
+
 // FuzzMap: whatever a backend sends, the caller gets a valid envelope, or the backend's own byte for byte.
 func FuzzMap(f *testing.F) {
 	for _, x := range fixtures(f) {
 		f.Add(x.Status, x.ContentType, []byte(x.Body))
 	}
+	for _, x := range wideFixtures(f, wideBackends, ownBackends) {
+		f.Add(x.Status, x.ContentType, []byte(x.Body))
+	}
+	for _, p := range precedence {
+		f.Add(400, "application/json", []byte(p.body))
+	}
+	for _, shape := range innerShapes {
+		f.Add(400, "text/plain", []byte(strings.ReplaceAll(shape, "@", "Value is not valid: "+innerAddress)))
+	}
 	f.Add(200, "application/json", []byte(`{"success":false,"errors":[{"message":"Field \ud800 is required"}]}`))
 	f.Add(400, "text/plain", []byte("\xff\xfe\x00"))
-	m := newMapper(f, konectyRules...)
+	plain := newMapper(f, konectyRules...)
+	placed, err := NewMapper(Config{MaxBody: DefaultMaxBody, KeepErrors: true, Rules: outageRules, Places: Places{Message: "err.text", Fields: "errors", FieldName: "field", FieldText: "message", Code: "code"}})
+	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
+		b := placed.Map(400, contentType, body).Body
+		requireEnvelope(t, b)
+		require.NotContains(t, string(b), innerAddress)
+		m := plain
 		if status < 400 {
 			status = 200
 		}
@@ -105,6 +123,7 @@ func FuzzMap(f *testing.F) {
 		a := m.Map(status, contentType, body)
 		e := requireEnvelope(t, a.Body)
 		require.Equal(t, a.Code, e.Error.Code)
+		require.NotContains(t, string(a.Body), innerAddress)
 		if a.Passed {
 			require.Equal(t, string(body), string(a.Body))
 			require.NotEqual(t, refusal.CodeInternal, a.Code)

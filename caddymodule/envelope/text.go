@@ -4,21 +4,16 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/inside"
 )
 
 const (
 	maxMessage = 1 << 10 // bytes of a message
+	maxJudged  = 8 << 10 // bytes of a text that are looked at
 	maxField   = 128     // bytes of a field's name
 	maxLogText = 2 << 10 // bytes of a backend's text in the log
 )
-
-// leaks are marks of texts that are about the backend's inside and not about the request: refused connections with their
-// addresses, stack traces, database errors.
-var leaks = []string{
-	"ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "EPIPE",
-	"connection refused", "no such host", "Traceback (most recent call last)", "\n    at ", "\n\tat ", "goroutine ", "SQLSTATE",
-	"dial tcp", "i/o timeout", "Exception at ", "ORA-0",
-}
 
 // show is the text as the caller may see it: valid UTF-8 in one line of bounded length. It reports false for what must
 // not be shown: markup, and the backend's inside.
@@ -26,15 +21,22 @@ func show(s string) (string, bool) {
 	if s = strings.TrimSpace(s); s == "" {
 		return "", true
 	}
-	if s[0] == '<' {
+	s = beginning(s)
+	if s[0] == '<' || inside.Tells(s) {
 		return "", false
 	}
-	for _, mark := range leaks {
-		if strings.Contains(s, mark) {
-			return "", false
-		}
-	}
 	return bound(s), true
+}
+
+// beginning is as much of a text as is judged and shown. It does not end within a word: half an address is not known for one.
+func beginning(s string) string {
+	if len(s) <= maxJudged {
+		return s
+	}
+	if space := strings.LastIndexFunc(s[:maxJudged], func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }); space > 0 {
+		return s[:space]
+	}
+	return s[:maxJudged]
 }
 
 // bound is the text in one line of at most maxMessage bytes.

@@ -89,10 +89,19 @@ func (w *Writer) Header() http.Header { return w.under.Header() }
 // Sent reports whether the final header went out, or the connection was hijacked: it is too late for a refusal.
 func (w *Writer) Sent() bool { return w.state == passing || w.state == answered || w.state == hijacked }
 
+// ClientClosed reports whether the answer is the proxy's word for a client that left: it is held, and may become a refusal.
+func (w *Writer) ClientClosed() bool {
+	return w.held != nil && w.held.status == statusClientClosed && w.state == collecting
+}
+
+// Hijacked reports whether the connection is a handler's own.
+func (w *Writer) Hijacked() bool { return w.state == hijacked }
+
 // WriteHeader decides what is done with the answer. Only the first final status counts.
 func (w *Writer) WriteHeader(status int) {
 	switch {
 	case w.state != unwritten:
+	case status == http.StatusContinue: // the server says so itself, once, when the body is read
 	case status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols:
 		w.inform(status)
 	default:
@@ -130,7 +139,8 @@ func (w *Writer) decide(status int) {
 	case untouchable(h):
 		w.report.Code = refusal.CodeOf(status)
 		w.pass(status)
-	case status == statusClientClosed && w.clientGone():
+	case w.opt.Mapper.off && status != statusClientClosed && !w.mustJudge(status):
+		w.report.Code = refusal.CodeOf(status)
 		w.pass(status)
 	default:
 		w.collect(status, h)

@@ -14,6 +14,9 @@ func FuzzWriter(f *testing.F) {
 	for _, x := range fixtures(f) {
 		f.Add(x.Status, x.ContentType, "", []byte(x.Body), uint(7))
 	}
+	for _, x := range wideFixtures(f, wideBackends) {
+		f.Add(x.Status, x.ContentType, "", []byte(x.Body), uint(11))
+	}
 	f.Add(200, "application/json", "gzip", encoded(f, "gzip", strings.NewReader(`{"success":false}`)), uint(3))
 	f.Add(400, "text/plain", "br", encoded(f, "br", strings.NewReader("no")), uint(3))
 	f.Add(99, "application/grpc", "", []byte("x"), uint(1))

@@ -20,13 +20,13 @@ const (
 // answer: that is 503, so that an outage never looks like a revocation.
 func (g *Gate) authenticate(ctx context.Context, r *Request, v *Verdict) *refusal.Refusal {
 	if r.As != nil {
-		if !r.As.Usable(g.Now()) {
-			return unauthorized(true)
-		}
-		return g.identify(r.As, v)
+		return g.admit(r.As, v)
 	}
 	token, given := apikey.FromAuthorization(r.Header["Authorization"], g.BareKeys)
 	if token == "" || !apikey.Check(g.KeyPrefix, token) {
+		if v.Reason = ReasonMalformedKey; !given {
+			v.Reason = ReasonNoKey
+		}
 		return unauthorized(given)
 	}
 	sum := record.SumOf(token)
@@ -37,13 +37,25 @@ func (g *Gate) authenticate(ctx context.Context, r *Request, v *Verdict) *refusa
 		return throttled(refusal.AuthThrottled, &result, v)
 	}
 	identity, err := g.Keys.Lookup(ctx, sum)
+	if unusable, ok := errors.AsType[*keystore.Unusable](err); ok {
+		v.Reason, v.RefusedKey = unusable.State, unusable.Key
+		return unauthorized(given)
+	}
 	switch {
 	case errors.Is(err, keystore.ErrUnknown):
+		v.Reason = ReasonUnknownKey
 		return unauthorized(given)
 	case err != nil:
 		return &refusal.Refusal{Kind: refusal.KeyStoreUnavailable, Cause: err}
-	case !identity.Usable(g.Now()):
-		return unauthorized(given)
+	}
+	return g.admit(identity, v)
+}
+
+// admit writes the caller into the verdict, if its key may be used now.
+func (g *Gate) admit(identity *record.Identity, v *Verdict) *refusal.Refusal {
+	if now := g.Now(); !identity.Usable(now) {
+		v.Reason, v.RefusedKey = identity.State(now), identity.Key.ID
+		return unauthorized(true)
 	}
 	return g.identify(identity, v)
 }

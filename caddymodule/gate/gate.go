@@ -38,8 +38,10 @@ type Gate struct {
 	Counters Counters
 	// AuthThrottle counts 401s and hygiene 400s by client address.
 	AuthThrottle Throttle[netip.Addr]
-	// RefusalThrottle counts our 400, 403, 404 and 413 by key id.
-	RefusalThrottle Throttle[string]
+	// RefusalThrottle counts our 400, 403, 404 and 413 by key id, OutsiderThrottle those of keys that are used from outside
+	// their allowlist, by key id and client address. The window of both is the same.
+	RefusalThrottle  Throttle[string]
+	OutsiderThrottle Throttle[Outsider]
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -66,6 +68,10 @@ func (s Step) String() string {
 type Verdict struct {
 	// Refusal says why the request goes no further; nil: it goes to the backend.
 	Refusal *refusal.Refusal
+	// Reason is why, more closely than the refusal's row says: one of Reasons. It is for operators.
+	Reason string
+	// RefusedKey is the id of the key whose secret was sent and may not be used; empty: nobody's was.
+	RefusedKey string
 	// Step is the last one that ran: the one that refused, if any did.
 	Step Step
 	// Match is the route with its parameters and needed scopes; its Route is nil where none matched.
@@ -107,9 +113,11 @@ func (g *Gate) Judge(ctx context.Context, r *Request, v *Verdict) {
 		if len(v.Limits.Statuses()) == 0 {
 			g.lastKnown(v)
 		}
-		g.countIdentified(v, refused)
+		g.countIdentified(r, v, refused)
 	}
-	v.Refusal = refused
+	if v.Refusal = refused; refused != nil {
+		v.Reason = g.reason(r, v, refused)
+	}
 }
 
 // clientLeft tells a failure of ours from a client that did not wait: whoever asks on its behalf is told so by its context.
@@ -135,7 +143,7 @@ func (g *Gate) steps(ctx context.Context, r *Request, v *Verdict, clock *stopwat
 	if refused := g.authenticate(ctx, r, v); refused != nil {
 		return refused
 	}
-	if refused := g.throttleKey(v); refused != nil {
+	if refused := g.throttleKey(r, v); refused != nil {
 		return refused
 	}
 	if v.Match.Route != nil && v.Match.Route.Whoami {

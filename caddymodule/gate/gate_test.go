@@ -92,6 +92,9 @@ func newSetup(t testing.TB) *setup {
 		RefusalThrottle: gate.Throttle[string]{
 			Counts: limits.NewThrottle[string](limits.RefusalPolicy, nil), Window: record.Window{Limit: 3, Duration: time.Minute},
 		},
+		OutsiderThrottle: gate.Throttle[gate.Outsider]{
+			Counts: limits.NewThrottle[gate.Outsider](limits.RefusalPolicy, nil), Window: record.Window{Limit: 3, Duration: time.Minute},
+		},
 	}}
 }
 

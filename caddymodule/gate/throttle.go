@@ -2,13 +2,14 @@ package gate
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
-// Throttle counts refusals by key, which is a client address or the id of a good key, over Window.
+// Throttle counts refusals by key, which is a client address, the id of a good key, or both, over Window.
 type Throttle[K comparable] struct {
 	// Counts are this gateway's own.
 	Counts *limits.Throttle[K]
@@ -34,12 +35,36 @@ func (t *Throttle[K]) count(key K) (limits.Result, bool) {
 	return result, result.Granted
 }
 
-// throttleKey refuses the requests of a good key that has used up its refusals, before policy and body.
-func (g *Gate) throttleKey(v *Verdict) *refusal.Refusal {
-	if result, over := g.RefusalThrottle.over(v.Identity.Key.ID); over {
+// Outsider is who uses a key from an address outside its allowlist: somebody who found it, most likely.
+type Outsider struct {
+	Key     string
+	Address netip.Addr
+}
+
+// throttleKey refuses the requests of a good key that has used up its refusals, before policy and body. Outside its allowlist
+// a key is judged together with the address, by a table of its own: whoever found a key collects refusals at will, from as
+// many addresses as there are, and must not lock out its owner.
+func (g *Gate) throttleKey(r *Request, v *Verdict) *refusal.Refusal {
+	result, over := limits.Result{}, false
+	if outside(r, v) {
+		result, over = g.OutsiderThrottle.over(outsider(r, v))
+	} else {
+		result, over = g.RefusalThrottle.over(v.Identity.Key.ID)
+	}
+	if over {
 		return throttled(refusal.RefusalsThrottled, &result, v)
 	}
 	return nil
+}
+
+// outside reports whether the request comes from an address that the key's allowlist does not let in.
+func outside(r *Request, v *Verdict) bool {
+	allowed := v.Identity.Key.AllowedIPs
+	return len(allowed) > 0 && !slices.ContainsFunc(allowed, func(n netip.Prefix) bool { return n.Contains(r.ClientIP) })
+}
+
+func outsider(r *Request, v *Verdict) Outsider {
+	return Outsider{Key: v.Identity.Key.ID, Address: bucket(r)}
 }
 
 // countAnonymous counts a 401 or a malformed request against the client's address, and gives 429 in its place where the
@@ -59,11 +84,17 @@ func (g *Gate) countAnonymous(r *Request, v *Verdict, refused *refusal.Refusal) 
 }
 
 // countIdentified charges the refusals that a good key can provoke at no cost to its limits.
-func (g *Gate) countIdentified(v *Verdict, refused *refusal.Refusal) {
+func (g *Gate) countIdentified(r *Request, v *Verdict, refused *refusal.Refusal) {
 	switch refused.Kind.Status {
 	case 400, 403, 404, 413:
-		g.RefusalThrottle.count(v.Identity.Key.ID)
+	default:
+		return
 	}
+	if outside(r, v) {
+		g.OutsiderThrottle.count(outsider(r, v))
+		return
+	}
+	g.RefusalThrottle.count(v.Identity.Key.ID)
 }
 
 // bucket is what refusals of a client are counted by: its address, or its /64 where that is IPv6.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
@@ -31,35 +32,45 @@ type App struct {
 	CountersRaw json.RawMessage `json:"counters,omitempty" caddy:"namespace=tollgate.counters inline_key=engine"`
 	// Plans stand in for the default plans of the same name; the other defaults stay.
 	Plans []Plan `json:"plans,omitempty"`
-	// Policies are folders, files and bundles that add to the embedded policies.
+	// Policies are folders, files and bundles that add to the embedded policies. Their paths may hold placeholders.
 	Policies []string `json:"policies,omitempty"`
 	// PolicyTimeout is how long a decision may take before the request is refused with 500. Default: 100ms.
 	PolicyTimeout caddy.Duration `json:"policy_timeout,omitempty"`
 	// AuthThrottle is how many 401s and malformed targets of one client address are answered as such, or "off".
 	// Default: 30/1m.
 	AuthThrottle string `json:"auth_throttle,omitempty"`
-	// RefusalThrottle is how many of our 400, 403, 404 and 413 one good key gets, or "off". Default: 300/1m.
+	// RefusalThrottle is how many of our 400, 403, 404 and 413 one good key gets, or "off". Those of a key that is used from
+	// outside its allowlist are counted by key and client address. Default: 300/1m.
 	RefusalThrottle string `json:"refusal_throttle,omitempty"`
 	// KeyPrefix begins the secrets that we make. Default: tg.
 	KeyPrefix string `json:"key_prefix,omitempty"`
-	// Secrets is the folder of values for inject: <folder>/<workspace id>/<name>.
+	// Secrets is the folder of values for inject: <folder>/<workspace id>/<name>. Its path may hold placeholders.
 	Secrets string `json:"secrets,omitempty"`
+	// Folder is where relative paths of policies and secrets start: a placeholder's value may be one. Default: the working
+	// directory.
+	Folder string `json:"folder,omitempty"`
 	// Sources are the files and lines at which policies and secrets were written, for errors that only loading can find.
 	Sources map[string]string `json:"sources,omitempty"`
 
-	store     KeyStore
-	keys      pool.Lease[*keyCache]
-	counters  CounterEngine
-	files     pool.Lease[*policyFiles]
-	policies  *policy.Engine  // those of files, with this configuration's timeout
-	secrets   *secrets.Folder // nil: none configured
-	busy      seldom
-	watchers  watchers
-	planTable record.Plans
-	throttles pool.Lease[*throttles]
-	auth      gate.Throttle[netip.Addr]
-	refusals  gate.Throttle[string]
-	logger    *zap.Logger
+	store      KeyStore
+	keys       pool.Lease[*keyCache]
+	leaveKeys  func() // takes this configuration's settings out of keys; nil: they were not put in
+	counters   CounterEngine
+	files      pool.Lease[*policyFiles]
+	leaveFiles func()          // has files no longer tell this configuration; nil: they were not told to
+	policies   *policy.Engine  // those of files, with this configuration's timeout
+	secrets    *secrets.Folder // nil: none configured
+	busy       seldom
+	watchers   watchers
+	planTable  record.Plans
+	throttles  pool.Lease[*throttles]
+	auth       gate.Throttle[netip.Addr]
+	refusals   gate.Throttle[string]
+	outsiders  gate.Throttle[gate.Outsider]
+	manages    bool                       // a site has tollgate_keys
+	seen       map[*caddyhttp.Server]bool // the servers that were looked at while they were loaded
+	told       map[string]bool            // the plans of which was said that nobody configured them
+	logger     *zap.Logger
 }
 
 // The defaults of the global option.
@@ -91,6 +102,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	}
 	if err := a.provisionKeys(ctx); err != nil {
 		return err
+	}
+	if teller, ok := a.store.(PlanTeller); ok {
+		a.warnPlans(teller.PlansInUse(ctx))
 	}
 	if err := a.provisionCounters(ctx); err != nil {
 		return err
@@ -128,12 +142,14 @@ func (a *App) provisionThrottles() (err error) {
 		return err
 	}
 	a.auth.Counts, a.refusals.Counts = a.throttles.Value.auth, a.throttles.Value.refusals
+	a.outsiders.Counts = a.throttles.Value.outsiders
 	if a.auth.Window, err = throttleWindow(a.AuthThrottle, defaultAuthThrottle); err != nil {
 		return fmt.Errorf("reading auth_throttle: %w", err)
 	}
 	if a.refusals.Window, err = throttleWindow(a.RefusalThrottle, defaultRefusalThrottle); err != nil {
 		return fmt.Errorf("reading refusal_throttle: %w", err)
 	}
+	a.outsiders.Window = a.refusals.Window
 	return nil
 }
 
@@ -158,8 +174,6 @@ func (a *App) locate(option string, err error) error {
 	return err
 }
 
-func (a *App) staleKeys() time.Duration { return time.Duration(*a.StaleKeys) }
-
 // Start launches what runs in the background.
 func (a *App) Start() error {
 	if err := a.startKeys(); err != nil {
@@ -168,23 +182,24 @@ func (a *App) Start() error {
 	if err := a.counters.Start(); err != nil {
 		return err
 	}
+	if err := a.startPolicies(); err != nil {
+		return err
+	}
 	a.watchFiles()
-	a.startPolicies()
 	return nil
 }
 
 // Stop ends the watching of files. What else runs in the background may be shared with the configuration that follows.
 func (a *App) Stop() error {
-	running.remove(a)
 	if !a.watchers.stop() {
-		a.logger.Warn("secrets are still being read; they are left behind")
+		a.logger.Warn("what reads secrets or counts keys has not ended; it is left behind")
 	}
 	return nil
 }
 
 // Cleanup gives back what Provision took.
 func (a *App) Cleanup() error {
-	return errors.Join(a.keys.Release(), a.throttles.Release(), a.files.Release())
+	return errors.Join(a.releaseKeys(), a.throttles.Release(), a.releasePolicies())
 }
 
 // Interface guards

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/jsonbody"
@@ -23,6 +22,7 @@ var bodyTimeout = 10 * time.Second
 // JSON reads the request's body for policies and puts the very bytes back for the backend. It is gate.Body.
 func (c *call) JSON(_ context.Context, limit int64) (value any, present bool, refused *refusal.Refusal) {
 	data, refused := c.readBody(limit)
+	c.inbound.touched.Store(false) // it was the gateway that read
 	if refused != nil || len(data) == 0 {
 		return nil, false, refused
 	}
@@ -41,7 +41,7 @@ func (c *call) readBody(limit int64) ([]byte, *refusal.Refusal) {
 	body := c.request.Body
 	switch {
 	case body == nil || body == http.NoBody:
-		return nil, nil
+		return nil, c.inbound.refusal()
 	case c.request.ContentLength > limit:
 		return nil, &refusal.Refusal{Kind: refusal.BodyTooLarge}
 	}
@@ -94,32 +94,4 @@ func isJSON(h http.Header) bool {
 		return false
 	}
 	return err == nil && (kind == "application/json" || strings.Contains(kind, "/") && strings.HasSuffix(kind, "+json"))
-}
-
-// inbound is the request's body as the handlers behind the gate read it. It remembers whether it was the client who broke
-// it off: no failure of gateway or backend.
-type inbound struct {
-	io.ReadCloser
-	broken atomic.Pointer[error]
-}
-
-// Read passes on, and notes how the client failed.
-func (b *inbound) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF && !errors.Is(err, http.ErrBodyReadAfterClose) {
-		b.broken.Store(&err)
-	}
-	return n, err
-}
-
-// brokenBody is the refusal for a body that the client broke off; nil if it did not.
-func (c *call) brokenBody() *refusal.Refusal {
-	err := c.inbound.broken.Load()
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(*err, os.ErrDeadlineExceeded):
-		return &refusal.Refusal{Kind: refusal.BodyLate, Cause: *err}
-	}
-	return &refusal.Refusal{Kind: bodyKind(*err), Cause: *err}
 }

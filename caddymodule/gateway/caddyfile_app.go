@@ -166,10 +166,18 @@ func (a *App) parsePolicies(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	for _, path := range paths {
-		a.Policies = append(a.Policies, dispenser.Absolute(d, path))
+		a.Policies = append(a.Policies, a.absolute(d, path))
 	}
 	a.written(d, "policies")
 	return nil
+}
+
+// absolute resolves a path against the Caddyfile's folder, which is kept for a placeholder whose value is a relative one.
+func (a *App) absolute(d *caddyfile.Dispenser, path string) string {
+	if dispenser.IsPlaceholder(path) {
+		a.Folder = dispenser.Folder(d)
+	}
+	return dispenser.Absolute(d, path)
 }
 
 // written keeps where an option stands, every place of one that may be repeated.
@@ -212,7 +220,7 @@ func (a *App) parseSecrets(d *caddyfile.Dispenser) error {
 	if !d.Args(&a.Secrets) || d.NextArg() {
 		return d.ArgErr()
 	}
-	a.Secrets = dispenser.Absolute(d, a.Secrets)
+	a.Secrets = a.absolute(d, a.Secrets)
 	a.written(d, "secrets")
 	return nil
 }

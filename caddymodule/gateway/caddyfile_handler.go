@@ -12,7 +12,6 @@ import (
 	"github.com/dustin/go-humanize"
 	"golang.org/x/net/http/httpguts"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
@@ -44,9 +43,14 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		inject <header> <value>
 //		forward_authorization
 //		bare_keys
+//		errors off                                # or a block; off: the backend's pass as they are
 //		errors {
 //			soft_failures
-//			classify <code> <regexp>
+//			keep_errors
+//			classify <code> [<status>] <regexp>
+//			message <place>                   # where a format of the backend's own has its text: err.text
+//			fields <list> <name> <text>       # its list of fields
+//			code <place>                      # its code (details.backend_code)
 //			max_body <size>                   # default 64KiB
 //		}
 //	}
@@ -54,6 +58,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 // Paths are templates: ":name" stands for one segment, a final "*" for the rest.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // tollgate
+	h.Source = dispenser.Source(d)
 	if d.NextArg() {
 		return d.Errf("tollgate: '%s' is too much: the directive takes no matcher and no arguments", d.Val())
 	}
@@ -169,47 +174,6 @@ func (h *Handler) parseInject(d *caddyfile.Dispenser) error {
 	}
 	h.Inject = append(h.Inject, header)
 	return h.checkInject()
-}
-
-func (h *Handler) parseErrors(d *caddyfile.Dispenser) error {
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		word := d.Val()
-		if err := h.Errors.parseOption(d, word); err != nil {
-			return dispenser.Located(d, "errors: "+word, err)
-		}
-	}
-	return nil
-}
-
-func (e *Errors) parseOption(d *caddyfile.Dispenser, word string) error {
-	switch word {
-	case "soft_failures":
-		return parseFlag(d, &e.SoftFailures)
-	case "classify":
-		var rule Classify
-		if !d.Args(&rule.Code, &rule.Pattern) || d.NextArg() {
-			return errors.New(`write a code and a regexp, such as: classify VALIDATION_ERROR "^Field (?P<field>\S+) is required"`)
-		}
-		rule.Source = dispenser.Source(d)
-		e.Classify = append(e.Classify, rule)
-		_, err := e.mapper()
-		return err
-	case "max_body":
-		var value string
-		if !d.Args(&value) || d.NextArg() {
-			return d.ArgErr()
-		}
-		if e.MaxBody != 0 {
-			return errors.New("is given twice: keep one of them")
-		}
-		size, err := parseSize(value, envelope.MostBody)
-		e.MaxBody = size
-		return err
-	}
-	return fmt.Errorf("unknown option '%s': write soft_failures, classify or max_body", word)
 }
 
 // parseFlag reads a word that stands alone.

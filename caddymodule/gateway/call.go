@@ -30,6 +30,8 @@ type call struct {
 	writer  envelope.Writer
 	// passing says that the handlers behind the gate have the request.
 	passing bool
+	// passed says that they had it, or have it.
+	passed  bool
 	inbound inbound
 	// sent are the secrets that were injected: the folder may say something else when the answer comes.
 	sent []string
@@ -45,10 +47,11 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
 	c := &call{handler: h, repl: repl, id: []string{requestID(r, repl)}, cancel: cancel, facts: Facts(r)}
 	c.own = *r.WithContext(ctx) // inlined, so that the copy costs no allocation of its own
 	c.request, c.facts.Body, c.facts.Upstream = &c.own, c, c
+	c.inbound.take(c.request)
 	options := envelope.Options{
 		Mapper: h.mapper, Method: r.Method, Context: r.Context(), Cancel: cancel, Hook: c, Credential: h.injectsAuthorization(),
 	}
-	if len(h.Inject) > 0 {
+	if h.injectsSecrets() {
 		options.Secret = c.repeats
 	}
 	c.writer.Init(w, options)
@@ -78,6 +81,9 @@ const judgedVar = "tollgate.judged"
 // Ready changes the request's headers to what the backend may see. It is gate.Upstream.
 func (c *call) Ready() *refusal.Refusal {
 	h, r := c.handler, c.request
+	if refused := c.inbound.refusal(); refused != nil {
+		return refused
+	}
 	c.credential = r.Header["Authorization"]
 	h.upstream.clean(r, fromTrustedProxy(r))
 	r.Header["X-Request-Id"] = []string{c.id[0]}
@@ -94,21 +100,20 @@ func (c *call) Ready() *refusal.Refusal {
 // pass hands the request to the handlers behind the gate, and answers for whatever they return or panic with.
 func (c *call) pass(next caddyhttp.Handler) error {
 	var err error
-	c.passing = true
+	c.passing, c.passed = true, true
 	defer func() {
 		c.passing = false
 		c.writer.Finish(c.handlerError(err), recover())
 	}()
-	if body := c.request.Body; body != nil && body != http.NoBody {
-		c.inbound.ReadCloser = body
-		c.request.Body = &c.inbound
-	}
 	err = next.ServeHTTP(&c.writer, c.request)
 	return nil
 }
 
 // handlerError gives a later handler's error its row in the catalogue.
 func (c *call) handlerError(err error) error {
+	if err == nil && c.writer.ClientClosed() {
+		return asError(c.inbound.refusal()) // the proxy takes a broken body for a client that left
+	}
 	if err == nil {
 		if unhandled, _ := caddyhttp.GetVar(c.request.Context(), "unhandled").(bool); unhandled {
 			return &refusal.Refusal{Kind: refusal.NoHandler}
@@ -119,7 +124,7 @@ func (c *call) handlerError(err error) error {
 		}
 		return nil
 	}
-	if refused := c.brokenBody(); refused != nil {
+	if refused := c.inbound.refusal(); refused != nil {
 		return refused
 	}
 	if handler, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
@@ -128,10 +133,21 @@ func (c *call) handlerError(err error) error {
 	return err
 }
 
+// asError is a refusal as an error, nil if there is none.
+func asError(r *refusal.Refusal) error {
+	if r == nil {
+		return nil
+	}
+	return r
+}
+
 // BeforeHeader puts on every answer what every answer carries, in place of what the backend says under the same names.
-func (c *call) BeforeHeader(_ int, h http.Header) {
+func (c *call) BeforeHeader(status int, h http.Header) {
 	c.limits = c.verdict.Limits.Headers()
 	c.setOurs(h)
+	if status >= http.StatusOK {
+		c.settle(h)
+	}
 	if announced := h["Trailer"]; len(announced) > 0 {
 		h["Trailer"] = withoutOurs(announced)
 	}

@@ -71,11 +71,7 @@ func checkCosts(routes []*route.Route, plans record.Plans) error {
 		if plan.Denied {
 			continue
 		}
-		lowest := plan.Windows[0].Limit
-		for _, w := range plan.Windows {
-			lowest = min(lowest, w.Limit)
-		}
-		highest = max(highest, lowest)
+		highest = max(highest, lowestLimit(plan))
 	}
 	for _, r := range routes {
 		if r.Cost > highest {
@@ -84,6 +80,17 @@ func checkCosts(routes []*route.Route, plans record.Plans) error {
 		}
 	}
 	return nil
+}
+
+// lowestLimit is the most that one request can ever take from all windows of a plan.
+func lowestLimit(plan *record.Plan) int64 {
+	lowest := int64(0)
+	for n, w := range plan.Windows {
+		if n == 0 || w.Limit < lowest {
+			lowest = w.Limit
+		}
+	}
+	return lowest
 }
 
 // throttleWindow reads a throttle's "<limit>/<duration>" or "off", which is the zero Window.

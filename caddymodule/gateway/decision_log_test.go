@@ -32,7 +32,7 @@ func decisionOf(t *testing.T, g *harness.Gateway, id string) map[string]any {
 
 func TestDecisionLogSaysWhoAskedForWhatAndWhatWasDecided(t *testing.T) {
 	g := withPolicy(t, rule(`input.request.query.q[0] == "hidden-words"`, "FORBIDDEN", "not you")+
-		"\ndeny contains {\"code\": upper(\"teapot\")} if input.request.query.q[0] == \"broken-words\"\n"+
+		"\ndeny contains {\"code\": code} if code := {\"broken-words\": \"TEAPOT\"}[input.request.query.q[0]]\n"+
 		"\ndeny contains {\"code\": \"NOT_FOUND\"} if input.request.body.name == \"body-words\"\n")
 	line := func(method, route string, allow bool, code string, remembered bool) map[string]any {
 		return map[string]any{

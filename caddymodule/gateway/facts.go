@@ -76,13 +76,14 @@ func clientIP(r *http.Request) netip.Addr {
 	return addr.Unmap().WithZone("")
 }
 
-// warnLeftmost says once that the site believes what clients of its proxies write: Caddy takes the leftmost address of
-// X-Forwarded-For unless told to walk from the right, and an allowlist is then no more than the client's word.
+// warnLeftmost says once that the server takes the leftmost address, where that was not seen when it was loaded.
 func (h *Handler) warnLeftmost(r *http.Request) {
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if ok && server.TrustedProxiesStrict == 0 && fromTrustedProxy(r) {
 		h.leftmost.Do(func() {
-			h.logger.Warn("trusted_proxies without trusted_proxies_strict: clients can choose the address that allowlists judge")
+			if !trustsProxies(server) {
+				h.logger.Warn(leftmostWarning)
+			}
 		})
 	}
 }

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"context"
+
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 )
@@ -22,6 +24,12 @@ type KeyStore interface {
 // StoreMaker is a KeyStore with something to make before the store can be created: never while a configuration is only
 // being checked.
 type StoreMaker interface{ MakeRoom() error }
+
+// PlanTeller is a KeyStore that can name plans that workspaces are on while a configuration is only being loaded: without
+// dialling, writing or waiting for anybody. It need not know all of them.
+type PlanTeller interface {
+	PlansInUse(ctx context.Context) []string
+}
 
 // CounterEngine is what a guest module in the namespace tollgate.counters gives. It can count from Provision on; Start
 // launches what it runs in the background.

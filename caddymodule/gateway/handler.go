@@ -33,6 +33,8 @@ type Handler struct {
 	BareKeys bool `json:"bare_keys,omitempty"`
 	// Errors says how backend errors are mapped.
 	Errors Errors `json:"errors,omitzero"`
+	// Source is the file and line it was written at, for errors.
+	Source string `json:"source,omitempty"`
 
 	app      *App
 	gate     gate.Gate
@@ -58,7 +60,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("joining the tollgate app: %w", err)
 	}
-	return h.join(app.(*App))
+	if err := h.join(app.(*App)); err != nil {
+		return err
+	}
+	h.warn()
+	return h.app.lookAround(ctx, h.logger, h.Source)
 }
 
 // join builds the site's gate out of its own routes and what the app shares.
@@ -84,7 +90,8 @@ func (h *Handler) join(app *App) error {
 	h.gate = gate.Gate{
 		Routes: table, Keys: h.app.keys.Value, KeyPrefix: h.app.KeyPrefix, BareKeys: h.BareKeys, Policy: h.app.policies,
 		Plans: h.app.planTable, Counters: h.app.counters, AuthThrottle: h.app.auth, RefusalThrottle: h.app.refusals,
-		Now: time.Now,
+		OutsiderThrottle: h.app.outsiders,
+		Now:              time.Now,
 	}
 	return nil
 }

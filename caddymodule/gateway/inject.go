@@ -111,6 +111,16 @@ func (h *Handler) injectsAuthorization() bool {
 	return false
 }
 
+// injectsSecrets reports whether the backend sees secrets of the gateway's: an error of its own may then repeat one.
+func (h *Handler) injectsSecrets() bool {
+	for i := range h.Inject {
+		if len(h.Inject[i].secrets) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 var errEmptyHeader = errors.New("the value is empty")
 
 // inject sets the configured headers. A secret that is needed and missing refuses the request; on public routes, where

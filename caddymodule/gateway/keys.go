@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -13,7 +14,13 @@ import (
 // keyCache is the pooled cache in front of a store.
 type keyCache struct {
 	*keystore.Cache
-	log *pool.Logger
+	settings *pool.Settings[keySettings]
+}
+
+// keySettings are what a configuration says of a cache.
+type keySettings struct {
+	stale  time.Duration
+	logger *zap.Logger
 }
 
 // Destruct ends the cache and closes its store.
@@ -27,15 +34,13 @@ func openKeys(store KeyStore) (pool.Lease[*keyCache], error) {
 		if err != nil {
 			return nil, err
 		}
-		return &keyCache{Cache: keystore.NewCache(opened, keystore.Options{}), log: log}, nil
+		cache := keystore.NewCache(opened, keystore.Options{})
+		return &keyCache{Cache: cache, settings: pool.NewSettings(func(s keySettings) error {
+			log.Store(s.logger)
+			cache.Configure(keystore.Options{Stale: s.stale, Report: func(what string, err error) { reportKeys(log, what, err) }})
+			return nil
+		})}, nil
 	})
-}
-
-// start begins to follow the store with the settings of the present configuration.
-func (k *keyCache) start(a *App) {
-	k.log.Store(a.logger)
-	k.Configure(keystore.Options{Stale: a.staleKeys(), Report: func(what string, err error) { reportKeys(k.log, what, err) }})
-	k.Start()
 }
 
 // provisionKeys resolves the key store and opens it.
@@ -60,15 +65,24 @@ func (a *App) LoadKeyStore(ctx caddy.Context) (KeyStore, error) {
 	return store, nil
 }
 
-// startKeys begins to follow the key store.
-func (a *App) startKeys() error {
+// startKeys begins to follow the key store, with the settings of this configuration.
+func (a *App) startKeys() (err error) {
 	if maker, ok := a.store.(StoreMaker); ok {
 		if err := maker.MakeRoom(); err != nil {
 			return err
 		}
 	}
-	a.keys.Value.start(a)
-	return nil
+	a.leaveKeys, err = a.keys.Value.settings.Enter(keySettings{stale: time.Duration(*a.StaleKeys), logger: a.logger})
+	a.keys.Value.Start()
+	return err
+}
+
+// releaseKeys gives the cache back, and the settings with it.
+func (a *App) releaseKeys() error {
+	if a.leaveKeys != nil {
+		a.leaveKeys()
+	}
+	return a.keys.Release()
 }
 
 // reportKeys writes what a pooled cache or store has to say into the log of the present configuration: once when something

@@ -88,8 +88,9 @@ func (m *ManageKeys) Provision(ctx caddy.Context) error {
 	if !ok {
 		return fmt.Errorf("%s: tollgate_keys: the key store (%s) cannot be managed: name another", m.Source, app.store.Place())
 	}
+	app.manages = true
 	m.api = keysapi.API{Keys: admin, Prefix: app.KeyPrefix, Now: time.Now}
-	return nil
+	return app.lookAround(ctx, ctx.Logger(), m.Source)
 }
 
 // Validate refuses a path that no request could have, or that is a pattern.
@@ -113,6 +114,7 @@ func (m *ManageKeys) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	if err != nil {
 		return err
 	}
+	caddyhttp.SetVar(r.Context(), managedVar, true)
 	answer, refused := m.api.Answer(r.Context(), &keysapi.Request{
 		Method: r.Method, Path: rest, Query: r.URL.RawQuery,
 		Body:   func() ([]byte, *refusal.Refusal) { return c.managementBody(r) },

@@ -17,7 +17,7 @@ type metrics struct {
 	refusals *prometheus.CounterVec
 	steps    *prometheus.HistogramVec
 	verdicts *prometheus.CounterVec
-	policies prometheus.Gauge
+	unread   *prometheus.CounterVec
 	byStep   [gate.Steps]prometheus.Observer
 	bySource [len(limits.Sources)]prometheus.Counter
 }
@@ -45,9 +45,10 @@ func newMetrics() *metrics {
 			Help: "Verdicts about limits, by where they came from: memory, redis, remembered (over until reset) or local (redis away).",
 		}, []string{"source"}),
 	}
-	m.policies = prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: "tollgate", Name: "policies_failing", Help: "1 while the policies on disk cannot be loaded and the last good ones go on.",
-	})
+	m.unread = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "tollgate", Name: "backend_errors_not_understood_total",
+		Help: "Errors of the backend, 4xx and soft failures, of which nothing was understood, by route pattern and what the body is: json, html or other.",
+	}, []string{"route", "body"})
 	for step := range gate.Steps {
 		m.byStep[step] = m.steps.WithLabelValues(step.String())
 	}
@@ -62,7 +63,7 @@ type tracker interface{ Tracked() int }
 
 // register puts the collectors on a configuration's registry, with a gauge of the configuration's own engine.
 func (m *metrics) register(registry *prometheus.Registry, engine CounterEngine) error {
-	collectors := []prometheus.Collector{m.requests, m.refusals, m.steps, m.verdicts, m.policies}
+	collectors := []prometheus.Collector{m.requests, m.refusals, m.steps, m.verdicts, m.unread}
 	if t, ok := engine.(tracker); ok {
 		collectors = append(collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: "tollgate", Name: "tracked_workspaces", Help: "Workspaces with a running window in this gateway's memory.",

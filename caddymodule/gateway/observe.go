@@ -14,21 +14,41 @@ import (
 
 // end frees the request and tells logs and metrics what became of it. It runs in a panic as well.
 func (c *call) end() {
+	c.linger()
 	c.cancel()
 	report := c.writer.Report()
 	code := "ok"
 	if report.Code != "" {
 		code = string(report.Code)
 	}
-	if route := c.verdict.Match.Route; route != nil && route.Whoami {
-		report.Source = envelope.SourceGateway // whoami answers itself
+	if c.answersItself() {
+		report.Source = envelope.SourceGateway
 	}
-	meters.count(&c.verdict, code, string(report.Source), report.Reason)
+	meters.count(&c.verdict, code, string(report.Source), c.reason(&report))
+	if report.Unread != nil {
+		meters.unread.WithLabelValues(c.routePattern(), string(report.Unread.Kind)).Inc()
+	}
 	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.Inline(c))
 	}
 	c.log(&report)
 	c.logDecision()
+}
+
+// reason is why the gateway refused; empty: it did not.
+func (c *call) reason(report *envelope.Report) string {
+	if c.verdict.Refusal != nil && c.verdict.Reason != "" {
+		return c.verdict.Reason
+	}
+	return report.Reason
+}
+
+// answersItself reports whether the answer is the gateway's own although it is no refusal: that of whoami, or of tollgate_keys.
+func (c *call) answersItself() bool {
+	if route := c.verdict.Match.Route; route != nil && route.Whoami {
+		return true
+	}
+	return c.handler.app.manages && caddyhttp.GetVar(c.request.Context(), managedVar) != nil
 }
 
 // logDecision writes the decision log: who asked for what and what policy said, never a secret, a query or a body.
@@ -53,10 +73,19 @@ func (c *call) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 		enc.AddString("workspace", identity.Workspace.ID)
 		enc.AddString("plan", identity.Workspace.Plan)
 		enc.AddString("key_id", identity.Key.ID)
+	} else if c.verdict.RefusedKey != "" {
+		enc.AddString("key_id", c.verdict.RefusedKey)
 	}
 	enc.AddString("route", c.routePattern())
 	enc.AddString("decision", c.decision())
-	enc.AddString("code", string(c.writer.Report().Code))
+	report := c.writer.Report()
+	enc.AddString("code", string(report.Code))
+	if reason := c.reason(&report); reason != "" {
+		enc.AddString("reason", reason)
+	}
+	if scopes := c.verdict.Decision.MissingScopes; len(scopes) > 0 {
+		zap.Strings("missing_scopes", scopes).AddTo(enc)
+	}
 	return nil
 }
 
@@ -65,7 +94,7 @@ func (c *call) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 func (c *call) log(report *envelope.Report) {
 	level, message := zapcore.DebugLevel, "request refused"
 	switch {
-	case report.Reason == "" && report.Backend == "" && report.Cause == nil && report.Dropped == "":
+	case report.Reason == "" && report.Backend == "" && report.Cause == nil && report.Dropped == 0:
 		c.logUnknownPlan()
 		return
 	case report.ClientGone, report.Reason == refusal.ClientLeft.Reason:
@@ -78,15 +107,29 @@ func (c *call) log(report *envelope.Report) {
 		// An outage is one line of the store's own, not one a request.
 	case report.Status >= 500:
 		level, message = zapcore.ErrorLevel, "request failed"
+	case report.Unread != nil:
+		message = "backend error not understood"
 	case report.Source == envelope.SourceBackend:
 		message = "backend refused"
 	}
 	if check := c.handler.logger.Check(level, message); check != nil {
 		check.Write(zap.Inline(c), zap.Int("status", report.Status), zap.String("source", string(report.Source)),
-			zap.String("reason", report.Reason), zap.String("dropped", string(report.Dropped)),
-			zap.String("backend_said", c.scrubbed(report.Backend)), zap.NamedError("cause", report.Cause))
+			zap.Stringer("dropped", report.Dropped),
+			zap.String("backend_said", c.scrubbed(report.Backend)), zap.NamedError("cause", report.Cause), c.unreadMembers(report))
 	}
 	c.logUnknownPlan()
+}
+
+// unreadMembers are the names of the members of an error that nobody understood, for the operator who can say what they are.
+func (c *call) unreadMembers(report *envelope.Report) zap.Field {
+	if report.Unread == nil || len(report.Unread.Members) == 0 {
+		return zap.Skip()
+	}
+	names := make([]string, len(report.Unread.Members))
+	for i, name := range report.Unread.Members {
+		names[i] = c.scrubbed(name)
+	}
+	return zap.Strings("members", names)
 }
 
 // logUnknownPlan names a plan that is denied because no configuration knows it: most likely a typing error.

@@ -7,29 +7,39 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 )
 
-// policyFiles are the policies of some paths. They outlive a reload of a configuration that names the same paths: files that
-// are broken by then keep no configuration from being loaded that does not touch them.
+// policyFiles are the policies of some paths. They outlive a reload: files that are broken by then do not keep Caddy from
+// loading a configuration that names the same paths.
 type policyFiles struct {
 	*policy.Engine
+	settings *pool.Settings[*App]
+	app      atomic.Pointer[App] // whose log says what becomes of the files
 	watching sync.Once
 	watchers watchers
 }
 
-// openPolicies takes hold of the policies of the paths, which are loaded where no configuration uses them yet.
+// openPolicies takes hold of the policies of the paths. They are loaded if no configuration holds them yet.
 func openPolicies(ctx context.Context, paths []string) (pool.Lease[*policyFiles], error) {
 	key := "policies/" + strings.Join(slices.Sorted(slices.Values(paths)), "\x00")
 	return pool.Acquire(key, func() (*policyFiles, error) {
 		engine, err := policy.New(ctx, policy.Options{Paths: paths})
-		return &policyFiles{Engine: engine}, err
+		if err != nil {
+			return nil, err
+		}
+		p := &policyFiles{Engine: engine}
+		p.settings = pool.NewSettings(func(a *App) error { p.app.Store(a); return nil })
+		return p, nil
 	})
 }
 
@@ -41,64 +51,19 @@ func (p *policyFiles) Destruct() error {
 	return nil
 }
 
-// watch follows the files for changes, and tells the configuration that runs.
+// watch follows the files for changes.
 func (p *policyFiles) watch(ctx context.Context) {
-	p.Watch(ctx, watchEvery, func(err error) {
-		if a := running.withPolicies(p); a != nil {
-			a.policiesLoaded(err)
-		}
-	})
-}
-
-// running are the apps that were started and not yet stopped. There are two while a configuration takes the place of
-// another; where it fails to start, the earlier one is the last again.
-var running startedApps
-
-type startedApps struct {
-	mu   sync.Mutex
-	apps []*App
-}
-
-func (s *startedApps) add(a *App) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.apps = append(s.apps, a)
-	s.meter()
-}
-
-func (s *startedApps) remove(a *App) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.apps = slices.DeleteFunc(s.apps, func(other *App) bool { return other == a })
-	s.meter()
-}
-
-// meter shows whether the policies of the last app are failing.
-func (s *startedApps) meter() {
-	failing := 0.0
-	if last := len(s.apps) - 1; last >= 0 && s.apps[last].policies.Failure() != nil {
-		failing = 1
-	}
-	meters.policies.Set(failing)
-}
-
-// withPolicies is the last app that uses the files; nil where none does.
-func (s *startedApps) withPolicies(p *policyFiles) *App {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.meter()
-	for _, a := range slices.Backward(s.apps) {
-		if a.files.Value == p {
-			return a
-		}
-	}
-	return nil
+	p.Watch(ctx, watchEvery, func(err error) { p.app.Load().policiesLoaded(err) })
 }
 
 // provisionPolicies takes hold of the embedded policies and those of the configuration. Where an earlier configuration
-// holds them, those that could be loaded last go on, whatever has become of the files.
-func (a *App) provisionPolicies(ctx caddy.Context) (err error) {
-	if a.files, err = openPolicies(ctx, a.Policies); err != nil {
+// holds them and the files are broken by now, the policies that were loaded last go on.
+func (a *App) provisionPolicies(ctx caddy.Context) error {
+	paths, err := a.PolicyPaths()
+	if err != nil {
+		return err
+	}
+	if a.files, err = openPolicies(ctx, paths); err != nil {
 		return fmt.Errorf("loading policies: %w", err)
 	}
 	a.policies = a.files.Value.WithTimeout(time.Duration(a.PolicyTimeout))
@@ -106,19 +71,49 @@ func (a *App) provisionPolicies(ctx caddy.Context) (err error) {
 		a.logger.Error(policiesNotTaken, zap.Error(err))
 	}
 	a.warnOfPolicies()
-	return nil
+	return pool.Register(ctx.GetMetricsRegistry(), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: "tollgate", Name: "policies_failing", Help: "1 while the policies on disk cannot be loaded and the last good ones go on.",
+	}, a.policiesFailing))
 }
 
 const policiesNotTaken = "policies are not taken, the last good ones go on"
 
+func (a *App) policiesFailing() float64 {
+	if a.policies.Failure() != nil {
+		return 1
+	}
+	return 0
+}
+
+// PolicyPaths are the places of the configuration's policies, their placeholders replaced.
+func (a *App) PolicyPaths() ([]string, error) {
+	paths := make([]string, len(a.Policies))
+	for i, path := range a.Policies {
+		var err error
+		if paths[i], err = dispenser.Resolve(path, a.Folder); err != nil {
+			return nil, fmt.Errorf("reading the path of policies: %w", err)
+		}
+	}
+	return paths, nil
+}
+
 // startPolicies follows the files for changes, from the first configuration that uses them to the last.
-func (a *App) startPolicies() {
-	running.add(a)
+func (a *App) startPolicies() (err error) {
+	files := a.files.Value
+	a.leaveFiles, err = files.settings.Enter(a)
 	a.logPolicies()
 	if len(a.Policies) > 0 {
-		files := a.files.Value
 		files.watching.Do(func() { files.watchers.start(files.watch) })
 	}
+	return err
+}
+
+// releasePolicies gives the policies back, and no longer logs what becomes of them.
+func (a *App) releasePolicies() error {
+	if a.leaveFiles != nil {
+		a.leaveFiles()
+	}
+	return a.files.Release()
 }
 
 func (a *App) policiesLoaded(err error) {

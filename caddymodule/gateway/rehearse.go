@@ -72,7 +72,7 @@ type Rehearsed struct {
 func (h *Handler) Rehearse(ctx context.Context, r *Rehearsal) *Rehearsed {
 	asked, outcome := &explainingPolicy{engine: h.app.policies}, &rehearsedUpstream{handler: h}
 	g := h.gate
-	g.AuthThrottle.Window, g.RefusalThrottle.Window = record.Window{}, record.Window{}
+	g.AuthThrottle.Window, g.RefusalThrottle.Window, g.OutsiderThrottle.Window = record.Window{}, record.Window{}, record.Window{}
 	g.Counters, g.Policy = fixedCounters{r.Windows}, asked
 	request := r.Request
 	request.As, request.Body, request.Upstream = r.Identity, bodyText(r.Body), outcome

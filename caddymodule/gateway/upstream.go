@@ -8,8 +8,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// upstreamHeaders cleans a request's headers for the backend (design, section 2, step 7). It changes them in place, so that
-// error routes, which see the outer request with the same map, see the clean ones too.
+// upstreamHeaders cleans a request's headers for the backend (design, section 2, step 7). It changes them in place: what else
+// holds the request, such as the access log, sees the clean ones too.
 type upstreamHeaders struct {
 	// prefix begins the names of the identity headers, normalised; inbound ones are removed.
 	prefix string
@@ -19,7 +19,7 @@ type upstreamHeaders struct {
 
 // never are names that may make a backend see another request than the gate judged.
 var never = map[string]bool{
-	"x-original-url": true, "x-rewrite-url": true,
+	"x-original-url": true, "x-original-uri": true, "x-rewrite-url": true,
 	"x-http-method": true, "x-http-method-override": true, "x-method-override": true,
 	"x-request-id": true, // ours replaces it
 }

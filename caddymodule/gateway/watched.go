@@ -6,9 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
 	"github.com/tollgate-gateway/tollgate/caddymodule/secrets"
 )
 
@@ -55,7 +55,7 @@ func (a *App) provisionSecrets() (err error) {
 	if a.Secrets == "" {
 		return nil
 	}
-	path, err := caddy.NewReplacer().ReplaceOrErr(a.Secrets, true, true)
+	path, err := dispenser.Resolve(a.Secrets, a.Folder)
 	if err != nil {
 		return fmt.Errorf("reading the path of the secrets folder: %w", err)
 	}
@@ -63,12 +63,14 @@ func (a *App) provisionSecrets() (err error) {
 	return err
 }
 
-// watchFiles follows the secrets for changes.
+// watchFiles says what has started, and follows the secrets for changes.
 func (a *App) watchFiles() {
+	follow := []func(context.Context){a.announce}
 	if a.secrets != nil {
 		a.logSecretWarnings()
-		a.watchers.start(a.watchSecrets)
+		follow = append(follow, a.watchSecrets)
 	}
+	a.watchers.start(follow...)
 }
 
 func (a *App) watchSecrets(ctx context.Context) {

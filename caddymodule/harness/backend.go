@@ -26,6 +26,8 @@ type Seen struct {
 	Method, Target, Host string
 	Header, Trailer      http.Header
 	Body                 string
+	// Broken says that the body broke off: the request was never complete.
+	Broken bool
 }
 
 // NewBackend starts a backend, which answers 200 "ok". It stops with its test.
@@ -64,14 +66,15 @@ func (b *Backend) Seen() []Seen {
 // ServeHTTP records the request and answers it.
 func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body []byte
+	var broken error
 	if r.Header.Get("Upgrade") == "" {
-		body, _ = io.ReadAll(r.Body)
+		body, broken = io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body)) // for an answer that reads it as well
 	}
 	b.mu.Lock()
 	b.seen = append(b.seen, Seen{
 		Method: r.Method, Target: r.RequestURI, Host: r.Host,
-		Header: r.Header.Clone(), Trailer: r.Trailer.Clone(), Body: string(body),
+		Header: r.Header.Clone(), Trailer: r.Trailer.Clone(), Body: string(body), Broken: broken != nil,
 	})
 	answer := b.answer
 	b.mu.Unlock()

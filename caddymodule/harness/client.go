@@ -190,3 +190,14 @@ func (c *clients) close() {
 		}
 	}
 }
+
+// closeIdle ends connections over TCP that no request uses.
+func (c *clients) closeIdle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, transport := range c.transports {
+		if transport, ok := transport.(*http.Transport); ok {
+			transport.CloseIdleConnections()
+		}
+	}
+}

@@ -67,13 +67,13 @@ func Start(t testing.TB, s Setup) *Gateway {
 	g.WriteFile(t, "keys.yaml", s.Keys)
 	require.NoError(t, g.Load(s.Caddyfile()))
 	if s.HTTPS {
-		g.awaitCertificate(t)
+		g.AwaitCertificate(t)
 	}
 	return g
 }
 
-// awaitCertificate waits until the gateway has made itself a certificate, which it does in the background.
-func (g *Gateway) awaitCertificate(t testing.TB) {
+// AwaitCertificate waits until the gateway has made itself a certificate, which it does in the background.
+func (g *Gateway) AwaitCertificate(t testing.TB) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		conn, err := tls.Dial("tcp", g.TLSAddr, trust())
@@ -148,15 +148,6 @@ func (s Setup) Caddyfile() string {
 	%s
 }
 `, s.Servers, s.Global, options, sites, s.Before, s.Gate, then)
-}
-
-// Load adapts the Caddyfile's text and loads it, the first time or as a reload. A config error leaves what ran before.
-func (g *Gateway) Load(text string) error {
-	config, err := g.Adapt(text)
-	if err != nil {
-		return err
-	}
-	return caddy.Load(config, true)
 }
 
 // Adapt gives the JSON of a Caddyfile, whose folder is g.Dir.

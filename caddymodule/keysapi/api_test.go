@@ -203,7 +203,7 @@ func TestASecretThatEndsGrantsNothingBeyondItsEnd(t *testing.T) {
 	_, err := d.store.RotateKey(t.Context(), by, "key_caller", record.SumOf("another-secret-of-the-caller"), time.Hour)
 	require.NoError(t, err)
 	for name, w := range map[string][3]string{
-		"another key":           {"POST", "", `{"scopes":["agent.read"]}`},
+		"another key":           {"POST", "", `{"scopes":["agent.read"],"expires_at":"2090-01-01T00:00:00Z"}`},
 		"a secret of its own":   {"POST", "/key_caller/rotate", ""},
 		"a secret of another's": {"POST", "/key_target/rotate", ""},
 		"a scope of another's":  {"PATCH", "/key_target", `{"scopes":["agent.*"]}`},
@@ -234,6 +234,21 @@ func TestAnExpiredKeyIsNotRotated(t *testing.T) {
 	require.Nil(t, refused, "it can be given a new end")
 	_, refused = d.ask(t, "POST", "/key_target/rotate", "", "")
 	require.Nil(t, refused, "and a new secret then")
+}
+
+// TestTheNinthSecretIsRefused, and the answer says how to go on.
+func TestTheNinthSecretIsRefused(t *testing.T) {
+	d := newDesk(t, "tollgate.keys.*", "agent.*")
+	for range keystore.MaxSecrets - 1 {
+		_, refused := d.ask(t, "POST", "/key_target/rotate", "", "")
+		require.Nil(t, refused)
+	}
+	_, refused := d.ask(t, "POST", "/key_target/rotate", "", "")
+	require.NotNil(t, refused)
+	require.Equal(t, http.StatusBadRequest, refused.StatusCode())
+	require.Contains(t, refused.Details["grace"], "has 8 secrets that work, and no more are allowed: rotate it with a grace of 0s")
+	_, refused = d.ask(t, "POST", "/key_target/rotate", "", `{"grace":"0s"}`)
+	require.Nil(t, refused)
 }
 
 func TestAKeyMayRotateItself(t *testing.T) {

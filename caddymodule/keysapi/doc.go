@@ -3,7 +3,8 @@
 // answer or a refusal out.
 //
 //	GET    <path>               lists keys: ?workspace=<id, or * for all> &after=<id> &limit=<1 to 200>
-//	POST   <path>               makes one: {"workspace", "name", "scopes", "allowed_ips", "expires_at"}, none of them needed
+//	POST   <path>               makes one: {"workspace", "name", "scopes", "allowed_ips", "expires_at"}, none of them needed;
+//	                            without expires_at, or with null, it ends with the key that asks, if that ends
 //	GET    <path>/<id>          shows one
 //	PATCH  <path>/<id>          changes what is given of {"name", "scopes", "allowed_ips", "expires_at", "disabled"}
 //	DELETE <path>/<id>          revokes it, for good
@@ -19,7 +20,8 @@
 // Nobody grants what they do not hold, administrators neither. Whoever makes a key, gets a secret of one, or widens one (a
 // new scope, a wider allowlist, a later end, enabling it) must hold all that the key then is: scopes that cover its scopes,
 // an allowlist that covers its allowlist, and an end no earlier than its end. The end of a rotated secret counts as the end
-// of its holder. Names are the workspace's own words: no policy should trust them.
+// of its holder. A key that is made without an end by one with an end gets the same: the answer says which. Names are the
+// workspace's own words: no policy should trust them.
 //
 // Narrowing, disabling and revoking need no more than the reach.
 //

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,9 +87,14 @@ func read[T any](f *form, name string, parse func(any) (T, error)) *T {
 	return &parsed
 }
 
-// done refuses the form if anything in it was wrong or is left.
+// done refuses the form if anything in it was wrong or is left. Of names that nobody knows it says no more than there is
+// room for beside the known.
 func (f *form) done() error {
-	for name := range f.fields {
+	for n, name := range slices.Sorted(maps.Keys(f.fields)) {
+		if len(f.wrong) >= mostDetails-1 && n < len(f.fields)-1 {
+			f.wrong[more] = fmt.Sprintf("%d fields more are not known here", len(f.fields)-n)
+			break
+		}
 		f.wrong[name] = "is not known here: write one of " + strings.Join(f.known, ", ")
 	}
 	if len(f.wrong) > 0 {

@@ -81,7 +81,13 @@ func (x *exchange) create() (*Answer, error) {
 	}
 	key := record.Key{ID: apikey.NewID()}
 	given.apply(&key)
-	if err := x.confirmHolds(&key); err != nil {
+	if err := x.confirm(); err != nil {
+		return nil, err
+	}
+	if key.ExpiresAt.IsZero() { // the caller cannot grant more than its own end, which need not be asked for
+		key.ExpiresAt = x.who.end()
+	}
+	if err := x.who.holds(&key); err != nil {
 		return nil, err
 	}
 	if !x.within(workspace) {

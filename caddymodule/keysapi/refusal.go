@@ -2,6 +2,10 @@ package keysapi
 
 import (
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
@@ -34,14 +38,52 @@ func refused(err error) *refusal.Refusal {
 	return &refusal.Refusal{Kind: refusal.Internal, Cause: err}
 }
 
+// Bounds of what an answer repeats of a request: a body of many wrong fields, or of long ones, is not sent back.
+const (
+	mostDetails = 20
+	longestName = 64  // bytes
+	longestText = 300 // bytes
+)
+
+// more is the detail that counts what mostDetails left out. No field has such a name.
+const more = "(more)"
+
+// bounded are the details that an answer has room for, the first by name, each of them clipped.
+func bounded(details map[string]any) map[string]any {
+	kept := make(map[string]any, min(len(details), mostDetails+1))
+	for n, name := range slices.Sorted(maps.Keys(details)) {
+		if n == mostDetails {
+			kept[more] = fmt.Sprintf("%d fields more are wrong", len(details)-n)
+			break
+		}
+		value := details[name]
+		if text, ok := value.(string); ok {
+			value = clip(text, longestText)
+		}
+		kept[clip(name, longestName)] = value
+	}
+	return kept
+}
+
+// clip is the text, cut behind a whole character where it is longer than so many bytes.
+func clip(text string, longest int) string {
+	if len(text) <= longest {
+		return text
+	}
+	for longest > 0 && !utf8.RuneStart(text[longest]) {
+		longest--
+	}
+	return text[:longest] + "…"
+}
+
 // invalid refuses a request with what is wrong, by field.
 func invalid(wrong map[string]any) *refusal.Refusal {
-	return &refusal.Refusal{Kind: refusal.HandlerInvalid, Status: 400, Details: wrong}
+	return &refusal.Refusal{Kind: refusal.HandlerInvalid, Status: 400, Details: bounded(wrong)}
 }
 
 // malformed refuses a body that is no JSON object.
 func malformed(reason string) *refusal.Refusal {
-	return &refusal.Refusal{Kind: refusal.BodyMalformed, Details: map[string]any{"reason": reason}}
+	return &refusal.Refusal{Kind: refusal.BodyMalformed, Details: bounded(map[string]any{"reason": reason})}
 }
 
 func noKey() *refusal.Refusal {
@@ -64,5 +106,5 @@ func lacksScope(scope string) *refusal.Refusal {
 
 // beyond refuses what the caller does not hold itself.
 func beyond(lacks map[string]any) error {
-	return &refusal.Refusal{Kind: refusal.HandlerForbidden, Status: 403, Message: "A key can grant only what it holds itself.", Details: lacks}
+	return &refusal.Refusal{Kind: refusal.HandlerForbidden, Status: 403, Message: "A key can grant only what it holds itself.", Details: bounded(lacks)}
 }

@@ -30,7 +30,7 @@ type Admin interface {
 	// Disabled, and RevokedAt, which is final. Id, workspace and creation stay.
 	UpdateKey(ctx context.Context, act Act, id string, change func(*record.Key) error) (*Key, error)
 	// RotateKey gives the key a second secret; those it had live on for the grace at most. A key that has expired is an
-	// ErrInvalid of the field expires_at.
+	// ErrInvalid of the field expires_at; one with MaxSecrets that would live on, of the field grace.
 	RotateKey(ctx context.Context, act Act, id string, sum record.Sum, grace time.Duration) (*Key, error)
 	// Key gives one key.
 	Key(ctx context.Context, id string) (*Key, error)

@@ -164,7 +164,7 @@ func TestLastUsesSurviveAnOutageAChangeAndTheEnd(t *testing.T) {
 	bubble(t, keystore.Options{Stale: time.Hour}, store, func(t *testing.T, c *keystore.Cache) {
 		after(time.Second)
 		require.Equal(t, 200, verdict(t, c, good))
-		store.tell("ws_" + good) // drops the entry, not its use
+		store.tellKeys("key_" + good) // drops the entry, not its use
 		after(time.Second)
 		require.Nil(t, c.Known(record.SumOf(good)))
 		store.do(func() { store.away = errAway })

@@ -9,8 +9,8 @@ import (
 // probeEvery is how often a store that failed is asked again, by one caller.
 const probeEvery = 250 * time.Millisecond
 
-// errNoAnswer is what waiters get of a query that panicked.
-var errNoAnswer = errors.New("asking the key store: the query ended without an answer")
+// errNoAnswer is the answer of a query that panicked.
+var errNoAnswer = errors.New("asking the key store: the query panicked")
 
 // breaker keeps callers from waiting for a store that does not answer: while it is open one of them probes, the
 // others go by what is known.

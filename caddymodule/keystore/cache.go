@@ -2,12 +2,15 @@ package keystore
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
@@ -38,9 +41,9 @@ type Options struct {
 
 // Cache remembers what a Store said, known secrets apart from unknown ones, so that guessing cannot evict the good.
 //
-// An entry is trusted while the feed of changes is whole; a change of its workspace, and a gap in the feed, drop it.
-// While the store is away, known secrets go on for Options.Stale since they were last confirmed; what is not known is
-// an error. Expiry is always judged (design, section 8).
+// An entry is trusted while the feed of changes is whole; a change of its key, and a gap in the feed, drop it, and a change
+// of its workspace lets the store be asked again. While the store is away, known secrets go on for Options.Stale since they
+// were last confirmed; what is not known is an error. Expiry is always judged.
 type Cache struct {
 	store   Store
 	options atomic.Pointer[Options]
@@ -56,6 +59,7 @@ type Cache struct {
 	confirmed atomic.Int64
 
 	workspaces interned
+	flights    singleflight.Group
 
 	starting sync.Once
 	closing  sync.Once
@@ -99,22 +103,22 @@ func (c *Cache) Known(sum record.Sum) *record.Identity {
 		return nil
 	}
 	now := c.now()
-	if !c.trusted(e.read, now) && !(c.breaker.open(now) && c.bridged(e, now)) {
+	if !c.holds(e, now) && !(c.breaker.open(now) && c.bridged(e, now)) {
 		return nil
 	}
 	e.touch(now)
 	return e.identity
 }
 
-// Lookup gives the identity of a secret that may be used now. The error is ErrUnknown for any other secret; any other
-// error means that the store is away and the secret is not known well enough to do without.
+// Lookup gives the identity of a secret that may be used now. The error is ErrUnknown for any other secret, an *Unusable
+// where its key is known; any other error means that the store is away and the secret is not known well enough to do without.
 func (c *Cache) Lookup(ctx context.Context, sum record.Sum) (*record.Identity, error) {
 	identity, err := c.find(ctx, sum)
 	if err != nil {
 		return nil, err
 	}
 	if !usable(identity) {
-		return nil, ErrUnknown
+		return nil, &Unusable{Key: identity.Key.ID, State: identity.State(time.Now())}
 	}
 	if e := c.known.get(sum); e != nil {
 		e.touch(c.now())
@@ -140,7 +144,7 @@ func (c *Cache) find(ctx context.Context, sum record.Sum) (*record.Identity, err
 func (c *Cache) remembered(sum record.Sum) (*record.Identity, error) {
 	now := c.now()
 	if e := c.known.get(sum); e != nil {
-		if c.trusted(e.read, now) {
+		if c.holds(e, now) {
 			return e.identity, nil
 		}
 		return nil, nil
@@ -151,38 +155,30 @@ func (c *Cache) remembered(sum record.Sum) (*record.Identity, error) {
 	return nil, nil
 }
 
-// ask queries the store, once for all who want the same sum at the same time. It runs in the first caller's
-// goroutine, yet goes on when that caller leaves: the others wait for it.
+// ask queries the store, once for all who want the same sum at the same time. A query that began before a change is never
+// joined after it: the epoch is part of its name. It goes on when a caller leaves, for the others wait for it.
 func (c *Cache) ask(ctx context.Context, sum record.Sum) (*record.Identity, error) {
-	shard := c.known.shard(sum)
-	shard.mu.Lock()
 	epoch := c.epoch.Load()
-	if f := shard.flights[sum]; f != nil && f.epoch == epoch {
-		shard.mu.Unlock()
-		select {
-		case <-f.done:
-			return f.identity, f.err
-		case <-ctx.Done():
-			return nil, ctx.Err()
+	var name [len(sum) + 8]byte
+	binary.BigEndian.PutUint64(name[copy(name[:], sum[:]):], epoch)
+	landed := c.flights.DoChan(string(name[:]), func() (_ any, err error) {
+		defer func() {
+			if panicked := recover(); panicked != nil {
+				err = fmt.Errorf("%w: %v", errNoAnswer, panicked)
+			}
+		}()
+		if identity, err := c.remembered(sum); identity != nil || err != nil {
+			return identity, err // another flight has landed since we looked
 		}
+		return c.query(ctx, sum, epoch)
+	})
+	select {
+	case flight := <-landed:
+		identity, _ := flight.Val.(*record.Identity)
+		return identity, flight.Err
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	f := &flight{epoch: epoch, done: make(chan struct{}), err: errNoAnswer}
-	shard.flights[sum] = f
-	shard.mu.Unlock()
-
-	defer func() {
-		shard.mu.Lock()
-		if shard.flights[sum] == f {
-			delete(shard.flights, sum)
-		}
-		shard.mu.Unlock()
-		close(f.done)
-	}()
-	if f.identity, f.err = c.remembered(sum); f.identity != nil || f.err != nil {
-		return f.identity, f.err // another flight has landed since we looked
-	}
-	f.identity, f.err = c.query(ctx, sum, epoch)
-	return f.identity, f.err
 }
 
 // query asks the store and remembers its answer, unless something was changed since the epoch.
@@ -231,6 +227,9 @@ func (c *Cache) intern(sum record.Sum, identity *record.Identity) *record.Identi
 	}
 	return &record.Identity{Key: identity.Key, Workspace: workspace, SecretExpiresAt: identity.SecretExpiresAt}
 }
+
+// holds reports whether an entry may be used unasked.
+func (c *Cache) holds(e *entry, now int64) bool { return !e.outdated.Load() && c.trusted(e.read, now) }
 
 // trusted reports whether an answer that was read at that time, and not dropped since, holds now.
 func (c *Cache) trusted(read, now int64) bool {

@@ -115,7 +115,7 @@ func TestChangesAreObeyedWithinASecond(t *testing.T) {
 				after(50 * time.Millisecond)
 				store.do(func() { store.silent = test.silence })
 				store.set(good, func(i *record.Identity) { i.Key.RevokedAt = time.Now() })
-				store.tell("ws_" + good)
+				store.tellKeys("key_" + good)
 				after(time.Second)
 				require.Nil(t, c.Known(record.SumOf(good)))
 				_, err = lookup(t, c, good)
@@ -131,7 +131,7 @@ func TestANewKeyIsSeenThoughItsSumWasUnknown(t *testing.T) {
 		_, err := lookup(t, c, good)
 		require.ErrorIs(t, err, keystore.ErrUnknown)
 		store.set(good, func(*record.Identity) {})
-		store.tell("ws_" + good)
+		store.tellKeys("key_" + good)
 		after(time.Second)
 		_, err = lookup(t, c, good)
 		require.NoError(t, err)
@@ -149,6 +149,52 @@ func TestOnlyTheChangedWorkspaceIsAskedAgain(t *testing.T) {
 		after(time.Second)
 		require.Nil(t, c.Known(record.SumOf(good)))
 		require.NotNil(t, c.Known(record.SumOf("another-secret-123")))
+	})
+}
+
+func TestOnlyTheChangedKeyIsForgotten(t *testing.T) {
+	const sibling = "another-secret-123"
+	store := newFake(good, sibling)
+	store.set(sibling, func(i *record.Identity) { i.Workspace.ID = "ws_" + good })
+	bubble(t, keystore.Options{Stale: 5 * time.Minute}, store, func(t *testing.T, c *keystore.Cache) {
+		for _, secret := range []string{good, sibling} {
+			_, err := lookup(t, c, secret)
+			require.NoError(t, err)
+		}
+		store.set(good, func(i *record.Identity) { i.Key.RevokedAt = time.Now() })
+		store.tellKeys("key_" + good)
+		after(500 * time.Millisecond)
+		store.do(func() { store.away = errAway })
+		after(2 * time.Second)
+		require.Equal(t, 200, verdict(t, c, sibling), "it was known good a moment ago")
+		require.Equal(t, 503, verdict(t, c, good))
+	})
+}
+
+func TestAChangeOfAWorkspaceDoesNotUndoItsKeys(t *testing.T) {
+	store := newFake(good)
+	bubble(t, keystore.Options{Stale: 5 * time.Minute}, store, func(t *testing.T, c *keystore.Cache) {
+		_, err := lookup(t, c, good)
+		require.NoError(t, err)
+		store.set(good, func(i *record.Identity) { i.Workspace.Plan = "enterprise" })
+		store.tell("ws_" + good)
+		after(500 * time.Millisecond)
+		store.do(func() { store.away = errAway })
+		require.Equal(t, 200, verdict(t, c, good), "the key is good, whatever the plan is now")
+		after(time.Minute)
+		require.Equal(t, 200, verdict(t, c, good))
+		store.do(func() { store.away = nil })
+		after(time.Second)
+		identity, err := lookup(t, c, good)
+		require.NoError(t, err)
+		require.Equal(t, "enterprise", identity.Workspace.Plan)
+		require.NotNil(t, c.Known(record.SumOf(good)), "asked once, and known again")
+		after(5 * time.Minute)
+		store.do(func() { store.away = errAway })
+		after(4 * time.Minute)
+		require.Equal(t, 200, verdict(t, c, good))
+		after(2 * time.Minute)
+		require.Equal(t, 503, verdict(t, c, good), "stale_keys holds as ever")
 	})
 }
 
@@ -194,7 +240,7 @@ func TestAnAnswerOlderThanAChangeIsNotKept(t *testing.T) {
 		synctest.Wait() // the old record is read, its answer is on the way
 		store.do(func() { store.hold = nil })
 		store.set(good, func(i *record.Identity) { i.Key.Disabled = true })
-		store.tell("ws_" + good)
+		store.tellKeys("key_" + good)
 		after(300 * time.Millisecond)
 		_, err := lookup(t, c, good)
 		require.ErrorIs(t, err, keystore.ErrUnknown, "nobody joins the query that began before the change")

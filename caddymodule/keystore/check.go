@@ -13,6 +13,8 @@ const (
 	MaxScopes   = 100
 	MaxNetworks = 1000
 	MaxMetadata = 64 << 10 // bytes, as JSON
+	// MaxSecrets is how many secrets of one key may work at the same time. A keys file gives each key one.
+	MaxSecrets = 8
 )
 
 // CheckWorkspace says what is wrong with a workspace; the error is a *Problem with the field.
@@ -83,6 +85,30 @@ func CheckExpiry(expires, now time.Time) error {
 		return nil
 	}
 	return invalid("expires_at", fmt.Errorf("expiry %s is in the past: to end a key now, disable or revoke it", expires.UTC().Format(time.RFC3339)))
+}
+
+// CheckRotation refuses a further secret for a key that has MaxSecrets which go on to work for the grace. Every rotation with
+// a long grace would otherwise leave one more credential that nobody keeps count of.
+func CheckRotation(k *Key, grace time.Duration, now time.Time) error {
+	live, first := 0, time.Time{}
+	for _, secret := range k.Secrets {
+		end := secret.ExpiresAt
+		if limit := now.Add(grace); end.IsZero() || end.After(limit) {
+			end = limit // the rotation would set it
+		}
+		if !end.After(now) {
+			continue
+		}
+		live++
+		if first.IsZero() || end.Before(first) {
+			first = end
+		}
+	}
+	if live < MaxSecrets {
+		return nil
+	}
+	return invalid("grace", fmt.Errorf("key %s has %d secrets that work, and no more are allowed: rotate it with a grace of 0s, which ends them all, or wait until %s",
+		k.ID, live, first.UTC().Format(time.RFC3339)))
 }
 
 func invalid(field string, err error) error {

@@ -92,7 +92,16 @@ func TestParseTime(t *testing.T) {
 	got, err := keystore.ParseTime("2027-01-01T02:00:00.1234567+02:00")
 	require.NoError(t, err)
 	require.Equal(t, time.Date(2027, 1, 1, 0, 0, 0, 123456000, time.UTC), got, "in UTC, to the microsecond")
-	for _, bad := range []string{"", "2027-01-01", "2027-13-01T00:00:00Z", "2027-01-01 00:00:00Z", "90d", "tomorrow"} {
+	for _, good := range []string{"2027-01-01T00:00:00Z", "2027-01-01t00:00:00z", "2027-01-01T00:00:00.000000000Z", "2027-01-01T05:30:00+05:30", "2026-12-31T00:01:00-23:59", "2027-01-01T00:00:00-00:00"} {
+		got, err := keystore.ParseTime(good)
+		require.NoError(t, err, good)
+		require.Equal(t, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), got, good)
+	}
+	for _, bad := range []string{"", "2027-01-01", "2027-13-01T00:00:00Z", "2027-01-01 00:00:00Z", "90d", "tomorrow",
+		"2027-01-01T0:00:00Z", "2027-01-01T00:00:00,5Z", "2027-01-01T00:00:00.Z", "2027-01-01T00:00:00+24:00", "2027-01-01T00:00:00+00:60",
+		"2027-01-01T24:00:00Z", "2027-01-01T00:00:60Z", "2027-01-01T00:00Z", "2027-01-01T00:00:00", "2027-01-01T00:00:00+0000",
+		"2027-1-01T00:00:00Z", "+2027-01-01T00:00:00Z", "12027-01-01T00:00:00Z", " 2027-01-01T00:00:00Z", "2027-01-01T00:00:00Z\n", "2027-02-29T00:00:00Z",
+	} {
 		_, err := keystore.ParseTime(bad)
 		require.ErrorContains(t, err, "write it in RFC 3339", bad)
 	}

@@ -22,7 +22,8 @@ type fakeStore struct {
 	away     error
 	silent   bool // the feed fails, look-ups work
 	revision int64
-	changed  []string
+	changed  []string // workspaces
+	touched  []string // keys
 	gap      bool
 	asked    atomic.Int32
 	told     atomic.Int32  // changes
@@ -54,7 +55,12 @@ func (f *fakeStore) do(change func()) {
 	change()
 }
 
-// tell lets the feed say what was changed.
+// tellKeys lets the feed say which keys were changed.
+func (f *fakeStore) tellKeys(keys ...string) {
+	f.do(func() { f.revision++; f.touched = append(f.touched, keys...) })
+}
+
+// tell lets the feed say which workspaces were changed.
 func (f *fakeStore) tell(workspaces ...string) {
 	f.do(func() { f.revision++; f.changed = append(f.changed, workspaces...) })
 }
@@ -89,8 +95,8 @@ func (f *fakeStore) Changes(ctx context.Context, since keystore.Position) (keyst
 		}
 		if since.Revision != f.revision || f.gap {
 			now := keystore.Changes{Position: keystore.Position{Revision: f.revision}, At: time.Now(),
-				Workspaces: f.changed, Gap: since.Revision == 0 || f.gap}
-			f.changed, f.gap = nil, false
+				Workspaces: f.changed, Keys: f.touched, Gap: since.Revision == 0 || f.gap}
+			f.changed, f.touched, f.gap = nil, nil, false
 			f.told.Add(1)
 			f.mu.Unlock()
 			return now, nil

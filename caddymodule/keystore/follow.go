@@ -65,7 +65,7 @@ func (c *Cache) follow(ctx context.Context) {
 		}
 		c.apply(changes)
 		position = changes.Position
-		if len(changes.Workspaces) > 0 {
+		if len(changes.Keys)+len(changes.Workspaces) > 0 {
 			pause(ctx, followPause) // to drop entries is a walk over all of them: a burst of changes is taken together
 		}
 	}
@@ -81,25 +81,38 @@ func (c *Cache) changes(ctx context.Context, since Position) (Changes, error) {
 	return changes, nil
 }
 
-// apply drops what was changed, and only then extends the trust in the rest.
+// apply does what was changed, and only then extends the trust in the rest.
 func (c *Cache) apply(changes Changes) {
 	switch {
 	case changes.Gap:
-		c.drop(func(*record.Identity) bool { return true })
-	case len(changes.Workspaces) > 0:
-		changed := make(map[string]bool, len(changes.Workspaces))
-		for _, id := range changes.Workspaces {
-			changed[id] = true
-		}
-		c.drop(func(i *record.Identity) bool { return changed[i.Workspace.ID] })
+		c.change(func(*record.Identity) effect { return drops })
+	case len(changes.Keys)+len(changes.Workspaces) > 0:
+		keys, workspaces := setOf(changes.Keys), setOf(changes.Workspaces)
+		c.change(func(i *record.Identity) effect {
+			switch {
+			case keys[i.Key.ID]:
+				return drops
+			case workspaces[i.Workspace.ID]:
+				return outdates
+			}
+			return keeps
+		})
 	}
 	c.confirmed.Store(int64(changes.At.Sub(c.origin)))
 }
 
-// drop begins a new epoch, in which no older answer is kept, and removes some entries.
-func (c *Cache) drop(gone func(*record.Identity) bool) {
+// change begins a new epoch, in which no older answer is kept, and does to entries what the change means for them.
+func (c *Cache) change(what func(*record.Identity) effect) {
 	c.epoch.Add(1)
-	c.known.dropWhere(gone)
+	c.known.apply(what)
+}
+
+func setOf(ids []string) map[string]bool {
+	set := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
 }
 
 func pause(ctx context.Context, d time.Duration) {

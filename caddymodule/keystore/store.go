@@ -1,6 +1,6 @@
 // Package keystore answers whose a secret is, from memory where it can. A Store holds the records (file, SQLite,
 // PostgreSQL: one sub-package each); a Cache stands in front of any of them, follows its changes and bridges its
-// absence (design, section 8). Admin is what commands and dashboards do to a store. None of it knows a secret: all
+// absence. Admin is what commands and dashboards do to a store. None of it knows a secret: all
 // of them work on its SHA-256.
 package keystore
 
@@ -15,6 +15,20 @@ import (
 // ErrUnknown is the answer for a secret that may not be used: nobody has it, or its key is disabled, revoked or
 // expired. Any other error of a look-up means that the store could not answer.
 var ErrUnknown = errors.New("unknown key")
+
+// Unusable is the ErrUnknown of a secret that is known and may not be used. It is for operators: callers are told no more
+// than of any other.
+type Unusable struct {
+	// Key is the key's id.
+	Key string
+	// State is why, as record.Identity.State says.
+	State string
+}
+
+func (u *Unusable) Error() string { return "key " + u.Key + " is " + u.State }
+
+// Is makes it an ErrUnknown.
+func (u *Unusable) Is(target error) bool { return target == ErrUnknown }
 
 // Store holds workspaces and keys. Its methods are safe for concurrent use.
 type Store interface {
@@ -49,7 +63,9 @@ type Changes struct {
 	Position Position
 	// At is an instant by the local clock: everything committed before it is told here.
 	At time.Time
-	// Workspaces are the ids of those of which anything was changed, keys included. Ids may repeat.
+	// Keys are the ids of the keys that were changed: they may be revoked. Ids may repeat.
+	Keys []string
+	// Workspaces are the ids of those whose own record was changed, which says nothing about their keys. Ids may repeat.
 	Workspaces []string
 	// Gap says that the log does not continue from the Position asked for: anything may have changed.
 	Gap bool
@@ -64,4 +80,19 @@ type Use struct {
 // UseWriter is a Store that keeps when secrets were last used. It gets them in batches.
 type UseWriter interface {
 	WriteUses(ctx context.Context, uses []Use) error
+}
+
+// Summary is what a gateway says of its store when it starts.
+type Summary struct {
+	// Keys is how many there are, in any state.
+	Keys int64
+	// Plans are those that workspaces are on, by name.
+	Plans []string
+	// Made says that there was no store before this process made one.
+	Made bool
+}
+
+// Summarizer is a Store that can be summed up. It may read all of its workspaces and keys: nobody waits for the answer.
+type Summarizer interface {
+	Summary(ctx context.Context) (Summary, error)
 }

@@ -30,6 +30,9 @@ type entry struct {
 	read     int64        // when its query began
 	used     atomic.Int64 // when it was last used, to the second
 	written  int64        // the last use that was handed on to the store; under the shard's lock
+	// outdated says that the workspace's record was changed since: the store is asked again, and while it is away the
+	// entry goes on.
+	outdated atomic.Bool
 }
 
 // touch notes a use, about once a second: all requests with one key would else write to the same memory.
@@ -37,14 +40,6 @@ func (e *entry) touch(now int64) {
 	if now-e.used.Load() > int64(time.Second) || e.used.Load() == 0 {
 		e.used.Store(now)
 	}
-}
-
-// flight is a query under way. Epoch is the cache's when it began; identity and err may be read once done is closed.
-type flight struct {
-	epoch    uint64
-	done     chan struct{}
-	identity *record.Identity
-	err      error
 }
 
 // knownTable holds a bounded number of entries, in shards so that requests do not wait for each other.
@@ -56,7 +51,6 @@ type knownTable struct {
 type knownShard struct {
 	mu      sync.RWMutex
 	entries map[record.Sum]*entry
-	flights map[record.Sum]*flight
 	uses    []use // of entries that went before their last use was handed on
 }
 
@@ -70,7 +64,6 @@ func newKnownTable(capacity int) *knownTable {
 	t := &knownTable{capacity: max(1, capacity/shards)}
 	for i := range t.shards {
 		t.shards[i].entries = map[record.Sum]*entry{}
-		t.shards[i].flights = map[record.Sum]*flight{}
 	}
 	return t
 }
@@ -134,14 +127,26 @@ func (s *knownShard) evict() {
 	s.remove(victim, s.entries[victim])
 }
 
-// dropWhere removes all entries of which gone is true.
-func (t *knownTable) dropWhere(gone func(*record.Identity) bool) {
+// effect is what a change does to what is known of a secret.
+type effect uint8
+
+const (
+	keeps    effect = iota // it is as it was
+	outdates               // its workspace is another, the key is not
+	drops                  // nothing is known of it any more
+)
+
+// apply does to all entries what a change means for them.
+func (t *knownTable) apply(change func(*record.Identity) effect) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()
 		for sum, e := range s.entries {
-			if gone(e.identity) {
+			switch change(e.identity) {
+			case drops:
 				s.remove(sum, e)
+			case outdates:
+				e.outdated.Store(true)
 			}
 		}
 		s.mu.Unlock()

@@ -15,7 +15,7 @@ func (c *Cache) Admin() (Admin, bool) {
 	return &through{Admin: admin, cache: c}, ok
 }
 
-// through forgets what it changes.
+// through is an Admin whose changes hold in the cache at once.
 type through struct {
 	Admin
 	cache *Cache
@@ -23,32 +23,46 @@ type through struct {
 
 func (t *through) UpdateWorkspace(ctx context.Context, act Act, id string, change func(*record.Workspace) error) (*record.Workspace, error) {
 	workspace, err := t.Admin.UpdateWorkspace(ctx, act, id, change)
-	t.changed(err, func(i *record.Identity) bool { return i.Workspace.ID == id })
+	t.changed(err, func(i *record.Identity) effect {
+		if i.Workspace.ID == id {
+			return outdates
+		}
+		return keeps
+	})
 	return workspace, err
 }
 
 func (t *through) CreateKeys(ctx context.Context, act Act, workspace string, keys []NewKey) error {
 	err := t.Admin.CreateKeys(ctx, act, workspace, keys)
-	t.changed(err, func(*record.Identity) bool { return false }) // no entry holds them; the unknown end with the epoch
+	t.changed(err, func(*record.Identity) effect { return keeps }) // no entry holds them; the unknown end with the epoch
 	return err
 }
 
 func (t *through) UpdateKey(ctx context.Context, act Act, id string, change func(*record.Key) error) (*Key, error) {
 	key, err := t.Admin.UpdateKey(ctx, act, id, change)
-	t.changed(err, func(i *record.Identity) bool { return i.Key.ID == id })
+	t.changed(err, dropKey(id))
 	return key, err
 }
 
 func (t *through) RotateKey(ctx context.Context, act Act, id string, sum record.Sum, grace time.Duration) (*Key, error) {
 	key, err := t.Admin.RotateKey(ctx, act, id, sum, grace)
-	t.changed(err, func(i *record.Identity) bool { return i.Key.ID == id })
+	t.changed(err, dropKey(id))
 	return key, err
 }
 
-// changed forgets some entries, but for a change that was refused. One that failed otherwise may have been made.
-func (t *through) changed(err error, what func(*record.Identity) bool) {
+func dropKey(id string) func(*record.Identity) effect {
+	return func(i *record.Identity) effect {
+		if i.Key.ID == id {
+			return drops
+		}
+		return keeps
+	}
+}
+
+// changed applies a change to the cache, but for one that was refused. One that failed otherwise may have been made.
+func (t *through) changed(err error, what func(*record.Identity) effect) {
 	var refused *Problem
 	if !errors.As(err, &refused) {
-		t.cache.drop(what)
+		t.cache.change(what)
 	}
 }

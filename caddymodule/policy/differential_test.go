@@ -49,13 +49,25 @@ func expected(in *Input) Decision {
 	if len(messages) == 0 {
 		return Decision{Allow: true}
 	}
-	d := Decision{Code: "FORBIDDEN", Message: slices.Min(messages)}
+	d := Decision{Code: "FORBIDDEN", Message: slices.Min(messages), Details: map[string]any{}}
+	if !inside {
+		d.Details["reason"] = "address"
+		if address := in.ClientIP.Unmap().WithZone(""); address.IsValid() {
+			d.Details["address"] = address.String()
+		}
+	}
+	if in.Plan == nil || in.Plan.Denied {
+		d.Details["reason"] = "plan" // its message is the first of all
+		if in.Plan != nil {
+			d.Details["plan"] = in.Plan.Name
+		}
+	}
 	if inside && missing != nil {
 		list := make([]any, len(missing))
 		for i, scope := range missing {
 			list[i] = scope
 		}
-		d.Details, d.MissingScopes = map[string]any{"missing_scopes": list}, missing
+		d.Details["missing_scopes"], d.MissingScopes = list, missing
 	}
 	return d
 }

@@ -63,7 +63,8 @@ func TestExplainsEveryRefusalWithItsRuleAndValues(t *testing.T) {
 		},
 		{
 			File: x.Refusals[2].File, Line: 8, Code: Forbidden, Message: x.Decision.Message, Stands: true,
-			Values: []Value{{"input.plan.denied", false, nil}},
+			Details: map[string]any{"reason": "plan"},
+			Values:  []Value{{"input.plan.denied", false, nil}, {"input.plan.name", false, nil}},
 		},
 	}, x.Refusals)
 	require.Contains(t, x.Refusals[2].File, "embedded:tollgate/authz/plans.rego")

@@ -11,7 +11,7 @@ import (
 )
 
 func TestFindsEverythingThatAPolicyCanRead(t *testing.T) {
-	embedded := []string{"input.key.allowed_ips", "input.key.scopes", "input.plan.denied", "input.request.client_ip", "input.route.scopes"}
+	embedded := []string{"input.key.allowed_ips", "input.key.scopes", "input.plan.denied", "input.plan.name", "input.request.client_ip", "input.route.scopes"}
 	for name, test := range map[string]struct {
 		files map[string]string
 		want  []string // beside what the embedded policies read

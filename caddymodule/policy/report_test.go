@@ -24,7 +24,7 @@ func TestDescribesEachFile(t *testing.T) {
 			{Name: filepath.Join(root, "a.rego"), Package: "tollgate.authz", Reads: []string{}},
 			{Name: team, Package: "team", Reads: []string{"input"}, Why: why, Unchecked: []string{team + ":3: input"}},
 			{Name: "embedded:tollgate/authz/allowlist.rego", Embedded: true, Package: "tollgate.authz", Reads: []string{"input.key.allowed_ips", "input.request.client_ip"}},
-			{Name: "embedded:tollgate/authz/plans.rego", Embedded: true, Package: "tollgate.authz", Reads: []string{"input.plan.denied"}},
+			{Name: "embedded:tollgate/authz/plans.rego", Embedded: true, Package: "tollgate.authz", Reads: []string{"input.plan.denied", "input.plan.name"}},
 			{Name: "embedded:tollgate/authz/scopes.rego", Embedded: true, Package: "tollgate.authz", Reads: []string{"input.key.scopes", "input.route.scopes"}},
 			{Name: "embedded:tollgate/decision.rego", Embedded: true, Package: "tollgate", Reads: []string{}},
 		},

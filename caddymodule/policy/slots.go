@@ -163,9 +163,9 @@ func appendAddress(b []byte, in *Input) []byte {
 	return append(append(b, byte(address.BitLen())), bytes[:]...)
 }
 
-// appendListedAddress appends the address where the key has an allowlist, and else only that it has none.
+// appendListedAddress appends the address, but for a key without an allowlist only that it has none.
 func appendListedAddress(b []byte, in *Input) []byte {
-	if in.Identity == nil || len(in.Identity.Key.AllowedIPs) == 0 {
+	if in.Identity != nil && len(in.Identity.Key.AllowedIPs) == 0 {
 		return append(b, 1)
 	}
 	return appendAddress(b, in)

@@ -116,6 +116,7 @@ var trickyPolicies = []tricky{
 	{name: "metadata that are absent", rego: refusal(`not input.workspace.metadata.region`), b: metadata("x", 1)},
 	{name: "the name of the plan", rego: refusal(`input.plan.name == "pro"`), a: func(in *Input) { in.Plan = &record.Plan{Name: "custom"} }},
 	{name: "an address outside the list of its key", rego: authz("_x := 1\n\n_y := _x\n"), b: func(in *Input) { in.ClientIP = netip.MustParseAddr("198.51.100.1") }},
+	{name: "an address for want of a key", rego: authz("_x := 1\n\n_y := _x\n"), a: func(in *Input) { in.Identity = nil }, b: func(in *Input) { in.Identity, in.ClientIP = nil, netip.MustParseAddr("198.51.100.1") }},
 	{name: "an address that a policy reads elsewhere", rego: refusal(`input.request.client_ip == "198.51.100.1"`), a: address("203.0.113.9"), b: address("198.51.100.1")},
 	{name: "a list put in by with", rego: refusal(`not _address_allowed with input.key.allowed_ips as ["203.0.113.0/24"]`), a: address("203.0.113.9"), b: address("198.51.100.1")},
 	{name: "a key put in by with", rego: refusal(`not _address_allowed with input.key as object.union(input.key, {"allowed_ips": ["203.0.113.0/24"]})`), a: address("203.0.113.9"), b: address("198.51.100.1")},

@@ -286,6 +286,7 @@ func TestAKeyWithoutAnAllowlistIsRememberedWhateverItsAddress(t *testing.T) {
 		"a list":                         {authz("_x := 1\n\n_y := _x\n"), request().Identity.Key, false},
 		"an own policy reads it":         {refusal(`startswith(input.request.client_ip, "10.")`), anywhere, false},
 		"an own policy uses ours":        {refusal(`not _address_allowed`), anywhere, true},
+		"an own policy uses our details": {"package tollgate.authz\n\ndeny contains {\"code\": \"FORBIDDEN\", \"details\": _address_details} if input.request.method\n", anywhere, true},
 		"an own policy puts a list in":   {refusal(`not _address_allowed with input.key.allowed_ips as ["0.0.0.0/0"]`), anywhere, false},
 		"an own policy mocks a function": {refusal(`not _address_allowed with net.cidr_contains as true`), anywhere, false},
 	} {
@@ -301,6 +302,10 @@ func TestAKeyWithoutAnAllowlistIsRememberedWhateverItsAddress(t *testing.T) {
 				if !d.Remembered {
 					fresh++
 				}
+				d.Remembered = false
+				want, err := e.current.Load().evaluate(t.Context(), in, time.Minute)
+				require.NoError(t, err)
+				require.Equal(t, want, d)
 			}
 			if test.remembered {
 				require.Equal(t, 1, fresh)

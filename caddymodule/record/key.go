@@ -60,6 +60,18 @@ func (i *Identity) Usable(now time.Time) bool {
 		(i.SecretExpiresAt.IsZero() || now.Before(i.SecretExpiresAt))
 }
 
+// State says in a word whether the secret can be used at the given instant: active, secret_ended (its grace after a rotation
+// is over), or what Key.State says.
+func (i *Identity) State(now time.Time) string {
+	if state := i.Key.State(now); state != "active" {
+		return state
+	}
+	if !i.SecretExpiresAt.IsZero() && !now.Before(i.SecretExpiresAt) {
+		return "secret_ended"
+	}
+	return "active"
+}
+
 // State says in a word whether the key can be used at the given instant: active, disabled, expired or revoked.
 func (k *Key) State(now time.Time) string {
 	switch {

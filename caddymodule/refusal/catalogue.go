@@ -60,7 +60,7 @@ var (
 	// BodyMalformed: the body broke off, or is not one JSON value as the route asks for. Details: why.
 	BodyMalformed = row("body_malformed", CodeInvalid, 400, "The request body is incomplete or not well formed.", fixRequest, "reason")
 	// PolicyForbidden: a policy refused with FORBIDDEN. The policy may give message and details.
-	PolicyForbidden = row("policy_forbidden", CodeForbidden, 403, CodeForbidden.Message(), askOwner, "missing_scopes", PolicyDetails)
+	PolicyForbidden = row("policy_forbidden", CodeForbidden, 403, CodeForbidden.Message(), askOwner, "missing_scopes", "reason", "address", "plan", PolicyDetails)
 	// PolicyNotFound: a policy refused with NOT_FOUND. The policy may give message and details.
 	PolicyNotFound = row("policy_not_found", CodeNotFound, 404, CodeNotFound.Message(), "Check path and id.", PolicyDetails)
 	// PolicyInvalid: a policy refused with VALIDATION_ERROR. The policy may give message and details.

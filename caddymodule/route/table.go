@@ -81,6 +81,8 @@ func checkMethods(methods []string) error {
 	}
 	for i, method := range methods {
 		switch {
+		case method == "*" || strings.EqualFold(method, "ANY") || strings.EqualFold(method, "ALL"):
+			return fmt.Errorf("%q is not a method, and there is no word for all of them: list those that the route takes, such as GET,POST,PUT,PATCH,DELETE", method)
 		case method == http.MethodTrace, method == http.MethodConnect:
 			return fmt.Errorf("method %s cannot be routed: it is no method of an API", method)
 		case method == "" || strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "":

@@ -14,6 +14,9 @@ func Binary(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
+		path, err = exec.LookPath("/usr/sbin/" + name) // where Debian puts servers, and not everybody's PATH leads
+	}
+	if err != nil {
 		if os.Getenv("TOLLGATE_TEST_SERVICES") == "required" {
 			t.Fatalf("%s is not installed, and TOLLGATE_TEST_SERVICES requires it", name)
 		}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,8 +15,9 @@ import (
 func TestModules(t *testing.T) {
 	k := newTool(t, newBare(t))
 	require.Equal(t, strings.Join([]string{
-		"DOCUMENT     LABEL        FIELDS", "Activity     Activity     10", "Campaign     Campaign     10", "Contact      Contact      15",
-		"Message      Message      10", "Opportunity  Opportunity  11", "Product      Product      8", ""}, "\n"), k.run("modules", "--lang", "en").ok().stdout)
+		"DOCUMENT     LABEL        FIELDS", "Activity     Activity     17", "Campaign     Campaign     17", "Contact      Contact      21", "Group        Group        8",
+		"Message      Message      17", "Opportunity  Opportunity  16", "Product      Product      15", "Specimen     Specimen     61", "User         User         17", ""}, "\n"),
+		k.run("modules", "--lang", "en").ok().stdout)
 	require.Contains(t, k.run("modules").ok().stdout, "Oportunidade", "the server's own language")
 
 	var modules []struct {
@@ -22,14 +25,14 @@ func TestModules(t *testing.T) {
 		Fields   []map[string]any
 	}
 	k.run("modules", "--json").ok().decoded(&modules)
-	require.Len(t, modules, 6)
+	require.Len(t, modules, 9)
 	require.Equal(t, "Activity", modules[0].Document)
-	require.Equal(t, map[string]any{"name": "code", "type": "autoNumber", "label": "Código", "isList": false, "isRequired": false}, modules[0].Fields[0])
+	require.Equal(t, map[string]any{"name": "code", "type": "autoNumber", "label": "Código"}, modules[0].Fields[0])
 }
 
 func TestSearch(t *testing.T) {
 	k := newTool(t, newBare(t))
-	require.Equal(t, "DOCUMENT  LABEL    FIELDS\nContact   Contato  15\n", k.run("search", "CONT").ok().stdout)
+	require.Equal(t, "DOCUMENT  LABEL    FIELDS\nContact   Contato  21\n", k.run("search", "CONT").ok().stdout)
 	require.Contains(t, k.run("search", "oport").ok().stdout, "Opportunity", "labels count")
 	k.run("search", "mensagen").fails(exitRefused, "no module holds mensagen", "did you mean Message?").oneLine()
 }
@@ -54,17 +57,88 @@ func TestFields(t *testing.T) {
 		`(?m)^NAME +TYPE +LABEL +REQUIRED +TAKES$`,
 		`(?m)^code +autoNumber +Code +never send$`,
 		`(?m)^name +personName +Name +yes$`,
-		`(?m)^status +picklist +Status +default Ativo +Ativo, Inativo$`,
-		`(?m)^type +picklist +Types +1 to 3 of: client, lead, partner, supplier$`,
+		`(?m)^status +picklist +Status +default Ativo +one of: Ativo, Inativo$`,
+		`(?m)^type +picklist +Types +a list of 0 to 3 of: client, lead, partner, supplier$`,
 		`(?m)^email +email list +E-mail$`,
+		`(?m)^tags +text list +Tags +none twice$`,
 		`(?m)^newsletter +boolean +Newsletter +default false$`,
 		`(?m)^campaign +lookup +Campaign +_id of Campaign$`,
+		`(?m)^_merge +text, maybe a list +_merge$`,
+		`(?m)^Its records are named by: Activity\.contact, Contact\.mainContact, Message\.contact, `,
 	} {
 		require.Regexp(t, row, table)
 	}
-	var module struct{ Fields []map[string]any }
+	require.NotContains(t, table, "not known")
+	require.Regexp(t, `(?m)^targets +number list +Targets +default 0 +from 0, at most 12$`, k.run("fields", "Campaign", "--lang", "en").ok().stdout)
+	require.Regexp(t, `(?m)^short +text +Short +of at most 5 characters$`, k.run("fields", "Specimen", "--lang", "en").ok().stdout)
+	require.Regexp(t, `(?m)^status +picklist +Status +default Nova +one of: Enviada, `, k.run("fields", "Message", "--lang", "en").ok().stdout, "a default by language")
+	var module struct {
+		Complete bool
+		Fields   []map[string]any
+	}
 	k.run("fields", "contact", "--json").ok().decoded(&module)
-	require.Equal(t, map[string]any{"Ativo": "Ativo", "Inativo": "Inativo"}, module.Fields[2]["options"])
+	require.True(t, module.Complete)
+	require.Equal(t, map[string]any{"en": "Active", "pt_BR": "Ativo"}, module.Fields[2]["options"].(map[string]any)["Ativo"])
+	require.Equal(t, 1.0, module.Fields[2]["maxSelected"])
+	require.Equal(t, false, module.Fields[2]["isList"])
+}
+
+// explorerOnly is a server, or a gateway, that tells nobody what fields require.
+func explorerOnly(t *testing.T, status int, body string) *tool {
+	t.Helper()
+	b := newBare(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/rest/menu/") {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+			return
+		}
+		b.Server.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return &tool{t: t, host: server.URL, token: token, home: t.TempDir()}
+}
+
+func TestWhereNobodyTellsWhatFieldsRequire(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		body   string
+	}{
+		"no such route":          {404, `{"success":false,"error":{"code":"NOT_FOUND","message":"There is no such resource.","details":null}}`},
+		"no scope":               {403, `{"success":false,"error":{"code":"FORBIDDEN","message":"No.","details":null}}`},
+		"an old server":          {404, `{"statusCode":404,"error":"Not Found","message":"Route GET:/rest/menu/documents/Contact not found"}`},
+		"nothing":                {200, ""},
+		"null":                   {200, "null"},
+		"closed to the session":  {200, `{"success":false,"errors":[{"message":"[Contact] You don't have permission"}]}`},
+		"an object of something": {200, `{"_id":"Contact"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := explorerOnly(t, c.status, c.body)
+			table := k.run("fields", "Contact", "--lang", "en").ok().stdout
+			require.Regexp(t, `(?m)^email +email, maybe a list +E-mail$`, table)
+			require.Regexp(t, `(?m)^status +picklist, maybe a list +Status +one of, or a list of: Ativo, Inativo$`, table)
+			require.Contains(t, table, "is not known")
+			// A value and a list of values are both right, and nothing is required.
+			for _, data := range []string{`{"name": {"first": "A"}, "type": ["client"], "email": [{"address": "a@b.com"}]}`,
+				`{"name": {"first": "A"}, "type": "client", "email": {"address": "a@b.com"}}`, `{"notes": "x"}`} {
+				k.run("create", "Contact", "--dry-run", "--data", data).ok()
+			}
+			k.run("create", "Contact", "--dry-run", "--data", `{"email": "a"}`).fails(exitRefused, "email: must be")
+			require.Contains(t, k.run("metadata", "--out", t.TempDir()).ok().stdout, "not known is what the fields of these require, since nobody tells this session: Activity, ")
+		})
+	}
+	for name, k := range map[string]*tool{
+		"an outage": explorerOnly(t, 200, `{"success":false,"errors":[{"message":"connect ECONNREFUSED 10.20.0.5:27017"}]}`),
+		"no server": explorerOnly(t, 502, `{}`), "no Konecty": explorerOnly(t, 200, "<html>"),
+	} {
+		k.run("fields", "Contact").fails(exitUnreachable).oneLine()
+		folder := t.TempDir()
+		k.run("metadata", "--out", folder).fails(exitUnreachable)
+		entries, err := os.ReadDir(folder)
+		require.NoError(t, err)
+		require.Empty(t, entries, "%s: nothing half known is written", name)
+	}
+	explorerOnly(t, 200, `{"success":false,"errors":[{"message":"[get-user] User not found"}]}`).run("fields", "Contact").fails(exitRefused, "log in again").oneLine()
 }
 
 func TestLookup(t *testing.T) {
@@ -101,7 +175,7 @@ func TestMetadataIsWhatThePoliciesRead(t *testing.T) {
 	k := newTool(t, newBare(t))
 	folder := t.TempDir()
 	path := filepath.Join(folder, "modules.json")
-	require.Equal(t, "wrote 6 modules to "+path+"\n", k.run("metadata", "--out", folder, "--lang", "en").ok().stdout)
+	require.Equal(t, "wrote 9 modules to "+path+"\n", k.run("metadata", "--out", folder, "--lang", "en").ok().stdout)
 	written, err := os.ReadFile(path)
 	require.NoError(t, err)
 	committed, err := os.ReadFile("../../examples/konecty/policies/konecty/modules.json")
@@ -111,7 +185,7 @@ func TestMetadataIsWhatThePoliciesRead(t *testing.T) {
 
 	var report map[string]any
 	k.run("metadata", "--out", folder, "--json").ok().decoded(&report)
-	require.Equal(t, map[string]any{"file": path, "modules": 6.0}, report)
+	require.Equal(t, map[string]any{"file": path, "modules": 9.0, "incomplete": []any{}}, report)
 	entries, err := os.ReadDir(folder)
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "no temporary files stay")

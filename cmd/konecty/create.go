@@ -57,7 +57,7 @@ func (s *session) createCommand() *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&data, "data", "", "the record as a JSON object, @file to read it from a file, - from standard input")
-	cmd.Flags().StringArrayVar(&lookups, "lookup", nil, "find the record for a lookup field by code or text, such as contact=16503; may be repeated")
+	cmd.Flags().StringArrayVar(&lookups, "lookup", nil, "find the record for a lookup field by code or text, such as contact=16503; may be repeated, for a list field too")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "judge and print what would be sent, and create nothing")
 	cmd.MarkFlagsOneRequired("data", "lookup")
 	return cmd
@@ -122,6 +122,9 @@ func (s *session) create(ctx context.Context, document string, given map[string]
 	if err != nil {
 		return err
 	}
+	if err := s.client.Complete(ctx, m); err != nil {
+		return err
+	}
 	record := payload.Strip(given)
 	unresolved, err := s.resolve(ctx, modules, m, record, wanted)
 	if err != nil {
@@ -157,7 +160,7 @@ func (s *session) resolve(ctx context.Context, modules []api.Module, m *api.Modu
 	for _, want := range wanted {
 		f := m.Field(want.field)
 		_, sent := into[want.field]
-		if f == nil || !f.IsLookup() || sent && !f.IsList {
+		if f == nil || !f.IsLookup() || sent && f.IsList != nil && !*f.IsList {
 			problems = append(problems, api.Problem{Field: want.field, Text: notResolvable(m, f)})
 			continue
 		}
@@ -175,7 +178,7 @@ func (s *session) resolve(ctx context.Context, modules []api.Module, m *api.Modu
 			into[want.field] = append(before, reference)
 		case nil:
 			into[want.field] = any(reference)
-			if f.IsList {
+			if f.IsList != nil && *f.IsList {
 				into[want.field] = []any{reference}
 			}
 		default:

@@ -39,16 +39,18 @@ func TestNothingIsSentThatWouldFail(t *testing.T) {
 	b := newBare(t)
 	k := newTool(t, b)
 	for words, says := range map[string]string{
-		`Contac|{"name": {"first": "A"}}`:               "no module Contac: did you mean Contact?",
-		`cont|{"name": {"first": "A"}}`:                 "no module cont: did you mean Contact?",
-		`Invoice|{"name": {"first": "A"}}`:              `no module Invoice: "konecty modules" lists them`,
-		`Contact|{}`:                                    "name: is required",
-		`Contact|{"name": null, "notes": ""}`:           "name: is required",
-		`Contact|{"name": {"first": "A"}, "tags": [1]}`: "tags: must be a list; element 1 must be text",
+		`Contac|{"name": {"first": "A"}}`:                  "no module Contac: did you mean Contact?",
+		`cont|{"name": {"first": "A"}}`:                    "no module cont: did you mean Contact?",
+		`Invoice|{"name": {"first": "A"}}`:                 `no module Invoice: "konecty modules" lists them`,
+		`Contact|{}`:                                       "name: is required",
+		`Contact|{"name": null, "notes": ""}`:              "name: is required",
+		`Contact|{"name": {"first": "A"}, "tags": [true]}`: "tags: must be a list; element 1 must be text",
 	} {
 		document, data, _ := strings.Cut(words, "|")
 		k.run("create", document, "--data", data).fails(exitRefused, says)
-		require.Equal(t, []string{"GET /rest/query/explorer/modules"}, b.requests(), words)
+		for _, asked := range b.requests() {
+			require.True(t, strings.HasPrefix(asked, "GET "), words)
+		}
 	}
 }
 

@@ -9,29 +9,70 @@ import (
 	"strings"
 )
 
-// credentials finds host and token, each in the first place that has one: the flags, the environment,
-// ~/.konecty/.env, and ~/.konecty/credentials.
+// places are where host and token may be said: the flags, the environment, ~/.konecty/.env, and ~/.konecty/credentials.
+type places struct {
+	flags, environment, env, fallback pairsOfHost
+	// sections are those of the file credentials, by name.
+	sections map[string]map[string]string
+}
+
+// pairsOfHost are a host and a token that were said in one place.
+type pairsOfHost struct{ host, token string }
+
+func (s *session) places() (*places, error) {
+	env, err := s.readPairs(".env", false)
+	if err != nil {
+		return nil, err
+	}
+	sections, err := s.readPairs("credentials", true)
+	if err != nil {
+		return nil, err
+	}
+	return &places{
+		flags:       pairsOfHost{s.host, s.token},
+		environment: pairsOfHost{s.getenv("KONECTY_URL"), s.getenv("KONECTY_TOKEN")},
+		env:         pairsOfHost{env[""]["KONECTY_URL"], env[""]["KONECTY_TOKEN"]},
+		fallback:    pairsOfHost{sections["default"]["host"], sections["default"]["authid"]},
+		sections:    sections,
+	}, nil
+}
+
+// hostname is the host of the first place that says one.
+func (p *places) hostname() (string, error) {
+	host := first(p.flags.host, p.environment.host, p.env.host, p.fallback.host)
+	if host == "" {
+		return "", usageError{errors.New("no host: give --host or KONECTY_URL, or write KONECTY_URL=https://… into ~/.konecty/.env")}
+	}
+	return strings.TrimRight(host, "/"), nil
+}
+
+// tokenFor is the token of the first place that says one. The files' are for the hosts that stand with them, and sent to no
+// other; of the sections of credentials that of the host comes before [default].
+func (p *places) tokenFor(host string) (string, error) {
+	stored := func(of pairsOfHost) string {
+		if of.host != "" && strings.TrimRight(of.host, "/") != host {
+			return ""
+		}
+		return of.token
+	}
+	token := first(p.flags.token, p.environment.token, stored(p.env), p.sections[host]["authid"], stored(p.fallback))
+	if token == "" {
+		return "", usageError{fmt.Errorf("no token for %s: log in with \"konecty login\", or give a gateway's key as KONECTY_TOKEN or --token", host)}
+	}
+	return token, nil
+}
+
+// credentials finds host and token.
 func (s *session) credentials() (host, token string, err error) {
-	env, err := s.readPairs(".env", "")
+	p, err := s.places()
 	if err != nil {
 		return "", "", err
 	}
-	ini, err := s.readPairs("credentials", "default")
-	if err != nil {
+	if host, err = p.hostname(); err != nil {
 		return "", "", err
 	}
-	host = first(s.host, s.getenv("KONECTY_URL"), env["KONECTY_URL"], ini["host"])
-	token = first(s.token, s.getenv("KONECTY_TOKEN"), env["KONECTY_TOKEN"], ini["authid"])
-	switch {
-	case host == "":
-		err = errors.New("no host: give --host or KONECTY_URL, or write KONECTY_URL=https://… into ~/.konecty/.env")
-	case token == "":
-		err = errors.New("no token: give --token or KONECTY_TOKEN, or write KONECTY_TOKEN=… into ~/.konecty/.env")
-	}
-	if err != nil {
-		return "", "", usageError{err}
-	}
-	return host, token, nil
+	token, err = p.tokenFor(host)
+	return host, token, err
 }
 
 func first(values ...string) string {
@@ -43,43 +84,48 @@ func first(values ...string) string {
 	return ""
 }
 
-// readPairs reads name=value lines of a file in ~/.konecty: of one section of an ini file, or all of them where section is
-// empty. A file that is not there has none.
-func (s *session) readPairs(file, section string) (map[string]string, error) {
-	pairs := map[string]string{}
+// readPairs reads name=value lines of a file in ~/.konecty by section: those of an ini file, or all of them in none. A file
+// that is not there has none. Of a name that stands twice the first counts.
+func (s *session) readPairs(file string, ini bool) (map[string]map[string]string, error) {
+	sections := map[string]map[string]string{"": {}}
 	if s.home == "" {
-		return pairs, nil
+		return sections, nil
 	}
 	text, err := os.ReadFile(filepath.Join(s.home, ".konecty", file))
 	if errors.Is(err, fs.ErrNotExist) {
-		return pairs, nil
+		return sections, nil
 	}
 	if err != nil {
 		return nil, usageError{fmt.Errorf("reading the credentials: %w", err)}
 	}
-	within := section == ""
+	within := sections[""]
 	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
 		line = strings.TrimSpace(line)
-		if name, header := strings.CutPrefix(line, "["); header {
-			within = section == "" || strings.TrimSpace(strings.TrimSuffix(name, "]")) == section
+		if ini && strings.HasPrefix(line, "[") {
+			name := strings.TrimRight(sectionName(line), "/")
+			if sections[name] == nil {
+				sections[name] = map[string]string{}
+			}
+			within = sections[name]
 			continue
 		}
-		at := strings.IndexAny(line, "=:")
-		if section == "" {
-			at = strings.IndexByte(line, '=')
+		marks := "="
+		if ini {
+			marks = "=:"
 		}
-		if !within || at < 0 || line[0] == '#' || line[0] == ';' {
+		at := strings.IndexAny(line, marks)
+		if at < 0 || line[0] == '#' || line[0] == ';' {
 			continue
 		}
 		name := strings.TrimSpace(strings.TrimPrefix(line[:at], "export "))
-		if section != "" {
+		if ini {
 			name = strings.ToLower(name)
 		}
-		if pairs[name] == "" {
-			pairs[name] = unquoted(strings.TrimSpace(line[at+1:]))
+		if within[name] == "" {
+			within[name] = unquoted(strings.TrimSpace(line[at+1:]))
 		}
 	}
-	return pairs, nil
+	return sections, nil
 }
 
 func unquoted(value string) string {

@@ -23,7 +23,7 @@ func TestEveryShapeOfErrors(t *testing.T) {
 		"soft failure": {200, "application/json", `{"success":false,"errors":[{"message":"[Contact] Duplicate key error"}]}`, exitRefused, []string{"[Contact] Duplicate key error"}},
 		"soft failure of fields": {200, "application/json", `{"success":false,"errors":[{"message":"Field name is required"},{"message":"Value x for field status is invalid"}]}`, exitRefused,
 			[]string{"name: Field name is required; status: Value x"}},
-		"session":            {401, "application/json", `{"success":false,"errors":[{"message":"[get-user] User not found"}]}`, exitRefused, []string{"the server does not take the token", "User not found"}},
+		"session":            {401, "application/json", `{"success":false,"errors":[{"message":"[get-user] User not found"}]}`, exitRefused, []string{"the session has ended", "log in again", "User not found"}},
 		"ndjson":             {400, "application/x-ndjson", `{"_meta":{"success":false,"errors":[{"message":"Unknown document Foo"}]}}` + "\n", exitRefused, []string{"Unknown document Foo"}},
 		"soft ndjson":        {200, "application/x-ndjson", `{"_meta":{"success":false,"errors":[{"message":"Unknown document Foo"}]}}` + "\n", exitRefused, []string{"Unknown document Foo"}},
 		"framework":          {413, "application/json", `{"statusCode":413,"code":"FST_ERR_CTP_BODY_TOO_LARGE","error":"Payload Too Large","message":"Request body is too large"}`, exitRefused, []string{"Request body is too large"}},

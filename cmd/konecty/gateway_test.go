@@ -110,7 +110,7 @@ func TestTheGatewaysRefusalsAreOneClearLine(t *testing.T) {
 		says      string
 	}{
 		"no such key":           {"nobody-knows-this-secret", []string{"modules"}, exitRefused, "API key"},
-		"query without scope":   {oneScope, []string{"lookup", "Contact", "16503"}, exitRefused, "The key lacks konecty.query."},
+		"query without scope":   {oneScope, []string{"lookup", "Contact", "16503"}, exitRefused, "The key lacks konecty.query, konecty.Contact.read."},
 		"another module":        {oneScope, []string{"create", "Campaign", "--data", `{"name": "x", "channels": ["Email"]}`}, exitRefused, "The key lacks konecty.Campaign.create."},
 		"permission of session": {everyScope, []string{"create", "Product", "--data", `{"name": "x", "price": {"currency": "BRL", "value": 1}}`}, exitRefused, "permission"},
 		"session has ended":     {ended, []string{"modules"}, exitUnreachable, "(request "},

@@ -1,5 +1,5 @@
-// Command konecty creates records in a Konecty, bare or behind the gateway: it discovers a module's fields, judges what is
-// to be sent, and says all that is wrong with it at once.
+// Command konecty creates records in a Konecty, bare or behind the gateway: it logs in, discovers a module's fields, judges
+// what is to be sent, and says all that is wrong with it at once.
 //
 // It exits with 0 when it is done, 1 when something was refused or invalid, 2 for wrong usage and 3 when no Konecty
 // answers.
@@ -58,8 +58,8 @@ type session struct {
 	json, noWait          bool
 	// started tells that a command's arguments were in order: errors before are usage.
 	started bool
-	// secret is the token once it is known, from wherever.
-	secret string
+	// secrets are the token and a code once they are known, from wherever.
+	secrets []string
 	// out is written at the end, all at once.
 	out    bytes.Buffer
 	client *api.Client
@@ -95,7 +95,7 @@ func (s *session) rootCommand() *cobra.Command {
 	flags.StringVar(&s.language, "lang", "", "language of labels, such as en or pt_BR (default the server's)")
 	flags.BoolVar(&s.json, "json", false, "print JSON, errors included")
 	flags.BoolVar(&s.noWait, "no-wait", false, "fail when a limit is reached, instead of waiting once")
-	root.AddCommand(s.modulesCommand(), s.searchCommand(), s.fieldsCommand(), s.lookupCommand(), s.createCommand(), s.metadataCommand())
+	root.AddCommand(s.modulesCommand(), s.searchCommand(), s.fieldsCommand(), s.lookupCommand(), s.createCommand(), s.metadataCommand(), s.loginCommand())
 	return root
 }
 
@@ -113,12 +113,20 @@ func (s *session) connect() (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.secret = token
-	s.client, err = api.New(api.Options{Host: host, Token: token, Language: s.language, NoWait: s.noWait, Wait: s.wait, Notice: s.say})
-	if err != nil {
-		return nil, usageError{err}
+	if err := s.reach(host, token); err != nil {
+		return nil, err
 	}
 	return s.client, nil
+}
+
+// reach makes the client.
+func (s *session) reach(host, token string) (err error) {
+	s.secrets = append(s.secrets, token)
+	s.client, err = api.New(api.Options{Host: host, Token: token, Language: s.language, NoWait: s.noWait, Wait: s.wait, Notice: s.say})
+	if err != nil {
+		return usageError{err}
+	}
+	return nil
 }
 
 // report says what went wrong, in one line or as the gateway's envelope, and gives the exit code.
@@ -194,12 +202,14 @@ func (s *session) say(lines string) {
 // shortest is the length of the shortest token that is looked for in the output; a shorter one would blot out words.
 const shortest = 6
 
-// redacted takes the token out of whatever is printed: a server may repeat it.
+// redacted takes tokens and codes out of whatever is printed: a server may repeat them.
 func (s *session) redacted(text []byte) []byte {
-	if len(s.secret) < shortest {
-		return text
+	for _, secret := range s.secrets {
+		if len(secret) >= shortest {
+			text = bytes.ReplaceAll(text, []byte(secret), []byte("[token]"))
+		}
 	}
-	return bytes.ReplaceAll(text, []byte(s.secret), []byte("[token]"))
+	return text
 }
 
 func (s *session) printJSON(value any) {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tollgate-gateway/tollgate/cmd/konecty/internal/api"
+	"github.com/tollgate-gateway/tollgate/cmd/konecty/internal/payload"
 )
 
 func (s *session) modulesCommand() *cobra.Command {
@@ -64,6 +65,9 @@ func (s *session) fieldsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := s.client.Complete(ctx, m); err != nil {
+				return err
+			}
 			s.printFields(m)
 			return nil
 		}),
@@ -79,15 +83,27 @@ func (s *session) metadataCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			bare := []string{}
+			for i := range modules {
+				if err := s.client.Complete(ctx, &modules[i]); err != nil {
+					return err
+				}
+				if !modules[i].Complete {
+					bare = append(bare, modules[i].Document)
+				}
+			}
 			path, err := writeMetadata(folder, modules)
 			if err != nil {
 				return err
 			}
 			if s.json {
-				s.printJSON(map[string]any{"file": path, "modules": len(modules)})
+				s.printJSON(map[string]any{"file": path, "modules": len(modules), "incomplete": bare})
 				return nil
 			}
 			fmt.Fprintf(&s.out, "wrote %d modules to %s\n", len(modules), path)
+			if len(bare) > 0 {
+				fmt.Fprintf(&s.out, "not known is what the fields of these require, since nobody tells this session: %s\n", api.Line(strings.Join(bare, ", ")))
+			}
 			return nil
 		}),
 	}
@@ -131,21 +147,21 @@ func writeMetadata(folder string, modules []api.Module) (path string, err error)
 		return "", fmt.Errorf("making the folder of the metadata: %w", err)
 	}
 	path = filepath.Join(folder, "modules.json")
-	if err := replaceFile(path, append(text, '\n')); err != nil {
+	if err := replaceFile(path, append(text, '\n'), 0o644); err != nil {
 		return "", fmt.Errorf("writing the metadata: %w", err)
 	}
 	return path, nil
 }
 
 // replaceFile puts a file into its place whole. Readers of policies do not look at names that begin with a dot.
-func replaceFile(path string, text []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".modules-*")
+func replaceFile(path string, text []byte, mode os.FileMode) error {
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".konecty-*")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(temporary.Name()) }() // gone already if all went well
 	_, err = temporary.Write(text)
-	if err = errors.Join(err, temporary.Chmod(0o644), temporary.Close()); err != nil {
+	if err = errors.Join(err, temporary.Chmod(mode), temporary.Close()); err != nil {
 		return err
 	}
 	return os.Rename(temporary.Name(), path)
@@ -175,10 +191,24 @@ func (s *session) printFields(m *api.Module) {
 		rows = append(rows, []string{f.Name, typeName(f), f.Label, requirement(f), choices(f)})
 	}
 	s.printTable(rows)
+	if len(m.ReverseLookups) > 0 {
+		from := make([]string, len(m.ReverseLookups))
+		for i, r := range m.ReverseLookups {
+			from[i] = r.Document + "." + r.Lookup
+		}
+		fmt.Fprintf(&s.out, "\nIts records are named by: %s\n", api.Line(strings.Join(from, ", ")))
+	}
+	if !m.Complete {
+		fmt.Fprintf(&s.out, "\nWhich fields are required, lists or bounded is not known: nobody tells this session.\n")
+	}
 }
 
 func typeName(f *api.Field) string {
-	if f.IsList {
+	switch {
+	case f.Type == "autoNumber":
+	case f.IsList == nil:
+		return f.Type + ", maybe a list"
+	case *f.IsList:
 		return f.Type + " list"
 	}
 	return f.Type
@@ -188,23 +218,31 @@ func requirement(f *api.Field) string {
 	switch {
 	case f.Type == "autoNumber":
 		return "never send"
-	case f.IsRequired && f.DefaultValue == nil:
+	case f.Default() != nil:
+		return "default " + shown(f.Default())
+	case f.IsRequired && !f.HasDefault(), f.MaxElements > 0, f.MinElements > 0:
 		return "yes"
-	case f.DefaultValue != nil:
-		return "default " + shown(f.DefaultValue)
 	}
 	return ""
 }
 
-// choices are a picklist's keys, or what a lookup points to.
+// choices are a picklist's keys, what a lookup points to, and bounds.
 func choices(f *api.Field) string {
+	words := payload.Bounds(f)
 	switch {
-	case f.Type == "picklist" && f.MaxSelected > 1:
-		return fmt.Sprintf("%d to %d of: %s", f.MinSelected, f.MaxSelected, strings.Join(f.Keys(), ", "))
-	case f.Type == "picklist":
-		return strings.Join(f.Keys(), ", ")
+	case f.Type == "picklist" && f.Options != nil:
+		words = append(words, payload.Choice(f))
 	case f.IsLookup():
-		return "_id of " + f.Document
+		words = append(words, "_id of "+f.Document)
 	}
-	return ""
+	if f.MinElements > 0 {
+		words = append(words, fmt.Sprintf("at least %v", f.MinElements))
+	}
+	if f.MaxElements > 0 {
+		words = append(words, fmt.Sprintf("at most %v", f.MaxElements))
+	}
+	if f.AllowDuplicates != nil && !*f.AllowDuplicates {
+		words = append(words, "none twice")
+	}
+	return strings.Join(words, ", ")
 }

@@ -16,12 +16,12 @@ func tellStory(t *testing.T, host, key string) {
 	// Discover.
 	require.Contains(t, k.run("modules", "--lang", "en").ok().stdout, "Message")
 	require.Contains(t, k.run("search", "mess", "--lang", "en").ok().stdout, "Message")
-	require.Regexp(t, `(?m)^contact +lookup +Contact +yes +_id of Contact$`, k.run("fields", "mesage", "--lang", "en").ok().stdout)
+	require.Regexp(t, `(?m)^contact +lookup list +Contact +yes +_id of Contact$`, k.run("fields", "mesage", "--lang", "en").ok().stdout)
 
 	// A wrong payload: everything that is wrong is said at once.
 	wrong := k.run("create", "Message", "--lookup", "contact=nobody", "--data",
-		`{"subject": 7, "status": "nova", "to": {"address": "maria"}, "sendAt": "tomorrow", "code": 1, "_id": "x", "bdy": "", "subjct": "Hi"}`)
-	wrong.fails(exitRefused, "subject: must be text", "status: must be one of: Enviada, Falha no Envio, Nova, Rascunho", "to: must be",
+		`{"subject": true, "status": "nova", "email": {"address": "maria"}, "sendAt": "tomorrow", "code": 1, "_id": "x", "bdy": "", "subjct": "Hi"}`)
+	wrong.fails(exitRefused, "subject: must be text", "status: must be one of: Enviada, Falha no Envio, Nova, Rascunho", "email: must be a list",
 		"sendAt: must be a time", "code: is generated", "_id: is generated", "subjct: is no field of Message: did you mean subject?",
 		"type: is required", "contact: matches nothing: no Contact has nobody")
 	require.NotContains(t, wrong.stderr, "bdy", `"" is not sent`)
@@ -32,14 +32,14 @@ func tellStory(t *testing.T, host, key string) {
 
 	// Create, first without sending.
 	right := []string{"create", "Message", "--lookup", "contact=16503", "--lookup", "campaign=Black Friday", "--data",
-		`{"subject": "Bem-vindo!", "body": "<p>Olá</p>", "type": "Email", "to": {"address": "maria@example.com"}, "sendAt": "2026-12-01T09:00:00-03:00"}`}
+		`{"subject": "Bem-vindo!", "body": "<p>Olá</p>", "type": "Email", "email": {"address": "maria@example.com"}, "sendAt": "2026-12-01T09:00:00-03:00"}`}
 	var dry, created map[string]any
 	k.run(append(right, "--dry-run")...).ok().decoded(&dry)
-	require.Equal(t, map[string]any{"_id": maria}, dry["contact"])
+	require.Equal(t, []any{map[string]any{"_id": maria}}, dry["contact"], "the metadata says that it is a list")
 	k.run(append(right, "--json")...).ok().decoded(&created)
 	require.Equal(t, "2026-12-01T12:00:00.000Z", created["sendAt"])
 	require.Equal(t, "Nova", created["status"])
-	require.Equal(t, "Maria Silva", created["contact"].(map[string]any)["name"].(map[string]any)["full"])
+	require.Equal(t, "Maria Silva", created["contact"].([]any)[0].(map[string]any)["name"].(map[string]any)["full"])
 
 	// Read back.
 	var found []map[string]any

@@ -18,6 +18,9 @@ func (w *world) paste(t *testing.T, line string) string {
 	t.Helper()
 	if _, err := exec.LookPath("curl"); err != nil && strings.HasPrefix(line, "curl ") {
 		return curl(t, line)
+	} else if rest, paused := strings.CutPrefix(line, pause()+" && "); err != nil && paused {
+		w.paste(t, pause())
+		return curl(t, rest)
 	}
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
 	cmd.Dir, cmd.Env = w.dir, w.env

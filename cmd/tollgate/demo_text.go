@@ -54,7 +54,7 @@ func (d *demo) steps() []step {
 		{"Revoke a key while the gateway runs: it obeys within a second",
 			d.command("key revoke " + d.people[pro].key)},
 		{"The revoked key, a second later: 401",
-			d.curl(pro, "-i", leads)},
+			pause() + " && " + d.curl(pro, "-i", leads)},
 	}
 }
 
@@ -65,6 +65,15 @@ func (d *demo) url(path string) string {
 // curl writes a line for curl, in quotes that every shell understands.
 func (d *demo) curl(who int, options, url string) string {
 	return fmt.Sprintf(`curl %s -H "Authorization: Bearer %s" "%s"`, options, d.people[who].secret, url)
+}
+
+// pause waits for a second, in the words of the shell: whoever pastes all lines at once is faster than the gateway has promised
+// to be.
+func pause() string {
+	if runtime.GOOS == "windows" {
+		return "timeout /t 1"
+	}
+	return "sleep 1"
 }
 
 // command writes a line for this very program: the path is absolute, so that it works in any folder.

@@ -1,6 +1,6 @@
 // Command tollgate is Caddy with the Tollgate module: run, validate, adapt, fmt and all the rest. The commands that stand
 // below "tollgate" in other builds of Caddy (workspace, key, explain, policy) stand beside those here, and demo shows
-// the whole thing on one machine.
+// the whole thing on one machine. Those by which Caddy replaces its own binary are gone.
 package main
 
 import (
@@ -23,10 +23,7 @@ Make a workspace and a key:   tollgate workspace create ws_acme --plan pro
                               tollgate key create --workspace ws_acme --scope agent.leads.read
 Run the gateway:              tollgate run
 See why a request is refused: tollgate explain GET /leads --key-id KEY_ID`
-	for _, sub := range command.Subcommands() {
-		caddycmd.RegisterCommand(sub)
-	}
-	caddycmd.RegisterCommand(demoCommand())
+	register(append(command.Subcommands(), demoCommand())...)
 }
 
 func main() { caddycmd.Main() }

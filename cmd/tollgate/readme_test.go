@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits/redis"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"github.com/tollgate-gateway/tollgate/examples/konektor/agentapi"
 )
@@ -36,6 +37,19 @@ func readme(t *testing.T) (text string, commands []string) {
 func TestReadmeShowsTheCatalogue(t *testing.T) {
 	text, _ := readme(t)
 	require.Contains(t, text, refusal.Markdown())
+}
+
+// TestReadmeListsTheRightsOfARedisUser, which another test tries on a real one.
+func TestReadmeListsTheRightsOfARedisUser(t *testing.T) {
+	text, _ := readme(t)
+	for _, c := range []struct{ url, rights string }{{"redis://localhost", ""}, {"redis://localhost/3", " `+select`"}, {"redis://localhost?cluster=true", " `+cluster|slots`"}} {
+		backend, err := redis.ParseBackend(c.url, "")
+		require.NoError(t, err)
+		common, more, _ := strings.Cut(backend.Rights(), "+pexpireat")
+		require.Contains(t, text, "`"+common+"+pexpireat`")
+		require.Equal(t, strings.ReplaceAll(c.rights, "`", ""), more)
+		require.Contains(t, text, strings.TrimSpace(c.rights))
+	}
 }
 
 // elsewhere are lines that other tests run, or that need what no test has: the demo (TestDemo), all tests, a builder

@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,16 +18,17 @@ import (
 	"github.com/tollgate-gateway/tollgate/examples/konecty/crm"
 )
 
-var classifyForm = regexp.MustCompile(`(?m)^\s*classify (\w+) "(.+)"$`)
+var classifyForm = regexp.MustCompile(`(?m)^\s*classify (\w+) (?:(\d+) )?"(.+)"$`)
 
 // mapper maps errors by the rules of the Caddyfile.
 func mapper(t *testing.T) *envelope.Mapper {
 	t.Helper()
 	text, err := os.ReadFile("Caddyfile")
 	require.NoError(t, err)
-	config := envelope.Config{SoftFailures: true, MaxBody: envelope.DefaultMaxBody}
+	config := envelope.Config{SoftFailures: true, KeepErrors: true, MaxBody: envelope.DefaultMaxBody}
 	for _, found := range classifyForm.FindAllStringSubmatch(string(text), -1) {
-		config.Rules = append(config.Rules, envelope.Rule{Code: refusal.Code(found[1]), Pattern: found[2]})
+		status, _ := strconv.Atoi(found[2]) // 0 where there is none
+		config.Rules = append(config.Rules, envelope.Rule{Code: refusal.Code(found[1]), Status: status, Pattern: found[3]})
 	}
 	require.Equal(t, strings.Count(string(text), "classify "), len(config.Rules))
 	m, err := envelope.NewMapper(config)
@@ -46,29 +48,37 @@ func TestTheCaddyfileClassifiesWhatTheBackendSays(t *testing.T) {
 		code                refusal.Code
 		fields              []string
 	}{
-		"required":         {"/rest/data/Message", `{"type": "SMS"}`, token, false, 400, refusal.CodeInvalid, []string{"contact", "subject"}},
-		"required, lookup": {"/rest/data/Message", `{"type": "SMS", "contact": {"_id": "x"}}`, token, false, 400, refusal.CodeInvalid, []string{"contact", "subject"}},
+		"required": {"/rest/data/Message", `{"type": "SMS", "contact": {"_id": "JeSqMH6mkP5f233Rp"}}`, token, false, 400, refusal.CodeInvalid, []string{"subject"}},
+		"several": {"/rest/data/Message", `{"type": "x", "email": {"address": "a"}, "sendAt": "never", "contact": {"_id": "JeSqMH6mkP5f233Rp"}}`, token, false, 403, refusal.CodeForbidden,
+			[]string{"sendAt"}},
+		"several values":   {"/rest/data/Contact", `{"name": {"first": true}, "email": {"address": "a"}, "birthday": "never"}`, token, false, 400, refusal.CodeInvalid, []string{"birthday", "email", "name"}},
+		"required, lookup": {"/rest/data/Message", `{"type": "SMS", "contact": {"_id": "x"}}`, token, false, 400, refusal.CodeInvalid, []string{"contact"}},
 		"a picklist": {"/rest/data/Message", `{` + message + `, "status": "x for field subject is invalid"}`, token, false, 400, refusal.CodeInvalid,
 			[]string{"status"}},
 		"a part":          {contact, `{"name": {"first": "A"}, "email": {"address": "a"}}`, token, false, 400, refusal.CodeInvalid, []string{"email"}},
+		"a date":          {contact, `{"name": {"first": "A"}, "birthday": "never"}`, token, false, 400, refusal.CodeInvalid, []string{"birthday"}},
+		"a phone":         {contact, `{"name": {"first": "A"}, "phone": {"countryCode": 55, "phoneNumber": "1"}}`, token, false, 400, refusal.CodeInvalid, []string{"phone"}},
 		"a lookup":        {contact, `{"name": {"first": "A"}, "campaign": {"_id": "[get-user] x"}}`, token, false, 400, refusal.CodeInvalid, []string{"campaign"}},
-		"an unknown name": {contact, `{"nme": {"first": "A"}}`, token, false, 400, refusal.CodeInvalid, []string{"name", "nme"}},
+		"an outage in it": {"/rest/data/Message", `{` + message + `, "status": "connect ECONNREFUSED"}`, token, false, 400, refusal.CodeInvalid, []string{"status"}},
 		"no field":        {contact, `{}`, token, false, 400, refusal.CodeInvalid, nil},
+		"no list":         {contact, `{"_user": {"_id": "x"}}`, token, false, 400, refusal.CodeInvalid, nil},
 		"a denied field":  {"/rest/data/Message", `{` + message + `, "sendAt": "2026-01-01T00:00:00Z"}`, token, false, 403, refusal.CodeForbidden, []string{"sendAt"}},
 		"a denied module": {"/rest/data/Product", `{"name": "x"}`, token, false, 403, refusal.CodeForbidden, nil},
-		"a generated one": {contact, `{"code": 7}`, token, false, 403, refusal.CodeForbidden, []string{"code"}},
 		"no module":       {"/rest/data/Invoice", `{"name": "x"}`, token, false, 404, refusal.CodeNotFound, nil},
-		"no record":       {contact + "/nobody", "", token, false, 404, refusal.CodeNotFound, nil},
+		"no collection":   {"/rest/data/Invoice/x", "", token, false, 404, refusal.CodeNotFound, nil},
 		"no path":         {"/rest/nothing", "", token, false, 404, refusal.CodeNotFound, nil},
 		"a bad query":     {query, `{"document": "Foo"}`, token, false, 400, refusal.CodeInvalid, nil},
+		"a bad filter":    {query, `{"document": "Contact", "filter": {"conditions": [{"term": "x", "operator": "equals", "value": 1}]}}`, token, false, 400, refusal.CodeInvalid, nil},
 		"no JSON":         {query, `{`, token, false, 400, refusal.CodeInvalid, nil},
+		"it stumbles":     {"/rest/data/Specimen", `{"pair": ["red", "blue"], "note": {"a": [null]}}`, token, false, 502, refusal.CodeInternal, nil},
 		// These become 502, since the site injects Authorization.
 		"session, soft":     {contact, `{}`, "old", false, 401, refusal.CodeUnauthorized, nil},
 		"session, explorer": {explorer, "", "old", false, 401, refusal.CodeUnauthorized, nil},
-		"session, query":    {query, `{}`, "old", false, 400, refusal.CodeUnauthorized, nil},
-		"down, soft":        {contact, `{}`, token, true, 401, refusal.CodeUnauthorized, nil},
-		"down, explorer":    {explorer, "", token, true, 401, refusal.CodeUnauthorized, nil},
-		"down, query":       {query, `{}`, token, true, 400, refusal.CodeUnauthorized, nil},
+		"session, query":    {query, `{"document": "Contact"}`, "old", false, 400, refusal.CodeUnauthorized, nil},
+		"down, soft":        {contact, `{}`, token, true, 503, refusal.CodeInternal, nil},
+		"down, explorer":    {explorer, "", token, true, 503, refusal.CodeInternal, nil},
+		"down, menu":        {"/rest/menu/documents/Contact", "", token, true, 503, refusal.CodeInternal, nil},
+		"down, query":       {query, `{"document": "Contact"}`, token, true, 503, refusal.CodeInternal, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			recorder := ask(t, c.target, c.body, c.token, c.down)

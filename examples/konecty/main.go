@@ -1,5 +1,6 @@
 // Command konecty serves a backend that behaves like a Konecty server: the example of an API that answers every call with
-// 200 and says failure in the body, and that the gateway puts right.
+// 200 and says failure in the body, and that the gateway puts right. It has the real server's weaknesses too: let nobody
+// but a gateway reach it. README.md beside it says what was tried on the real one.
 //
 // It takes one session token, from KONECTY_TOKEN: the gateway's secret, which no caller ever sees.
 package main

@@ -28,6 +28,8 @@ const (
 	trial  = "trial-secret-of-the-tests"
 	free   = "free-secret-of-the-tests"
 	agent  = "agent-secret-of-the-tests"
+	// manager may manage the keys of ws_acme.
+	manager = "manager-secret-of-the-tests"
 )
 
 func secretOf(scope string) string { return scope + "-secret-of-the-tests" }
@@ -65,6 +67,7 @@ func keys() string {
     limits: [100000/1m]
     keys:
       - {id: key_acme, name: acme, sha256: $SHA(` + acme + `), scopes: ["agent.*"]}
+      - {id: key_manager, name: manager, sha256: $SHA(` + manager + `), scopes: ["tollgate.keys.*"]}
 `
 	for i, scope := range scopes() {
 		text += fmt.Sprintf("      - {id: key_%d, name: single, sha256: $SHA(%s), scopes: [%s]}\n", i, secretOf(scope), scope)

@@ -80,10 +80,15 @@ func Start(t testing.TB, s Setup) *harness.Gateway {
 	text := string(content)
 	require.Len(t, upstream.FindAllString(text, -1), 1, "one backend")
 	text = upstream.ReplaceAllString(text, "reverse_proxy "+address+" ")
+	log := []string{"\n:$PORT {\n\tbind 127.0.0.1\n", "\n:$PORT {\n\tbind 127.0.0.1\n\tlog\n"} // one without an access log gets one
+	if strings.Contains(text, "\n\tlog {\n") {
+		log = []string{"\n\tlog {\n", "\n\tlog {\n\t\toutput file $DIR/caddy.log {\n\t\t\troll_disabled\n\t\t}\n"}
+	}
 	for _, change := range append([][]string{
 		{"\n{\n\ttollgate {\n", "\n{\n" + global + "\ttollgate {\n" + s.Options + "\n"},
 		{"\n\t\tkeys sqlite tollgate.db\n", "\n\t\tkeys file keys.yaml\n"},
-		{"\n:8080 {\n", "\n:$PORT {\n\tbind 127.0.0.1\n\tlog\n"},
+		{"\n:8080 {\n", "\n:$PORT {\n\tbind 127.0.0.1\n"},
+		log,
 	}, pairs(s.Changes)...) {
 		require.Equal(t, 1, strings.Count(text, change[0]), "the Caddyfile says %q", change[0])
 		text = strings.Replace(text, change[0], change[1], 1)
@@ -108,7 +113,8 @@ func awaitEnd(t testing.TB) {
 	})
 }
 
-// copyPolicies copies what the gateway reads of a folder of policies, if there is one.
+// copyPolicies copies what the gateway judges by of a folder of policies, if there is one. Their own tests, which it would
+// run at every load, are run once where the policies are.
 func copyPolicies(t testing.TB, from, to string) {
 	t.Helper()
 	if _, err := os.Stat(from); err != nil {
@@ -116,4 +122,10 @@ func copyPolicies(t testing.TB, from, to string) {
 		return
 	}
 	require.NoError(t, os.CopyFS(to, os.DirFS(from)))
+	require.NoError(t, filepath.WalkDir(to, func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "_test.rego") {
+			return os.Remove(path)
+		}
+		return err
+	}))
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,41 +40,28 @@ type Counters struct {
 
 	gate.Counters `json:"-"`
 	hold          pool.Lease[*redisState]
+	leave         func() // takes this configuration's settings out of the engine; nil: they were not put in
 	logger        *zap.Logger
 }
 
-// redisState is the pooled engine with its observer, and the configurations that use it.
+// redisState is the pooled engine with its observer.
 type redisState struct {
-	engine *redis.Engine
-	log    *pool.Logger
-	said   atomic.Int64 // when the log last told of a failed call, in Unix seconds
-
-	mu   sync.Mutex
-	live []*Counters // those that were started, the newest last
+	engine   *redis.Engine
+	settings *pool.Settings[redisSettings]
+	log      pool.Logger
+	said     atomic.Int64 // when the log last told of a failed call, in Unix seconds
 }
 
-// enforce puts the settings of a configuration in force.
-func (s *redisState) enforce(c *Counters) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.live = append(s.live, c)
-	s.log.Store(c.logger)
-	return s.engine.Set(c.settings())
+// redisSettings are what a configuration says of an engine.
+type redisSettings struct {
+	redis.Settings
+	logger *zap.Logger
 }
 
-// leave takes a configuration out. Where it was the newest, as after a reload that failed, the one before holds again.
-func (s *redisState) leave(c *Counters) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	at := slices.Index(s.live, c)
-	if at < 0 {
-		return
-	}
-	s.live = slices.Delete(s.live, at, at+1)
-	if n := len(s.live); at == n && n > 0 {
-		s.log.Store(s.live[n-1].logger)
-		_ = s.engine.Set(s.live[n-1].settings()) // they were in force before
-	}
+// enforce puts a configuration's settings in force.
+func (s *redisState) enforce(settings redisSettings) error {
+	s.log.Store(settings.logger)
+	return s.engine.Set(settings.Settings)
 }
 
 // Destruct ends the engine's sweeper and its connections.
@@ -129,7 +114,7 @@ func (c *Counters) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if !d.Args(&c.URL) || d.NextArg() {
 		return errors.New("write one URL, such as: counters redis redis://localhost:6379/0")
 	}
-	if !dispenser.IsPlaceholder(c.URL) {
+	if !dispenser.IsLater(c.URL) {
 		if _, err := redis.ParseBackend(c.URL, c.prefix()); err != nil {
 			return err
 		}
@@ -207,7 +192,8 @@ func (c *Counters) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("%s: counters: %w", c.Source, err)
 	}
 	c.hold, err = pool.Acquire("counters/"+backend.Identity(), func() (*redisState, error) {
-		state := &redisState{log: new(pool.Logger)}
+		state := new(redisState)
+		state.settings = pool.NewSettings(state.enforce)
 		state.engine, err = redis.New(backend, c.settings(), redis.Options{Observer: state})
 		return state, err
 	})
@@ -223,7 +209,7 @@ func (c *Counters) Provision(ctx caddy.Context) error {
 // with it: an outage now is an outage like any other.
 func (c *Counters) Start() error {
 	state := c.hold.Value
-	err := state.engine.Ping(context.Background())
+	err := state.engine.Check(context.Background())
 	if errors.Is(err, redis.ErrMisconfigured) {
 		return fmt.Errorf("%s: counters: %w", c.Source, err)
 	}
@@ -231,7 +217,8 @@ func (c *Counters) Start() error {
 		c.logger.Warn("redis does not answer yet: on_outage decides until it does", zap.Error(err))
 	}
 	state.engine.Start()
-	return state.enforce(c)
+	c.leave, err = state.settings.Enter(redisSettings{c.settings(), c.logger})
+	return err
 }
 
 // Ping asks whether Redis answers, and spends nothing.
@@ -242,8 +229,8 @@ func (c *Counters) Tracked() int { return c.hold.Value.engine.Tracked() }
 
 // Cleanup gives the engine back.
 func (c *Counters) Cleanup() error {
-	if c.hold.Value != nil {
-		c.hold.Value.leave(c)
+	if c.leave != nil {
+		c.leave()
 	}
 	return c.hold.Release()
 }

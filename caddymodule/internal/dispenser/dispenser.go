@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -39,13 +40,17 @@ func Duration(d *caddyfile.Dispenser) (caddy.Duration, error) {
 	return caddy.Duration(duration), err
 }
 
-// Absolute resolves a path against the folder of the Caddyfile it stands in. Placeholders are left for run time.
+// Absolute resolves a path against the folder of the Caddyfile it stands in. Placeholders are left for run time: Resolve
+// replaces them.
 func Absolute(d *caddyfile.Dispenser, path string) string {
 	if filepath.IsAbs(path) || IsPlaceholder(path) {
 		return path
 	}
-	return filepath.Join(Folder(d), path)
+	return filepath.Join(literal(Folder(d)), path)
 }
+
+// literal keeps braces in the name of a folder from being placeholders.
+func literal(path string) string { return strings.NewReplacer("{", `\{`, "}", `\}`).Replace(path) }
 
 // Folder is the Caddyfile's.
 func Folder(d *caddyfile.Dispenser) string {
@@ -57,19 +62,43 @@ func Folder(d *caddyfile.Dispenser) string {
 	return resolved
 }
 
-// IsPlaceholder reports whether a value is to be found at run time, such as {env.REDIS_URL}.
+// Resolve replaces the placeholders of a path, each of which must be set. A path that is relative then, as the value of a
+// placeholder may be, starts at the folder; empty: at the working directory.
+func Resolve(path, folder string) (string, error) {
+	path, err := caddy.NewReplacer().ReplaceOrErr(path, true, true)
+	if err != nil || filepath.IsAbs(path) {
+		return path, err
+	}
+	return filepath.Join(folder, path), nil
+}
+
+// IsPlaceholder reports whether a value begins with what is to be found at run time, such as {env.REDIS_URL}.
 func IsPlaceholder(value string) bool { return strings.HasPrefix(value, "{") }
 
-// Address gives an address that may hold a password, from its placeholder. One that stands in the configuration itself is
-// shown by the admin API and kept in its autosave: the log says so.
+// runtimeValue is a placeholder inside an address. Other braces are the address's own: a password may hold some.
+var runtimeValue = regexp.MustCompile(`\{(?:env|file|system)\.[^{}]+\}`)
+
+// IsLater reports whether an address can be read at run time only.
+func IsLater(address string) bool { return IsPlaceholder(address) || runtimeValue.MatchString(address) }
+
+// Address gives an address that may hold a password, its placeholders replaced. A password that stands in the configuration
+// itself is shown by the admin API and kept in its autosave: the log says so. No error holds any part of the address but the
+// placeholders.
 func Address(logger *zap.Logger, address string) (string, error) {
-	if !IsPlaceholder(address) {
-		if u, err := url.Parse(address); err == nil && u.User != nil {
-			if _, set := u.User.Password(); set {
-				logger.Warn("a password stands in the configuration, which the admin API shows: write a placeholder such as {env.NAME}")
-			}
+	if u, err := url.Parse(runtimeValue.ReplaceAllString(address, "elsewhere")); err == nil && u.User != nil {
+		if password, set := u.User.Password(); set && !strings.Contains(password, "elsewhere") {
+			logger.Warn("a password stands in the configuration, which the admin API shows: write a placeholder such as {env.NAME}")
 		}
-		return address, nil
 	}
-	return caddy.NewReplacer().ReplaceOrErr(address, true, true)
+	if IsPlaceholder(address) && !runtimeValue.MatchString(address) {
+		return caddy.NewReplacer().ReplaceOrErr(address, true, true)
+	}
+	var unset error
+	return runtimeValue.ReplaceAllStringFunc(address, func(placeholder string) string {
+		value, err := caddy.NewReplacer().ReplaceOrErr(placeholder, true, true)
+		if err != nil {
+			unset = err
+		}
+		return value
+	}), unset
 }

@@ -2,6 +2,7 @@ package site
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -17,24 +18,30 @@ type Handler struct {
 	Routes caddyhttp.RouteList
 	// Invokes is the named route that it runs: of invoke.
 	Invokes string
+	// Source is the file and line that it was written at: of handlers of ours that come from a Caddyfile.
+	Source string
 
 	status   caddyhttp.WeakString
 	abort    bool
 	passThru bool
-	responds bool
+	asks     bool // a reverse_proxy that may hand a request on, once the backend has answered
 }
 
 // Read reads a handler's JSON. Of handlers that this package does not know only the name is read.
 func Read(raw json.RawMessage) (Handler, error) {
 	h := Handler{Raw: raw}
 	var named struct {
-		Handler string `json:"handler"`
+		Handler string          `json:"handler"`
+		Source  json.RawMessage `json:"source"`
 	}
 	if err := json.Unmarshal(raw, &named); err != nil {
 		return h, err
 	}
 	h.Name = named.Handler
 	switch h.Name {
+	case "tollgate", "tollgate_keys":
+		_ = json.Unmarshal(named.Source, &h.Source) // one that is no text is said when the handler is loaded
+		return h, nil
 	case "subroute", "invoke", "static_response", "error", "file_server", "reverse_proxy":
 	default:
 		return h, nil
@@ -45,14 +52,30 @@ func Read(raw json.RawMessage) (Handler, error) {
 		StatusCode     caddyhttp.WeakString `json:"status_code"`
 		Abort          bool                 `json:"abort"`
 		PassThru       bool                 `json:"pass_thru"`
-		HandleResponse []json.RawMessage    `json:"handle_response"`
+		HandleResponse []responseHandler    `json:"handle_response"`
 	}
 	if err := json.Unmarshal(raw, &known); err != nil {
 		return h, err
 	}
 	h.Routes, h.Invokes = known.Routes, known.Name
-	h.status, h.abort, h.passThru, h.responds = known.StatusCode, known.Abort, known.PassThru, len(known.HandleResponse) > 0
+	h.status, h.abort, h.passThru, h.asks = known.StatusCode, known.Abort, known.PassThru, slices.ContainsFunc(known.HandleResponse, responseHandler.handsOn)
 	return h, nil
+}
+
+// responseHandler is what a reverse_proxy does with some of the backend's answers.
+type responseHandler struct {
+	StatusCode caddyhttp.WeakString `json:"status_code"`
+	Routes     caddyhttp.RouteList  `json:"routes"`
+}
+
+// handsOn reports whether the request may go on to the handlers behind the proxy, as forward_auth has it.
+func (r responseHandler) handsOn() bool {
+	return r.StatusCode == "" && !slices.ContainsFunc(r.Routes, func(route caddyhttp.Route) bool {
+		return !conditional(&route) && slices.ContainsFunc(route.HandlersRaw, func(raw json.RawMessage) bool {
+			h, err := Read(raw)
+			return err == nil && h.Effect() == Answers
+		})
+	})
 }
 
 // Effect is what a handler does to a request's way.
@@ -87,9 +110,15 @@ func (h *Handler) Effect() Effect {
 	case "file_server":
 		return either(h.passThru, MayAnswer, Answers)
 	case "reverse_proxy":
-		return either(h.responds, MayAnswer, Answers)
+		return either(h.asks, MayAnswer, Answers)
 	}
 	return effects[h.Name]
+}
+
+// refuses reports whether what a handler answers opens nothing: a refusal, or the way to somewhere else.
+func (h *Handler) refuses() bool {
+	status := h.status.String()
+	return h.abort || h.Name == "error" || h.Name == "static_response" && len(status) == 3 && status[0] >= '3' && status[0] <= '5'
 }
 
 func either(condition bool, yes, no Effect) Effect {
@@ -116,7 +145,7 @@ func (h *Handler) String() string {
 	case "authentication":
 		return "authentication (basic_auth)"
 	case "reverse_proxy":
-		if h.responds {
+		if h.asks {
 			return "reverse_proxy (forward_auth)"
 		}
 	}

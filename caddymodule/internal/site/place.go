@@ -102,9 +102,9 @@ func (r *reader) place(at int) *Place {
 		switch {
 		case i == at || exclusive(other.around, gate.around):
 		case i < at && !ends(other.around, gate.around):
-			p.Before = append(p.Before, Step{other.Handler, conditional(other.around, gate.around)})
+			p.Before = append(p.Before, Step{other.Handler, mayPassBy(other.around, gate.around)})
 		case i > at && !ends(gate.around, other.around):
-			p.Behind = append(p.Behind, Step{other.Handler, conditional(other.around, gate.around)})
+			p.Behind = append(p.Behind, Step{other.Handler, mayPassBy(other.around, gate.around)})
 		}
 	}
 	return p
@@ -132,10 +132,10 @@ func ends(first, second []*caddyhttp.Route) bool {
 	})
 }
 
-// conditional reports whether matchers decide if a request of the gate comes to a handler: those of the routes around it
+// mayPassBy reports whether matchers decide if a request of the gate comes to a handler: those of the routes around it
 // which are not around the gate as well.
-func conditional(handler, gate []*caddyhttp.Route) bool {
+func mayPassBy(handler, gate []*caddyhttp.Route) bool {
 	return slices.ContainsFunc(handler, func(route *caddyhttp.Route) bool {
-		return len(route.MatcherSetsRaw) > 0 && !slices.Contains(gate, route)
+		return conditional(route) && !slices.Contains(gate, route)
 	})
 }

@@ -11,7 +11,7 @@
 //
 // Refused are
 //   - all but the origin-form (RFC 9112, section 3.2.1), and a path that Go would send upstream in other bytes than it came in;
-//   - empty segments ("//") and the segments "." and "..";
+//   - empty segments ("//"), and segments whose text up to its first ';', encoded or not, is "." or "..";
 //   - a raw ';', a raw or encoded backslash, an encoded slash, raw or encoded control bytes, raw non-ASCII bytes;
 //   - percent-encoded unreserved characters (RFC 3986, section 2.3), as "%61" for "a";
 //   - percent-encoded bytes that are no UTF-8;

@@ -102,13 +102,27 @@ func checkSegment(rest string) *Malformed {
 	if rest == "" || rest[0] != '/' && rest[0] != '.' {
 		return nil
 	}
-	switch segment, _, _ := strings.Cut(rest, "/"); segment {
-	case "":
+	segment, _, _ := strings.Cut(rest, "/")
+	if segment == "" {
 		return errEmptySegment
+	}
+	switch beforeParameter(segment) {
 	case ".", "..":
 		return errDotSegment
 	}
 	return nil
+}
+
+// beforeParameter is the part of a segment in front of an encoded ';'. Servlet containers and some proxies decode a path,
+// drop what follows a ';' in each segment and only then resolve dots: to them "..%3B" is the parent. A raw ';' is refused
+// anywhere.
+func beforeParameter(segment string) string {
+	for i := range len(segment) {
+		if c, ok := decode(segment[i:]); ok && c == ';' {
+			return segment[:i]
+		}
+	}
+	return segment
 }
 
 // checkRaw judges a byte that stands for itself. It must be one that Go leaves alone: pchar of RFC 3986 without ';',

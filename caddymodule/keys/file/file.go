@@ -1,6 +1,7 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -16,15 +17,18 @@ import (
 
 func init() { caddy.RegisterModule(new(Keys)) }
 
-// KeysFile reads workspaces and keys from a YAML or JSON file, which is watched. A file that breaks later leaves the
+// Keys reads workspaces and keys from a YAML or JSON file, which is watched. A file that breaks later leaves the
 // last good one in force.
 type Keys struct {
-	// Path is the file.
+	// Path is the file; it may hold placeholders.
 	Path string `json:"path"`
+	// Folder is where a relative path starts: a placeholder's value may be one. Default: the working directory.
+	Folder string `json:"folder,omitempty"`
 	// Source is the file and line of the Caddyfile it was written at, for errors.
 	Source string `json:"source,omitempty"`
 
-	path string // absolute
+	path  string // absolute
+	plans []string
 }
 
 // CaddyModule returns the module's id.
@@ -40,6 +44,9 @@ func (k *Keys) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if !d.Args(&k.Path) || d.NextArg() {
 		return errors.New("write the path of one YAML or JSON file, such as: keys file keys.yaml")
 	}
+	if dispenser.IsPlaceholder(k.Path) {
+		k.Folder = dispenser.Folder(d)
+	}
 	k.Path, k.Source = dispenser.Absolute(d, k.Path), dispenser.Source(d)
 	if d.NextBlock(0) {
 		return fmt.Errorf("unknown option '%s': a keys file has none", d.Val())
@@ -47,12 +54,15 @@ func (k *Keys) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// Provision makes the path absolute.
+// Provision resolves the path.
 func (k *Keys) Provision(caddy.Context) (err error) {
 	if k.Path == "" {
 		return errors.New("the path of the keys file is empty: write one")
 	}
-	if k.path, err = filepath.Abs(k.Path); err != nil {
+	if k.path, err = dispenser.Resolve(k.Path, k.Folder); err == nil {
+		k.path, err = filepath.Abs(k.path)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: reading the path of the keys file: %w", k.Source, err)
 	}
 	return nil
@@ -64,8 +74,15 @@ func (k *Keys) Validate() error {
 	if err != nil {
 		return err
 	}
+	if s, ok := store.(keystore.Summarizer); ok {
+		summary, _ := s.Summary(context.Background()) // it is in memory
+		k.plans = summary.Plans
+	}
 	return store.Close()
 }
+
+// PlansInUse are those that stood in the file when it was read. It is a PlanTeller.
+func (k *Keys) PlansInUse(context.Context) []string { return k.plans }
 
 // Place is the path.
 func (k *Keys) Place() string { return "file " + k.path }
@@ -85,6 +102,7 @@ func (k *Keys) Open(report func(error), _ bool) (keystore.Store, error) {
 // Interface guards
 var (
 	_ gateway.KeyStore      = (*Keys)(nil)
+	_ gateway.PlanTeller    = (*Keys)(nil)
 	_ caddy.Provisioner     = (*Keys)(nil)
 	_ caddy.Validator       = (*Keys)(nil)
 	_ caddyfile.Unmarshaler = (*Keys)(nil)

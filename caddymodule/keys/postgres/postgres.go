@@ -44,7 +44,7 @@ func (k *Keys) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if !d.Args(&k.Address) || d.NextArg() {
 		return errors.New("write one address, such as: keys postgres {env.DSN}")
 	}
-	if !dispenser.IsPlaceholder(k.Address) {
+	if !dispenser.IsLater(k.Address) {
 		if _, err := postgres.New(k.Address); err != nil {
 			return err
 		}

@@ -1,12 +1,14 @@
 package sqlite
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -48,12 +50,10 @@ func (k *Keys) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return errors.New("the path is empty: write the path of a database, such as: keys sqlite tollgate.db")
 		}
 		k.Path, k.Source = d.Val(), dispenser.Source(d)
-		switch {
-		case dispenser.IsPlaceholder(k.Path):
+		if dispenser.IsPlaceholder(k.Path) {
 			k.Folder = dispenser.Folder(d)
-		case !filepath.IsAbs(k.Path):
-			k.Path = filepath.Join(literal(dispenser.Folder(d)), k.Path)
 		}
+		k.Path = dispenser.Absolute(d, k.Path)
 	}
 	if d.NextArg() {
 		return errors.New("write the path of one database, such as: keys sqlite tollgate.db")
@@ -68,6 +68,9 @@ func (k *Keys) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (k *Keys) Provision(ctx caddy.Context) error {
 	if err := k.resolve(); err != nil {
 		return err
+	}
+	if _, err := os.Stat(k.path); errors.Is(err, fs.ErrNotExist) {
+		ctx.Logger().Warn("the key store does not exist: run makes an empty one, in which no key is known", zap.String("path", k.path), zap.String("at", k.Source))
 	}
 	k.warnOfOthers(ctx.Logger())
 	return nil
@@ -89,35 +92,31 @@ func (k *Keys) resolve() (err error) {
 		k.path = filepath.Join(caddy.AppDataDir(), "tollgate.db")
 		return nil
 	}
-	k.path, err = caddy.NewReplacer().ReplaceOrErr(k.Path, true, true)
+	if k.path, err = dispenser.Resolve(k.Path, k.Folder); err == nil {
+		k.path, err = filepath.Abs(k.path)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: reading the path of the key store: %w", k.Source, err)
 	}
-	if filepath.IsAbs(k.path) {
-		return nil
-	}
-	if k.path, err = filepath.Abs(filepath.Join(k.Folder, k.path)); err != nil {
-		return fmt.Errorf("%s: reading the path of the key store: %w", k.Source, err)
-	}
 	return nil
 }
 
-// literal keeps braces in the name of a folder from being placeholders.
-func literal(path string) string { return strings.NewReplacer("{", `\{`, "}", `\}`).Replace(path) }
-
-// Validate refuses a path at which no database can ever be.
+// Validate refuses a path at which no database can ever be, and a file that is none.
 func (k *Keys) Validate() error {
+	if err := sqlite.Check(k.path); err != nil {
+		return fmt.Errorf("%s: %w", cmp.Or(k.Source, "keys"), err)
+	}
 	if k.Path == "" {
 		return nil
 	}
-	if info, err := os.Stat(k.path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: key store %s is no regular file", k.Source, k.path)
-	}
 	if info, err := os.Stat(filepath.Dir(k.path)); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s: key store %s: there is no such folder: make it, or name another path", k.Source, k.path)
+		return fmt.Errorf("%s: key store %s: there is no such folder: make it, or name another path", cmp.Or(k.Source, "keys"), k.path)
 	}
 	return nil
 }
+
+// PlansInUse looks into the database, if that can be done without writing anything. It is a PlanTeller.
+func (k *Keys) PlansInUse(ctx context.Context) []string { return sqlite.PlansInUse(ctx, k.path) }
 
 // Place is the path.
 func (k *Keys) Place() string { return "sqlite " + k.path }
@@ -145,6 +144,7 @@ func (k *Keys) MakeRoom() error {
 var (
 	_ gateway.KeyStore      = (*Keys)(nil)
 	_ gateway.StoreMaker    = (*Keys)(nil)
+	_ gateway.PlanTeller    = (*Keys)(nil)
 	_ caddy.Provisioner     = (*Keys)(nil)
 	_ caddy.Validator       = (*Keys)(nil)
 	_ caddyfile.Unmarshaler = (*Keys)(nil)

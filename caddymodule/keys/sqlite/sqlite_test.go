@@ -1,14 +1,12 @@
 package sqlite_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
@@ -28,25 +26,13 @@ func TestKeysSQLiteMistakes(t *testing.T) {
 	}
 }
 
-// validate does what the command of that name does to a Caddyfile in the desk's folder.
-func validate(t *testing.T, d *harness.Desk) error {
-	t.Helper()
-	text, err := os.ReadFile("Caddyfile")
-	require.NoError(t, err)
-	document, err := harness.Adapt(string(text), filepath.Join(d.Dir, "Caddyfile"))
-	require.NoError(t, err)
-	var config caddy.Config
-	require.NoError(t, json.Unmarshal(document, &config))
-	return caddy.Validate(&config)
-}
-
 func TestValidateCreatesNoKeyStore(t *testing.T) {
 	const site = ":8080 {\n\ttollgate {\n\t\troute GET /leads\n\t}\n}\n"
 	for name, c := range map[string]struct{ keys, want string }{
 		"takes/no global block":       {keys: ""},
 		"takes/default place":         {keys: "keys sqlite"},
 		"takes/named database":        {keys: "keys sqlite tollgate.db"},
-		"refuses/folder in its place": {keys: "keys sqlite .", want: "is no regular file"},
+		"refuses/folder in its place": {keys: "keys sqlite .", want: "is not a regular file"},
 		"refuses/missing folder":      {keys: "keys sqlite nowhere/tollgate.db", want: "there is no such folder"},
 		"refuses/unset placeholder":   {keys: "keys sqlite {env.TOLLGATE_TEST_UNSET}", want: "reading the path"},
 	} {
@@ -56,7 +42,7 @@ func TestValidateCreatesNoKeyStore(t *testing.T) {
 				text = option(c.keys) + site
 			}
 			d := harness.NewDesk(t, text)
-			err := validate(t, d)
+			_, err := harness.Validate(t, text, filepath.Join(d.Dir, "Caddyfile"))
 			if c.want == "" {
 				require.NoError(t, err)
 			} else {

@@ -6,9 +6,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -131,6 +133,16 @@ func load(path string) (*snapshot, error) {
 	return parse(path, data)
 }
 
+// Summary counts what is in memory.
+func (s *Store) Summary(context.Context) (keystore.Summary, error) {
+	now := s.current.Load()
+	plans := map[string]bool{}
+	for _, workspace := range now.workspaces {
+		plans[workspace.Plan] = true
+	}
+	return keystore.Summary{Keys: int64(len(now.keys)), Plans: slices.Sorted(maps.Keys(plans))}, nil
+}
+
 // Close does nothing: the file is open only while it is read.
 func (s *Store) Close() error { return nil }
 
@@ -142,4 +154,7 @@ func (s *Store) String() string {
 	return s.path
 }
 
-var _ keystore.Store = (*Store)(nil)
+var (
+	_ keystore.Store      = (*Store)(nil)
+	_ keystore.Summarizer = (*Store)(nil)
+)

@@ -37,10 +37,12 @@ func advice(err error) string {
 		return "name the server that may be written"
 	case "40P01", "55P03": // deadlock_detected, lock_not_available
 		return "another program holds its tables (a backup, a migration, a shell of the database): let it end, then try again"
+	case "42P05", "26000": // duplicate_prepared_statement, invalid_sql_statement_name
+		return "a pooler in front of it keeps no prepared statements: take default_query_exec_mode out of the address, or write default_query_exec_mode=exec"
 	case "53100": // disk_full
 		return "free space on the server's disk"
 	case "53300": // too_many_connections
-		return "raise max_connections of the server, or run fewer gateways: each has up to 17"
+		return "raise max_connections of the server, or run fewer gateways: each has up to 17, or as many as pool_max_conns in its address says"
 	}
 	return ""
 }

@@ -1,39 +1,30 @@
 // Package postgres keeps workspaces and keys in PostgreSQL, for more than one gateway. A change wakes every gateway by
-// NOTIFY; behind that each reads the log of changes five times a second.
+// NOTIFY; behind that each reads the log of changes five times a second: a pooler in transaction mode, such as PgBouncer,
+// may stand in between, through which LISTEN hears nothing.
 package postgres
 
 import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
-	"net"
-	"net/url"
-	"strconv"
-	"strings"
+	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlstore"
 )
 
-const (
-	// pollEvery is how often the log of changes is read when nobody notifies.
-	pollEvery = 200 * time.Millisecond
-	// connections bounds those of one gateway; one more is the feed's own.
-	connections = 16
-	// connectTimeout bounds a connection attempt where the address says nothing else.
-	connectTimeout = 5 * time.Second
-)
+// pollEvery is how often the log of changes is read when nobody notifies.
+const pollEvery = 200 * time.Millisecond
 
 var dialect = &sqlstore.Dialect{
 	Bytes:      "BYTEA",
 	HasSchema:  "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE tablename = 'tollgate_meta' AND schemaname = ANY (current_schemas(false)))",
 	LockSchema: "SELECT pg_advisory_xact_lock(7813401772105)", // any number that is ours alone
 	Notify:     "NOTIFY tollgate",
+	Pooled:     true,
 	Broken:     broken,
 	Damaged:    damaged,
 	Advice:     advice,
@@ -42,44 +33,32 @@ var dialect = &sqlstore.Dialect{
 // Store is a PostgreSQL database.
 type Store struct {
 	sqlstore.Store
-	config *pgx.ConnConfig
-	feed   *sql.Conn // listens
+	address *address
+	feed    *sql.Conn // listens
 
 	opening chan struct{} // holds one token: whoever has it may use what follows
 	db      *sql.DB
 	ready   bool // the schema is known to be in the present form
 	closed  bool
+
+	made atomic.Bool // there was no key store before
 }
 
 // New names the database by its address (a URL, or key=value words). It opens nothing: the first use does, and
 // creates or migrates the schema. An address that cannot be read is not repeated in the error: it may hold a password.
-func New(address string) (*Store, error) {
-	config, err := pgx.ParseConfig(address)
-	if err != nil || address == "" {
-		return nil, errors.New("the PostgreSQL address cannot be read (it is not shown here, as it may hold a password): " +
-			"write postgres://user:password@host:5432/database")
+func New(text string) (*Store, error) {
+	address, err := parseAddress(text)
+	if err != nil {
+		return nil, err
 	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
-	}
-	if config.RuntimeParams["application_name"] == "" {
-		config.RuntimeParams["application_name"] = "tollgate"
-	}
-	s := &Store{config: config, opening: make(chan struct{}, 1)}
-	s.Store = sqlstore.Store{Dialect: dialect, Place: s.String(), Secret: config.Password, Open: s.database}
+	s := &Store{address: address, opening: make(chan struct{}, 1)}
+	s.Store = sqlstore.Store{Dialect: dialect, Place: s.String(), Secret: address.config.Password, Open: s.database}
 	s.opening <- struct{}{}
 	return s, nil
 }
 
 // String is the database's address without the password.
-func (s *Store) String() string {
-	u := url.URL{Scheme: "postgres", User: url.User(s.config.User), Path: "/" + s.config.Database,
-		Host: net.JoinHostPort(s.config.Host, strconv.Itoa(int(s.config.Port)))}
-	if strings.HasPrefix(s.config.Host, "/") { // a folder of sockets
-		u.Host, u.RawQuery = "", "host="+s.config.Host
-	}
-	return u.String()
-}
+func (s *Store) String() string { return s.address.String() }
 
 // database is the database with its schema in the present form.
 func (s *Store) database(ctx context.Context) (*sql.DB, error) {
@@ -95,16 +74,29 @@ func (s *Store) database(ctx context.Context) (*sql.DB, error) {
 	case s.ready:
 		return s.db, nil
 	case s.db == nil:
-		s.db = stdlib.OpenDB(*s.config)
-		s.db.SetMaxOpenConns(connections + 1)
-		s.db.SetMaxIdleConns(connections + 1)
-		s.db.SetConnMaxIdleTime(5 * time.Minute)
+		s.db = stdlib.OpenDB(*s.address.config)
+		s.db.SetMaxOpenConns(s.address.connections)
+		s.db.SetMaxIdleConns(s.address.connections)
+		s.db.SetConnMaxLifetime(s.address.lifetime)
+		s.db.SetConnMaxIdleTime(s.address.idle)
 	}
-	if err := dialect.Migrate(ctx, s.db, s.String(), true); err != nil {
+	held, err := dialect.Holds(ctx, s.db)
+	if err == nil {
+		err = dialect.Migrate(ctx, s.db, s.String(), true)
+	}
+	if err != nil {
 		return nil, err
 	}
+	s.made.Store(!held)
 	s.ready = true
 	return s.db, nil
+}
+
+// Summary counts the keys and names the plans in use.
+func (s *Store) Summary(ctx context.Context) (keystore.Summary, error) {
+	summary, err := s.Store.Summary(ctx)
+	summary.Made = s.made.Load()
+	return summary, err
 }
 
 // Changes waits for a notification, 200 ms at most, and reads the log of changes. A connection that turns out to be
@@ -183,7 +175,8 @@ func (s *Store) Close() error {
 }
 
 var (
-	_ keystore.Store     = (*Store)(nil)
-	_ keystore.Admin     = (*Store)(nil)
-	_ keystore.UseWriter = (*Store)(nil)
+	_ keystore.Store      = (*Store)(nil)
+	_ keystore.Admin      = (*Store)(nil)
+	_ keystore.UseWriter  = (*Store)(nil)
+	_ keystore.Summarizer = (*Store)(nil)
 )

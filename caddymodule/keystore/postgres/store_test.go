@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -35,6 +36,8 @@ func TestPostgreSQL(t *testing.T) {
 		"a newer schema is refused":                         aNewerSchemaIsRefused,
 		"killed at any moment nothing acknowledged is lost": killedAtAnyMomentNothingAcknowledgedIsLost,
 		"a million keys":                                    aMillionKeys,
+		"no more connections than the address says":         noMoreConnectionsThanTheAddressSays,
+		"behind PgBouncer":                                  behindPgBouncer,
 		"no goroutine stays":                                noGoroutineStays,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, server) })
@@ -57,4 +60,27 @@ func conformance(t *testing.T, server *services.PostgresServer) {
 	t.Run("admin", func(t *testing.T) {
 		storetest.Admin(t, func(t *testing.T) storetest.Writable { return opened(t, server.Database()) })
 	})
+}
+
+func noMoreConnectionsThanTheAddressSays(t *testing.T, server *services.PostgresServer) {
+	address := server.Database()
+	admin := opened(t, address)
+	storetest.Fill(t, admin, storetest.Example())
+	few := opened(t, address+"?application_name=few&pool_max_conns=2")
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			for range 20 {
+				if _, err := few.Lookup(t.Context(), record.SumOf(storetest.Full)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	db, err := admin.Open(t.Context())
+	require.NoError(t, err)
+	var open int
+	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'few'").Scan(&open))
+	require.Equal(t, 2, open)
 }

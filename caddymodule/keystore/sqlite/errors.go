@@ -3,7 +3,6 @@ package sqlite
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -36,12 +35,7 @@ func advice(err error) string {
 
 // unusable says that the file cannot be opened or created.
 func (s *Store) unusable(doing string, err error) error {
-	cause := err
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		cause = path.Err // without the path, which is said already
-	}
-	return &sqlstore.Failure{Err: err, Text: fmt.Sprintf("%s key store %s: %v: it and its folder must be there, and writable by this user", doing, s.path, cause)}
+	return &sqlstore.Failure{Err: err, Text: fmt.Sprintf("%s key store %s: %v: it and its folder must be there, and writable by this user", doing, s.path, cause(err))}
 }
 
 func codeOf(err error) int {

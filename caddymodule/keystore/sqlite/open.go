@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -29,6 +28,8 @@ func (s *Store) open(ctx context.Context) (*sql.DB, error) {
 	if err := s.present(ctx); err != nil {
 		return nil, err
 	}
+	inUse.RLock()
+	defer inUse.RUnlock()
 	db, err := s.prepared(ctx, s.path)
 	if err != nil {
 		return nil, err
@@ -36,6 +37,7 @@ func (s *Store) open(ctx context.Context) (*sql.DB, error) {
 	if s.opened, err = os.Stat(s.path); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	s.use(s.opened)
 	s.db, s.options.Create = db, false // one that vanishes is away: an empty one in its place would say 401 to all
 	return db, nil
 }
@@ -46,7 +48,7 @@ func (s *Store) present(ctx context.Context) error {
 	info, err := os.Stat(s.path)
 	switch {
 	case err == nil && !info.Mode().IsRegular():
-		return &keystore.Problem{Kind: keystore.ErrMissing, Text: fmt.Sprintf("key store %s is no regular file", s.path)}
+		return &keystore.Problem{Kind: keystore.ErrMissing, Text: fmt.Sprintf("key store %s is not a regular file", s.path)}
 	case err == nil:
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):
@@ -109,21 +111,15 @@ func (s *Store) prepared(ctx context.Context, path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// dsn names the file as a URI, so that no character of the path has a meaning of its own. Writers queue up for five
-// seconds; what is committed survives a power cut.
+// dsn is how a store opens its database. Writers queue up for five seconds; what is committed survives a power cut.
 func dsn(path string) string {
-	path = filepath.ToSlash(path)
-	if !strings.HasPrefix(path, "/") {
-		path = "/" + path
-	}
-	u := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{
+	return uri(path, url.Values{
 		"mode":          {"rw"},
 		"_txlock":       {"immediate"},
 		"_busy_timeout": {strconv.FormatInt(busy.Milliseconds(), 10)},
 		"_foreign_keys": {"on"},
 		"_synchronous":  {"FULL"},
-	}.Encode()}
-	return u.String()
+	})
 }
 
 // prepare brings the database into the present form. A database of something else is left as it is.
@@ -209,6 +205,7 @@ func (s *Store) forget() error {
 		_ = s.feed.Close() // gives the connection back to db, whose error counts
 	}
 	err := s.db.Close()
+	s.giveUp()
 	s.db, s.feed = nil, nil
 	return err
 }

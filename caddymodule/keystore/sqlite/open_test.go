@@ -136,7 +136,7 @@ func TestWhatIsNoKeyStoreIsLeftAlone(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("this is no database\n", 300)), 0o600))
 		}, "is no key store, or a damaged one", false},
 		{"the database of something else", func(t *testing.T, path string) { raw(t, path, "CREATE TABLE customers (id INTEGER)") }, "is the database of something else", false},
-		{"a folder", func(t *testing.T, path string) { require.NoError(t, os.Mkdir(path, 0o700)) }, "is no regular file", false},
+		{"a folder", func(t *testing.T, path string) { require.NoError(t, os.Mkdir(path, 0o700)) }, "is not a regular file", false},
 		{"a store of a newer program", func(t *testing.T, path string) {
 			s := sqlite.New(path, sqlite.Options{Create: true})
 			storetest.Fill(t, s, storetest.Example())

@@ -133,7 +133,8 @@ func (s *Store) database(ctx context.Context) (*sql.DB, error) {
 }
 
 var (
-	_ keystore.Store     = (*Store)(nil)
-	_ keystore.Admin     = (*Store)(nil)
-	_ keystore.UseWriter = (*Store)(nil)
+	_ keystore.Store      = (*Store)(nil)
+	_ keystore.Admin      = (*Store)(nil)
+	_ keystore.UseWriter  = (*Store)(nil)
+	_ keystore.Summarizer = (*Store)(nil)
 )

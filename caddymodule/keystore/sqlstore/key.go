@@ -120,7 +120,7 @@ func (s *Store) UpdateKey(ctx context.Context, act keystore.Act, id string, chan
 // MaxGrace is the longest that a rotated secret lives on.
 const MaxGrace = 366 * record.Day
 
-// RotateKey gives the key a second secret. An expired one gets none.
+// RotateKey gives the key a second secret. An expired one gets none, nor does one with keystore.MaxSecrets that live on.
 func (s *Store) RotateKey(ctx context.Context, act keystore.Act, id string, sum record.Sum, grace time.Duration) (*keystore.Key, error) {
 	if grace < 0 || grace > MaxGrace {
 		return nil, &keystore.Problem{Kind: keystore.ErrInvalid, Field: "grace", Text: fmt.Sprintf(
@@ -131,6 +131,9 @@ func (s *Store) RotateKey(ctx context.Context, act keystore.Act, id string, sum 
 		if !before.ExpiresAt.IsZero() && !now.Before(before.ExpiresAt) {
 			return nil, &keystore.Problem{Kind: keystore.ErrInvalid, Field: "expires_at", Text: fmt.Sprintf(
 				"key %s expired at %s, and a new secret of it would be dead: set a new expires_at over HTTP, or create another key", id, before.ExpiresAt.Format(time.RFC3339))}
+		}
+		if err := keystore.CheckRotation(before, grace, now); err != nil {
+			return nil, err
 		}
 		end := now.Add(grace)
 		_, err := tx.ExecContext(ctx, `UPDATE tollgate_secrets SET expires_at = $1

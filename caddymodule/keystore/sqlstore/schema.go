@@ -81,6 +81,12 @@ func (d *Dialect) Migrate(ctx context.Context, db *sql.DB, place string, create 
 	return tx.Commit()
 }
 
+// Holds reports whether the database holds a key store, of any version.
+func (d *Dialect) Holds(ctx context.Context, db *sql.DB) (bool, error) {
+	version, err := d.version(ctx, db)
+	return version > 0, err
+}
+
 // step goes from a version to the next.
 func (d *Dialect) step(ctx context.Context, tx *sql.Tx, version int) error {
 	for statement := range strings.SplitSeq(strings.ReplaceAll(schema[version], "BYTES", d.Bytes), ";\n") {

@@ -26,6 +26,8 @@ type Dialect struct {
 	LockSchema string
 	// Notify, if any, is executed in every transaction that changes something.
 	Notify string
+	// Pooled says that a pooler may stand in front of the database, which keeps no prepared statements.
+	Pooled bool
 	// Broken, if any, reports whether an error is about the connection: what it broke off is tried once more.
 	Broken func(error) bool
 	// Damaged reports whether an error says that the database's content is not what this program left.
@@ -84,17 +86,17 @@ const maxChanges = 10_000
 // Poll reads the log of changes behind a position.
 func (s *Store) Poll(ctx context.Context, q querier, since keystore.Position) (keystore.Changes, error) {
 	changes := keystore.Changes{At: time.Now(), Position: since}
-	rows, err := q.QueryContext(ctx, `SELECT revision, stamp, workspace_id FROM tollgate_history
+	rows, err := q.QueryContext(ctx, `SELECT revision, stamp, workspace_id, key_id FROM tollgate_history
 		WHERE revision >= $1 ORDER BY revision LIMIT $2`, since.Revision, maxChanges+1)
 	if err != nil {
 		return changes, err
 	}
 	defer rows.Close()
-	continues := false
+	continues, count := false, 0
 	for rows.Next() {
 		var position keystore.Position
-		var workspace string
-		if err := rows.Scan(&position.Revision, &position.Stamp, &workspace); err != nil {
+		var workspace, key string
+		if err := rows.Scan(&position.Revision, &position.Stamp, &workspace, &key); err != nil {
 			return changes, err
 		}
 		if position == since {
@@ -102,15 +104,19 @@ func (s *Store) Poll(ctx context.Context, q querier, since keystore.Position) (k
 			continue
 		}
 		changes.Position = position
-		changes.Workspaces = append(changes.Workspaces, workspace)
+		if count++; key != "" {
+			changes.Keys = append(changes.Keys, key)
+		} else {
+			changes.Workspaces = append(changes.Workspaces, workspace)
+		}
 	}
 	if err := rows.Err(); err != nil {
 		return changes, err
 	}
-	if continues && len(changes.Workspaces) < maxChanges {
+	if continues && count < maxChanges {
 		return changes, nil
 	}
-	changes.Gap, changes.Workspaces = true, nil
+	changes.Gap, changes.Keys, changes.Workspaces = true, nil, nil
 	err = q.QueryRowContext(ctx, `SELECT revision, stamp FROM tollgate_history ORDER BY revision DESC LIMIT 1`).
 		Scan(&changes.Position.Revision, &changes.Position.Stamp)
 	return changes, err
@@ -121,19 +127,33 @@ func (s *Store) Poll(ctx context.Context, q querier, since keystore.Position) (k
 func (s *Store) WriteUses(ctx context.Context, uses []keystore.Use) error {
 	uses = slices.SortedFunc(slices.Values(uses), func(a, b keystore.Use) int { return bytes.Compare(a.Sum[:], b.Sum[:]) })
 	return s.transaction(ctx, func(tx *sql.Tx) error {
-		statement, err := tx.PrepareContext(ctx, `UPDATE tollgate_secrets SET last_used_at = $1 WHERE sum = $2 AND last_used_at < $1`)
+		execute, end, err := s.Dialect.repeated(ctx, tx, `UPDATE tollgate_secrets SET last_used_at = $1 WHERE sum = $2 AND last_used_at < $1`)
 		if err != nil {
 			return err
 		}
-		defer statement.Close()
+		defer end()
 		for _, use := range uses {
-			if _, err := statement.ExecContext(ctx, use.At.UnixMicro(), use.Sum[:]); err != nil {
+			if err := execute(use.At.UnixMicro(), use.Sum[:]); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 }
+
+// repeated readies a statement for being executed many times in a transaction, which must then be ended.
+func (d *Dialect) repeated(ctx context.Context, tx *sql.Tx, query string) (execute func(args ...any) error, end func(), err error) {
+	if d.Pooled {
+		return func(args ...any) error { return second(tx.ExecContext(ctx, query, args...)) }, func() {}, nil
+	}
+	statement, err := tx.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(args ...any) error { return second(statement.ExecContext(ctx, args...)) }, func() { _ = statement.Close() }, nil
+}
+
+func second(_ sql.Result, err error) error { return err }
 
 // read asks the database something.
 func read[T any](ctx context.Context, s *Store, ask func(*sql.DB) (T, error)) (answer T, err error) {
@@ -204,12 +224,12 @@ func (d *Dialect) log(ctx context.Context, tx *sql.Tx, act keystore.Act, events 
 	if err != nil {
 		return err
 	}
-	statement, err := tx.PrepareContext(ctx, `INSERT INTO tollgate_history
+	execute, end, err := d.repeated(ctx, tx, `INSERT INTO tollgate_history
 		(revision, stamp, at, actor, action, workspace_id, key_id, details) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
 	if err != nil {
 		return err
 	}
-	defer statement.Close()
+	defer end()
 	at := time.Now().UnixMicro()
 	for i, e := range events {
 		details, err := json.Marshal(e.details)
@@ -217,8 +237,7 @@ func (d *Dialect) log(ctx context.Context, tx *sql.Tx, act keystore.Act, events 
 			return err
 		}
 		revision := last - int64(len(events)-1-i)
-		_, err = statement.ExecContext(ctx, revision, rand.Text(), at, act.By, act.Action, e.workspace, e.key, string(details))
-		if err != nil {
+		if err := execute(revision, rand.Text(), at, act.By, act.Action, e.workspace, e.key, string(details)); err != nil {
 			return err
 		}
 	}

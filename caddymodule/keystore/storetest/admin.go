@@ -28,6 +28,7 @@ func Admin(t *testing.T, open func(t *testing.T) Writable) {
 	t.Run("all keys or none", func(t *testing.T) { allOrNone(t, open(t)) })
 	t.Run("revocation is final", func(t *testing.T) { revocation(t, open(t)) })
 	t.Run("rotation", func(t *testing.T) { rotation(t, open(t)) })
+	t.Run("a key has so many secrets and no more", func(t *testing.T) { secretsOfOneKey(t, open(t)) })
 	t.Run("last use", func(t *testing.T) { lastUse(t, open(t)) })
 	t.Run("history", func(t *testing.T) { history(t, open(t)) })
 	t.Run("lists in pages", func(t *testing.T) { pages(t, open(t)) })
@@ -191,6 +192,38 @@ func rotation(t *testing.T, s Writable) {
 	}
 	_, err = s.RotateKey(ctx, Act, "key_none", record.SumOf("x"), 0)
 	require.ErrorIs(t, err, keystore.ErrNotFound)
+}
+
+func secretsOfOneKey(t *testing.T, s Writable) {
+	ctx := t.Context()
+	Fill(t, s, Example())
+	rotate := func(secret string, grace time.Duration) error {
+		_, err := s.RotateKey(ctx, Act, "key_full", record.SumOf(secret), grace)
+		return err
+	}
+	for n := range keystore.MaxSecrets - 1 {
+		require.NoError(t, rotate(fmt.Sprintf("secret number %d", n+2), time.Hour))
+	}
+	before, err := s.Key(ctx, "key_full")
+	require.NoError(t, err)
+	require.Len(t, before.Secrets, 8)
+	err = rotate("the ninth secret", time.Hour)
+	var problem *keystore.Problem
+	require.ErrorAs(t, err, &problem)
+	require.ErrorIs(t, err, keystore.ErrInvalid)
+	require.Equal(t, "grace", problem.Field)
+	require.Contains(t, problem.Text, "key key_full has 8 secrets that work, and no more are allowed: rotate it with a grace of 0s")
+	after, err := s.Key(ctx, "key_full")
+	require.NoError(t, err)
+	require.Equal(t, before, after, "nothing was changed")
+	_, err = s.Lookup(ctx, record.SumOf("the ninth secret"))
+	require.ErrorIs(t, err, keystore.ErrUnknown)
+
+	require.NoError(t, rotate("a secret in place of all", 0), "the way out is open")
+	require.NoError(t, rotate("another", time.Hour), "secrets that have ended do not count")
+	old, err := s.Lookup(ctx, record.SumOf(Full))
+	require.NoError(t, err)
+	require.False(t, old.Usable(time.Now()))
 }
 
 func lastUse(t *testing.T, s Writable) {

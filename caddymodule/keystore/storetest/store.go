@@ -54,6 +54,7 @@ func Store(t *testing.T, open func(t *testing.T) Opened) {
 		require.Equal(t, first.Position, second.Position)
 		require.False(t, second.Gap)
 		require.Empty(t, second.Workspaces)
+		require.Empty(t, second.Keys)
 		require.WithinRange(t, second.At, before, time.Now())
 	})
 	t.Run("tells a change, or a gap", func(t *testing.T) {
@@ -66,7 +67,7 @@ func Store(t *testing.T, open func(t *testing.T) Opened) {
 			changes, err := o.Store.Changes(t.Context(), position)
 			require.NoError(t, err)
 			if changes.Position != position {
-				require.True(t, changes.Gap || slices.Contains(changes.Workspaces, "ws_acme"))
+				require.True(t, changes.Gap || slices.Contains(changes.Keys, "key_full") && len(changes.Workspaces) == 0, "it names the key")
 				return
 			}
 			require.False(t, changes.Gap)

@@ -34,7 +34,12 @@ for i, key in ipairs(KEYS) do
     ends[i] = math.floor((now + left + early + 500) / 1000)
   end
   if left > 0 then
-    counts[i] = count(redis.pcall('GET', key))
+    local value = redis.pcall('GET', key)
+    -- Only another type is no count. A user who may not read must not find every limit unused.
+    if type(value) == 'table' and not string.find(value.err, 'WRONGTYPE', 1, true) then
+      return value
+    end
+    counts[i] = count(value)
   end
   -- A Redis that lost its data is trusted no lower than what the gateway saw, for as long as that window would run.
   if seen_end * 1000 - early > now then

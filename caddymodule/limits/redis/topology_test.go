@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -61,32 +62,100 @@ func TestTLS(t *testing.T) {
 	t.Run("not without TLS", func(t *testing.T) { assertLocal(t, "redis://"+address, "-") })
 }
 
-func TestACLUser(t *testing.T) {
+// rights are those of an ACL user that counts, in the words of Backend.Rights.
+var rights = []string{"+eval", "+evalsha", "+time", "+pttl", "+get", "+set", "+pexpireat"}
+
+// aclServer has a user for each set of rights, by name, with one password.
+func aclServer(t *testing.T, users map[string][]string, args ...string) (url func(user string) string) {
+	t.Helper()
+	const password = "s3cret/#?"
 	port := services.FreePort(t)
-	server := services.RedisWith(t, goredis.Options{Addr: services.Address(port), Username: "gateway", Password: "s3cret/#?"}, "--port", strconv.Itoa(port),
-		"--user", "default", "off",
-		"--user", "gateway", "on", ">s3cret/#?", "~tollgate:*", "-@all", "+ping", "+select", "+eval", "+evalsha", "+time", "+get", "+pttl", "+set", "+pexpireat")
-	t.Run("with no more rights than it needs", func(t *testing.T) {
-		assertShared(t, "redis://gateway:s3cret%2F%23%3F@"+server.Address()+"/0")
-	})
-	t.Run("a wrong password is told, and not echoed", func(t *testing.T) {
-		url := "redis://gateway:hunter2-wrong@" + server.Address()
-		assertLocal(t, url, "hunter2")
-		e, _ := newEngine(t, url, patient)
-		require.ErrorIs(t, e.Ping(context.Background()), redis.ErrMisconfigured)
-	})
-	t.Run("no password is told", func(t *testing.T) {
-		e, _ := newEngine(t, server.URL(), patient)
-		require.ErrorIs(t, e.Ping(context.Background()), redis.ErrMisconfigured)
-	})
-	t.Run("keys of another prefix are not allowed, and that is told", func(t *testing.T) {
-		backend, err := redis.ParseBackend("redis://gateway:s3cret%2F%23%3F@"+server.Address(), "other")
+	args = append(args, "--port", strconv.Itoa(port), "--user", "default", "off", "--user", "tester", "on", ">"+password, "~*", "+@all")
+	for name, own := range users {
+		args = append(args, "--user", name, "on", ">"+password, "-@all")
+		args = append(args, own...)
+	}
+	server := services.RedisWith(t, goredis.Options{Addr: services.Address(port), Username: "tester", Password: password}, args...)
+	return func(user string) string { return "redis://" + user + ":" + "s3cret%2F%23%3F@" + server.Address() }
+}
+
+func TestACLUser(t *testing.T) {
+	users := map[string][]string{"gateway": append([]string{"~tollgate:*"}, rights...), "third": append([]string{"~tollgate:*", "+select"}, rights...)}
+	for i, left := range rights {
+		users["no"+left[1:]] = append([]string{"~tollgate:*"}, slices.Delete(slices.Clone(rights), i, i+1)...)
+	}
+	url := aclServer(t, users)
+	check := func(t *testing.T, url, prefix string) error {
+		t.Helper()
+		backend, err := redis.ParseBackend(url, prefix)
 		require.NoError(t, err)
 		e, err := redis.New(backend, patient, redis.Options{})
 		require.NoError(t, err)
-		defer e.Close()
-		require.ErrorIs(t, e.Ping(context.Background()), redis.ErrMisconfigured)
+		t.Cleanup(func() { _ = e.Close() })
+		return e.Check(context.Background())
+	}
+	t.Run("with no more rights than it needs", func(t *testing.T) {
+		assertShared(t, url("gateway")+"/0")
+		require.NoError(t, check(t, url("gateway"), ""))
+		require.NoError(t, check(t, url("third")+"/3", ""))
 	})
+	for _, left := range rights {
+		name := left[1:]
+		t.Run("a command that is lacking is named, and the whole list/"+name, func(t *testing.T) {
+			err := check(t, url("no"+name), "")
+			require.ErrorIs(t, err, redis.ErrMisconfigured)
+			require.EqualError(t, err, "redis refuses this gateway: its user may not run "+strings.ToUpper(name)+
+				": give the user ~tollgate:* "+strings.Join(rights, " "))
+		})
+	}
+	t.Run("another database needs one more", func(t *testing.T) {
+		require.EqualError(t, check(t, url("gateway")+"/3", ""), "redis refuses this gateway: its user may not run SELECT: give the user ~tollgate:* "+
+			strings.Join(rights, " ")+" +select")
+	})
+	t.Run("who may not read finds no limit unused", func(t *testing.T) {
+		w := windows(t, "3/1h")
+		full, _ := newEngine(t, url("gateway"), patient)
+		for range 3 {
+			require.True(t, take(t, full, "ws_read", w, 1).Granted)
+		}
+		blind, _ := newEngine(t, url("noget"), redis.Settings{OnOutage: "refuse", Timeout: patient.Timeout})
+		_, err := blind.Take(context.Background(), "ws_read", w, 1)
+		require.Error(t, err)
+	})
+	t.Run("a wrong password is told, and not echoed", func(t *testing.T) {
+		wrong := strings.Replace(url("gateway"), "s3cret%2F%23%3F", "hunter2-wrong", 1)
+		assertLocal(t, wrong, "hunter2")
+		require.ErrorIs(t, check(t, wrong, ""), redis.ErrMisconfigured)
+	})
+	t.Run("no password is told", func(t *testing.T) {
+		_, address, _ := strings.Cut(url("gateway"), "@")
+		require.ErrorIs(t, check(t, "redis://"+address, ""), redis.ErrMisconfigured)
+	})
+	t.Run("keys of another prefix are not allowed, and that is told", func(t *testing.T) {
+		require.ErrorIs(t, check(t, url("gateway"), "other"), redis.ErrMisconfigured)
+	})
+}
+
+func TestACLUserOfACluster(t *testing.T) {
+	own := append([]string{"~tollgate:*"}, rights...)
+	url := aclServer(t, map[string][]string{"gateway": append([]string{"+cluster|slots"}, own...), "single": own},
+		"--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1")
+	backend, err := goredis.ParseURL(url("tester"))
+	require.NoError(t, err)
+	client := goredis.NewClient(backend)
+	defer client.Close()
+	require.NoError(t, client.ClusterAddSlotsRange(context.Background(), 0, 16383).Err())
+	services.Wait(t, "the cluster", func() bool {
+		info, err := client.ClusterInfo(context.Background()).Result()
+		return err == nil && strings.Contains(info, "cluster_state:ok")
+	})
+	e, _ := newEngine(t, url("gateway")+"?cluster=true", patient)
+	require.NoError(t, e.Check(context.Background()))
+	assertShared(t, url("gateway")+"?cluster=true")
+	e, _ = newEngine(t, url("single")+"?cluster=true", patient)
+	err = e.Check(context.Background())
+	require.ErrorIs(t, err, redis.ErrMisconfigured)
+	require.ErrorContains(t, err, "may not run CLUSTER: give the user ~tollgate:* "+strings.Join(rights, " ")+" +cluster|slots")
 }
 
 func TestPing(t *testing.T) {

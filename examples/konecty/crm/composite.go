@@ -2,168 +2,266 @@ package crm
 
 import (
 	"maps"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// parts gives the members of an object that have these names, and says if one is no text. What else the object holds is
-// dropped, as the server does.
-func parts(at string, value any, names ...string) (kept map[string]any, problem string) {
-	object, ok := value.(map[string]any)
-	if !ok {
-		return nil, must(at, "be a valid Object")
+// members gives an object's members. To the server a list is an object too, with none of the names that anybody asks for.
+func members(f *Field, value any) (object map[string]any, problem string) {
+	switch value := value.(type) {
+	case map[string]any:
+		return value, ""
+	case []any:
+		return map[string]any{}, ""
 	}
-	kept = map[string]any{}
-	for _, name := range names {
-		switch part := object[name].(type) {
-		case nil:
-		case string:
-			kept[name] = part
-		default:
-			return nil, must(at+"."+name, "be a valid String")
-		}
-	}
-	return kept, ""
+	return nil, must(f.Name, "be a valid Object")
 }
 
-// numbersAsTexts gives an object with its numbers as texts: callers send house and telephone numbers as either.
-func numbersAsTexts(value any) any {
-	object, ok := value.(map[string]any)
-	if !ok {
-		return value
-	}
-	object = maps.Clone(object)
-	for name, part := range object {
-		if number, ok := part.(float64); ok {
-			object[name] = strconv.FormatFloat(number, 'f', -1, 64)
+// texts says which of some parts is neither a text nor left out.
+func texts(f *Field, object map[string]any, names ...string) (problem string) {
+	for _, name := range names {
+		if _, ok := object[name].(string); !ok && object[name] != nil {
+			return must(f.Name+"."+name, "be a valid String")
 		}
 	}
+	return ""
+}
+
+// kept are the members with these names that hold anything.
+func kept(object map[string]any, names ...string) map[string]any {
+	object = maps.Clone(object)
+	maps.DeleteFunc(object, func(name string, value any) bool { return value == nil || !slices.Contains(names, name) })
 	return object
 }
 
-var emailForm = regexp.MustCompile(`^[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+\.[A-Za-z0-9.-]+$`)
+var emailForm = regexp.MustCompile(`^[a-zA-Z0-9_.+-]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+$`)
 
-func takeEmail(_ *Field, at string, value any) (any, string) {
-	email, problem := parts(at, value, "address", "type")
+func takeEmail(f *Field, value any) (any, string) {
+	email, problem := members(f, value)
 	if problem != "" {
 		return nil, problem
 	}
-	address, _ := email["address"].(string)
-	if !emailForm.MatchString(address) {
-		return nil, must(at+".address", "be a valid email")
+	address, ok := email["address"].(string)
+	if !ok {
+		return nil, must(f.Name+".address", "be a valid String")
 	}
+	if problem := texts(f, email, "type"); problem != "" {
+		return nil, problem
+	}
+	if !emailForm.MatchString(address) {
+		return nil, must(f.Name+".address", "be a valid email")
+	}
+	email = maps.Clone(email) // whatever else it holds is stored
 	email["address"] = strings.ToLower(address)
 	return email, ""
 }
 
-var phoneForm = regexp.MustCompile(`^[0-9]{4,15}$`)
+var brazilian = regexp.MustCompile(`^[0-9]{10,12}$`)
 
-func takePhone(_ *Field, at string, value any) (any, string) {
-	phone, problem := parts(at, numbersAsTexts(value), "phoneNumber", "extention", "type")
+func takePhone(f *Field, value any) (any, string) {
+	phone, problem := members(f, value)
 	if problem != "" {
 		return nil, problem
 	}
-	country, ok := value.(map[string]any)["countryCode"].(float64)
-	if !ok || country < 1 || country > 999 || country != math.Trunc(country) {
-		return nil, must(at+".countryCode", "contains 1, 2 or 3 digits")
+	phone = kept(phone, "countryCode", "phoneNumber", "extention", "type")
+	for name, part := range phone {
+		if number, ok := part.(float64); ok {
+			phone[name] = shown(number)
+		}
 	}
-	if number, _ := phone["phoneNumber"].(string); !phoneForm.MatchString(number) {
-		return nil, must(at+".phoneNumber", "contains from 4 to 15 digits")
+	code, ok := phone["countryCode"].(string)
+	if !ok {
+		return nil, must(f.Name+".countryCode", "be a valid Number")
 	}
-	phone["countryCode"] = country
+	number, ok := phone["phoneNumber"].(string)
+	if !ok {
+		return nil, must(f.Name+".phoneNumber", "be a valid String")
+	}
+	if problem := texts(f, phone, "extention", "type"); problem != "" {
+		return nil, problem
+	}
+	country, valid := leadingInteger(code)
+	switch {
+	case valid && (country < 0 || country > 999):
+		return nil, must(f.Name+".countryCode", "contains 1, 2 or 3 digits")
+	case valid && country == 55 && !brazilian.MatchString(number):
+		return nil, must(f.Name+".phoneNumber with countryCode '55'", "contains from 10 to 12 digits")
+	}
+	phone["countryCode"] = nil // the database cannot say what a text without digits is as a number
+	if valid {
+		phone["countryCode"] = country
+	}
 	return phone, ""
 }
 
-// nameParts are in the order in which they make the full name.
-var nameParts = []string{"prefix", "first", "middle", "last", "sufix"}
+var integerForm = regexp.MustCompile(`^\s*([+-]?[0-9]+)`)
 
-func takePersonName(_ *Field, at string, value any) (any, string) {
-	name, problem := parts(at, value, append(slices.Clone(nameParts), "full")...)
+// leadingInteger reads the digits that a text begins with.
+func leadingInteger(text string) (number float64, ok bool) {
+	found := integerForm.FindStringSubmatch(text)
+	if found == nil {
+		return 0, false
+	}
+	number, err := strconv.ParseFloat(found[1], 64)
+	return number, err == nil
+}
+
+// nameParts are in the order in which they make the full name.
+var nameParts = []string{"prefix", "first", "middle", "last", "sufix", "full"}
+
+func takePersonName(f *Field, value any) (any, string) {
+	name, problem := members(f, value)
 	if problem != "" {
 		return nil, problem
 	}
-	if full, _ := name["full"].(string); full == "" {
-		var said []string
-		for _, part := range nameParts {
-			if text, _ := name[part].(string); text != "" {
-				said = append(said, text)
-			}
+	if problem := texts(f, name, nameParts...); problem != "" {
+		return nil, problem
+	}
+	stored, said := map[string]any{}, []string{}
+	for _, part := range nameParts {
+		if text, _ := name[part].(string); text != "" {
+			stored[part] = titled(text)
+			said = append(said, titled(text))
 		}
-		name["full"] = strings.Join(said, " ")
 	}
-	if name["full"] == "" {
-		return nil, must(at, "contain at least one part of a name")
+	if stored["full"] == nil {
+		stored["full"] = strings.Join(said, " ")
 	}
-	return name, ""
+	return stored, ""
+}
+
+// titled begins each word with a capital, as the server writes names.
+func titled(text string) string {
+	words := strings.Split(text, " ")
+	for i, word := range words {
+		for at, r := range word {
+			words[i] = word[:at] + strings.ToUpper(string(r)) + word[at+len(string(r)):]
+			break
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 var (
-	placeParts = []string{"country", "state", "city", "place", "number"}
-	morePlace  = []string{"postalCode", "district", "placeType", "complement", "type"}
+	neededParts = []string{"country", "state", "city", "place", "number"}
+	morePlace   = []string{"postalCode", "district", "placeType", "complement", "type"}
 )
 
-func takeAddress(f *Field, at string, value any) (any, string) {
-	address, problem := parts(at, numbersAsTexts(value), slices.Concat(placeParts, morePlace)...)
+// takeAddress drops what is empty, and numbers with it: they have no size.
+func takeAddress(f *Field, value any) (any, string) {
+	given, problem := members(f, value)
 	if problem != "" {
 		return nil, problem
 	}
-	for _, part := range placeParts {
+	address := kept(given, slices.Concat(neededParts, morePlace, []string{"geolocation"})...)
+	maps.DeleteFunc(address, func(_ string, part any) bool { return isEmpty(part) })
+	for _, part := range neededParts {
 		if f.IsRequired && address[part] == nil {
-			return nil, must(at+"."+part, "be a valid String")
+			return nil, must(f.Name+"."+part, "be a valid String")
 		}
 	}
-	if position := value.(map[string]any)["geolocation"]; position != nil {
-		if !isPosition(position) {
-			return nil, must(at+".geolocation", "be an array with longitude and latitude")
+	if problem := texts(f, address, slices.Concat(neededParts, morePlace)...); problem != "" {
+		return nil, problem
+	}
+	if position := address["geolocation"]; position != nil {
+		list, ok := position.([]any)
+		switch {
+		case !ok:
+			return nil, must(f.Name+".geolocation", "be a valid Array")
+		case !isPosition(list):
+			return nil, must(f.Name+".geolocation", "be an array with longitude and latitude")
 		}
-		address["geolocation"] = position
 	}
 	return address, ""
 }
 
-var currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
-
-func takeMoney(_ *Field, at string, value any) (any, string) {
-	object, ok := value.(map[string]any)
-	if !ok {
-		return nil, must(at, "be a valid Object")
+func takeMoney(f *Field, value any) (any, string) {
+	money, problem := members(f, value)
+	if problem != "" {
+		return nil, problem
 	}
-	currency, _ := object["currency"].(string)
-	if !currencyForm.MatchString(currency) {
-		return nil, must(at+".currency", "be a currency such as BRL")
+	if _, ok := money["currency"].(string); !ok {
+		return nil, must(f.Name+".currency", "be one of [BRL]") // it takes any
 	}
-	amount, ok := object["value"].(float64)
-	if !ok {
-		return nil, must(at+".value", "be a valid Number")
+	if _, ok := money["value"].(float64); !ok {
+		return nil, must(f.Name+".value", "be a valid Number")
 	}
-	return map[string]any{"currency": currency, "value": amount}, ""
+	return kept(money, "currency", "value"), ""
 }
 
-func takeFile(_ *Field, at string, value any) (any, string) {
-	object, ok := value.(map[string]any)
-	if !ok {
-		return nil, must(at, "be a valid Object")
+func takeFile(f *Field, value any) (any, string) {
+	file, problem := members(f, value)
+	if problem != "" {
+		return nil, problem
 	}
-	file := map[string]any{}
-	for _, part := range []string{"key", "name"} {
-		text, _ := object[part].(string)
-		if text == "" {
-			return nil, must(at+"."+part, "be a valid String")
+	return kept(file, "key", "name", "size", "created", "etag", "headers", "kind", "last_modified", "description", "label", "wildcard"), ""
+}
+
+var filterOperators = []string{"exists", "equals", "not_equals", "in", "not_in", "contains", "not_contains", "starts_with", "end_with",
+	"less_than", "greater_than", "less_or_equals", "greater_or_equals", "between"}
+
+// takeFilter takes a filter as a value: something that is stored to be asked with later.
+func takeFilter(f *Field, value any) (any, string) {
+	filter, problem := members(f, value)
+	if problem != "" {
+		return nil, problem
+	}
+	if filter["match"] != "and" && filter["match"] != "or" {
+		return nil, must(f.Name, "contains a property named 'match' with one of values ['and', 'or']")
+	}
+	conditions, problem := filterConditions(f, filter["conditions"])
+	if problem != "" {
+		return nil, problem
+	}
+	named := map[string]any{} // as which a list is stored
+	for _, condition := range conditions {
+		text, term := condition["term"].(string)
+		operator, ok := condition["operator"].(string)
+		_, valued := condition["value"]
+		switch {
+		case !term || !ok:
+			return nil, must(f.Name, "contains conditions with properties 'term' and 'operator' of type String")
+		case !slices.Contains(filterOperators, operator):
+			return nil, must(f.Name, "contains conditions with valid operators such as ["+strings.Join(filterOperators, ", ")+"]")
+		case !valued:
+			return nil, must(f.Name, "contains conditions property named 'value'")
 		}
-		file[part] = text
+		named[strings.ReplaceAll(text, ".", ":")+":"+operator] = condition
 	}
-	for _, part := range []string{"size", "kind", "etag", "label", "description"} {
-		if object[part] != nil {
-			file[part] = object[part]
+	if _, list := filter["conditions"].([]any); list {
+		filter = maps.Clone(filter)
+		filter["conditions"] = named
+	}
+	return filter, ""
+}
+
+// unexpected is the server's word for what it stumbles over.
+const unexpected = "Unexpected error"
+
+func filterConditions(f *Field, value any) (conditions []map[string]any, problem string) {
+	var list []any
+	switch value := value.(type) {
+	case []any:
+		list = value
+		for _, condition := range list {
+			object, _ := condition.(map[string]any)
+			if _, ok := object["term"].(string); !ok {
+				return nil, unexpected
+			}
 		}
+	case map[string]any:
+		list = slices.Collect(maps.Values(value))
+	default:
+		return nil, must(f.Name, "contains a property named 'conditions' of type Object with at least 1 item")
 	}
-	if size, sent := file["size"]; sent {
-		if number, ok := size.(float64); !ok || number < 0 {
-			return nil, must(at+".size", "be a valid Number")
+	for _, condition := range list {
+		if condition == nil {
+			return nil, unexpected
 		}
+		object, _ := condition.(map[string]any)
+		conditions = append(conditions, object)
 	}
-	return file, ""
+	return conditions, ""
 }

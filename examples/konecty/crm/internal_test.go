@@ -1,8 +1,11 @@
 package crm
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,24 +20,44 @@ func newTestServer(t *testing.T) *Server {
 
 func TestRequiredAddressesNeedAllTheirParts(t *testing.T) {
 	f := &Field{Name: "home", Type: "address", IsRequired: true}
-	whole := map[string]any{"country": "BRA", "state": "SP", "city": "São Paulo", "place": "Paulista", "number": 1000.0}
-	stored, problem := takeAddress(f, "home", whole)
+	whole := map[string]any{"country": "BRA", "state": "SP", "city": "São Paulo", "place": "Paulista", "number": "1000"}
+	_, problem := takeAddress(f, whole)
 	require.Empty(t, problem)
-	require.Equal(t, "1000", stored.(map[string]any)["number"])
 	for part := range whole {
 		lacking := clone(whole).(map[string]any)
-		delete(lacking, part)
-		_, problem := takeAddress(f, "home", lacking)
+		lacking[part] = 1000.0 // a number has no size: it is dropped
+		_, problem := takeAddress(f, lacking)
 		require.Equal(t, "Value for field home."+part+" must be a valid String", problem)
 	}
+}
+
+// TestDatesAreReadAsByTheServersLanguage has what V8 made of texts, in UTC.
+func TestDatesAreReadAsByTheServersLanguage(t *testing.T) {
+	text, err := os.ReadFile("testdata/dates.jsonl")
+	require.NoError(t, err)
+	count := 0
+	for line := range strings.Lines(string(text)) {
+		var c struct {
+			Text         string
+			Milliseconds *float64
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &c))
+		ms, ok := parseDate(c.Text)
+		require.Equal(t, c.Milliseconds != nil, ok, c.Text)
+		if ok {
+			require.InDelta(t, *c.Milliseconds, ms, 0, c.Text)
+		}
+		count++
+	}
+	require.Equal(t, 440, count)
 }
 
 func TestTheStoreIsBounded(t *testing.T) {
 	s := newTestServer(t)
 	m := s.modules["Product"]
 	for range maxRecords - len(s.store.all("Product")) {
-		_, ok := s.store.insert(m, record{"name": "P"})
-		require.True(t, ok)
+		_, problem := s.store.insert(m, record{"name": "P"})
+		require.Empty(t, problem)
 	}
 	_, problems := s.create(m, map[string]any{"name": "P", "price": map[string]any{"currency": "BRL", "value": 1.0}})
 	require.Equal(t, []string{"[Product] Error on insert, there is no affected record"}, problems)
@@ -51,8 +74,8 @@ func TestPanicsAreTheFrameworks500(t *testing.T) {
 }
 
 func TestUnknownTypesCannotBeValidated(t *testing.T) {
-	_, problem := newTestServer(t).take(&Field{Name: "x", Type: "composite"}, 1.0)
-	require.Equal(t, "Field x of type composite can not be validated", problem)
+	_, problem := newTestServer(t).take(&Module{}, &Field{Name: "x", Type: "calculated"}, 1.0)
+	require.Equal(t, "Field x of type calculated can not be validated", problem)
 }
 
 func TestIDsAreLongAndDifferent(t *testing.T) {

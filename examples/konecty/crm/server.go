@@ -1,11 +1,11 @@
 package crm
 
 import (
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -17,44 +17,54 @@ type Options struct {
 	// Denied is what the session's access profile does not let it create: documents and fields, such as "Product" and
 	// "Message.status".
 	Denied []string
+	// Closed are the documents that the session's access profile keeps from it altogether.
+	Closed []string
+	// NoCodes is a namespace where nobody logs in by a code.
+	NoCodes bool
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
 
 // Server is the running server with its records. It is an http.Handler and safe for concurrent use.
 type Server struct {
-	token        string
-	user         record
-	denied       map[string]bool
-	now          func() time.Time
-	definitions  []definition
-	modules      map[string]*Module
-	store        *store
-	mux          *http.ServeMux
-	databaseDown atomic.Bool
-	silent       atomic.Bool
+	userID         string
+	user           record
+	denied, closed map[string]bool
+	codes          bool
+	now            func() time.Time
+	all            []Module
+	modules        map[string]*Module
+	store          *store
+	mux            *http.ServeMux
+	databaseDown   atomic.Bool
+	silent         atomic.Bool
+
+	mu   sync.Mutex
+	sent map[string]string // codes by whom they were sent to
 }
 
-// New gives a server with a few records: contact 16503, a campaign and two products.
+// UserID is that of the user whose session Options.Token is.
+const UserID = "hBf5JpTzLrwqYdXcM"
+
+// New gives a server with a few records: contacts, campaigns, products, and the session's user among others.
 func New(options Options) (*Server, error) {
 	if options.Token == "" {
 		return nil, errors.New("starting the server: it needs a session token")
 	}
-	definitions, err := readDefinitions()
+	modules, err := Modules()
 	if err != nil {
 		return nil, err
 	}
-	modules := modulesIn(DefaultLanguage, definitions)
 	s := &Server{
-		token: options.Token, now: options.Now, denied: map[string]bool{},
-		definitions: definitions, modules: map[string]*Module{}, store: newStore(modules),
-		user: record{"_id": "hBf5JpTzLrwqYdXcM", "name": "Integration", "group": record{"_id": "pQ7sVnRkDgWfTzJxH", "name": "API"}},
+		userID: UserID, now: options.Now, denied: map[string]bool{}, closed: map[string]bool{}, codes: !options.NoCodes,
+		all: modules, modules: map[string]*Module{}, store: newStore(modules), sent: map[string]string{},
+		user: record{"_id": UserID, "name": "Integration", "group": record{"_id": "pQ7sVnRkDgWfTzJxH", "name": "API"}},
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
 	for i := range modules {
-		s.modules[modules[i].Document] = &modules[i]
+		s.modules[modules[i].Name] = &modules[i]
 	}
 	for _, name := range options.Denied {
 		document, field, dotted := strings.Cut(name, ".")
@@ -63,7 +73,10 @@ func New(options Options) (*Server, error) {
 		}
 		s.denied[name] = true
 	}
-	if err := s.seed(); err != nil {
+	for _, name := range options.Closed {
+		s.closed[name] = true
+	}
+	if err := s.seed(options.Token); err != nil {
 		return nil, err
 	}
 	s.mux = s.newMux()
@@ -80,9 +93,25 @@ func (s *Server) SetSilent(silent bool) { s.silent.Store(silent) }
 func (s *Server) newMux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /rest/query/explorer/modules", s.explore)
+	mux.HandleFunc("GET /rest/menu/documents/{document}", s.describe)
 	mux.HandleFunc("POST /rest/query/json", s.query)
-	mux.HandleFunc("POST /rest/data/{document}", s.postRecord)
+	mux.HandleFunc("GET /rest/data/{document}/find", s.find)
+	mux.HandleFunc("POST /rest/data/{document}/find", s.find)
 	mux.HandleFunc("GET /rest/data/{document}/{id}", s.getRecord)
+	for _, operation := range []string{"kpi", "graph", "pivot"} {
+		mux.HandleFunc("GET /rest/data/{document}/"+operation, func(w http.ResponseWriter, _ *http.Request) {
+			writeJSON(w, http.StatusBadRequest, failed(operation+"Config query parameter is required"))
+		})
+	}
+	mux.HandleFunc("POST /rest/data/{document}", s.written("create", func(m *Module, body any) (any, []string) {
+		created, problems := s.create(m, body)
+		return []record{created}, problems
+	}))
+	mux.HandleFunc("PUT /rest/data/{document}", s.written("update", s.update))
+	mux.HandleFunc("DELETE /rest/data/{document}", s.written("delete", s.remove))
+	mux.HandleFunc("GET /api/auth/login-options", s.loginOptions)
+	mux.HandleFunc("POST /api/auth/request-otp", s.requestOTP)
+	mux.HandleFunc("POST /api/auth/verify-otp", s.verifyOTP)
 	mux.HandleFunc("GET /readiness", s.ready)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, &failure{status: http.StatusNotFound, message: "Route " + r.Method + ":" + r.URL.RequestURI() + " not found"})
@@ -107,17 +136,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // session says why a request has no session, in the server's words. It is where a database that is down shows first.
 func (s *Server) session(r *http.Request) error {
-	if s.databaseDown.Load() {
-		return errors.New("connect ECONNREFUSED 10.20.0.5:27017")
-	}
-	token := r.Header.Get("Authorization")
+	token := strings.TrimSpace(r.Header.Get("Authorization"))
 	if scheme, rest, found := strings.Cut(token, " "); found && strings.EqualFold(scheme, "Bearer") {
 		token = strings.TrimSpace(rest)
 	}
-	if token == "" {
+	switch {
+	case token == "" || strings.EqualFold(token, "Bearer"):
 		return errors.New("[get-user] No authTokenId found")
-	}
-	if subtle.ConstantTimeCompare([]byte(token), []byte(s.token)) != 1 {
+	case s.databaseDown.Load():
+		return errors.New("connect ECONNREFUSED 10.20.0.5:27017")
+	case s.owner(token) == nil:
 		return errors.New("[get-user] User not found")
 	}
 	return nil
@@ -132,51 +160,35 @@ func (s *Server) explore(w http.ResponseWriter, r *http.Request) {
 	if language == "" {
 		language = DefaultLanguage
 	}
-	writeJSON(w, http.StatusOK, succeeded(map[string]any{"modules": modulesIn(language, s.definitions)}))
+	writeJSON(w, http.StatusOK, succeeded(map[string]any{"modules": s.explored(language)}))
 }
 
-func (s *Server) postRecord(w http.ResponseWriter, r *http.Request) {
-	payload, wrong := readJSON(w, r)
-	if wrong != nil {
-		refuse(w, wrong)
-		return
-	}
-	m, err := s.open(r)
-	if err != nil {
+// describe answers with all that a module's metadata says; with null where there is none for the session.
+func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
+	if err := s.session(r); err != nil {
 		writeJSON(w, http.StatusOK, failed(err.Error()))
 		return
 	}
-	created, problems := s.create(m, payload)
-	if problems != nil {
-		writeJSON(w, http.StatusOK, failed(problems...))
+	document := r.PathValue("document")
+	if m := s.modules[document]; m != nil && !s.closed[document] {
+		writeJSON(w, http.StatusOK, m)
 		return
 	}
-	writeJSON(w, http.StatusOK, succeeded([]record{created}))
+	writeJSON(w, http.StatusOK, nil)
 }
 
-func (s *Server) getRecord(w http.ResponseWriter, r *http.Request) {
-	m, err := s.open(r)
-	if err != nil {
-		writeJSON(w, http.StatusOK, failed(err.Error()))
-		return
-	}
-	found := s.store.get(m.Document, r.PathValue("id"))
-	if found == nil {
-		writeJSON(w, http.StatusOK, failed("["+m.Document+"] Record not found"))
-		return
-	}
-	writeJSON(w, http.StatusOK, succeeded([]record{pick(found, fieldList(r.URL.Query().Get("fields")))}))
-}
-
-// open checks the session and finds the module of the path.
-func (s *Server) open(r *http.Request) (*Module, error) {
+// readable checks the session and finds the module of the path.
+func (s *Server) readable(r *http.Request) (*Module, error) {
 	if err := s.session(r); err != nil {
 		return nil, err
 	}
 	document := r.PathValue("document")
+	if s.closed[document] {
+		return nil, errors.New("[" + document + "] You don't have permission read records")
+	}
 	m := s.modules[document]
 	if m == nil {
-		return nil, errors.New("[" + document + "] Document not found")
+		return nil, errors.New("[" + document + "] Collection not found")
 	}
 	return m, nil
 }

@@ -35,6 +35,9 @@ var calls = []struct {
 	ndjson               bool
 }{
 	{"GET", "/rest/query/explorer/modules", "", 401, false},
+	{"GET", "/rest/menu/documents/Contact", "", 200, false},
+	{"GET", "/rest/data/Contact/find", "", 200, false},
+	{"POST", "/rest/data/Contact/find", `{}`, 200, false},
 	{"POST", "/rest/data/Contact", `{"name": {"first": "Ana"}}`, 200, false},
 	{"GET", "/rest/data/Contact/" + maria, "", 200, false},
 	{"POST", "/rest/query/json", `{"document": "Contact"}`, 400, true},
@@ -116,7 +119,7 @@ func TestTheFrameworksErrors(t *testing.T) {
 		code, message                     string
 	}{
 		"unknown path":   {"GET", "/rest/nothing?a=1", "", "", 404, "", "Route GET:/rest/nothing?a=1 not found"},
-		"unknown method": {"DELETE", "/rest/data/Contact", "", "", 404, "", "Route DELETE:/rest/data/Contact not found"},
+		"unknown method": {"PATCH", "/rest/data/Contact", "", "", 404, "", "Route PATCH:/rest/data/Contact not found"},
 		"no body":        {"POST", "/rest/data/Contact", "application/json", "", 400, "FST_ERR_CTP_EMPTY_JSON_BODY", "Body cannot be empty"},
 		"no JSON":        {"POST", "/rest/query/json", "application/json", "{", 400, "FST_ERR_CTP_INVALID_JSON_BODY", "Body is not valid JSON"},
 		"two values":     {"POST", "/rest/data/Contact", "application/json", "{} {}", 400, "FST_ERR_CTP_INVALID_JSON_BODY", "Body is not valid JSON"},
@@ -143,6 +146,9 @@ func TestTheFrameworksErrors(t *testing.T) {
 
 func TestReadingWhatIsNotThere(t *testing.T) {
 	h := open(t)
-	require.Equal(t, []string{"[Contact] Record not found"}, h.ask("GET", "/rest/data/Contact/nobody", "").problems())
-	require.Equal(t, []string{"[Invoice] Document not found"}, h.ask("GET", "/rest/data/Invoice/x", "").problems())
+	nobody := h.ask("GET", "/rest/data/Contact/nobody", "")
+	require.Equal(t, 200, nobody.status)
+	require.JSONEq(t, `{"success": true, "data": [], "total": 0}`, nobody.text)
+	require.Equal(t, []string{"[Invoice] Collection not found"}, h.ask("GET", "/rest/data/Invoice/x", "").problems())
+	require.JSONEq(t, "null", h.ask("GET", "/rest/menu/documents/Invoice", "").text)
 }

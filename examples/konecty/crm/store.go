@@ -3,6 +3,7 @@ package crm
 import (
 	"crypto/rand"
 	"maps"
+	"slices"
 	"sync"
 )
 
@@ -27,7 +28,7 @@ type collection struct {
 func newStore(modules []Module) *store {
 	s := &store{documents: make(map[string]*collection, len(modules))}
 	for _, m := range modules {
-		s.documents[m.Document] = &collection{byID: map[string]record{}, codes: map[string]float64{}}
+		s.documents[m.Name] = &collection{byID: map[string]record{}, codes: map[string]float64{}}
 	}
 	return s
 }
@@ -50,32 +51,57 @@ func (s *store) all(document string) []record {
 	return c.ordered[:len(c.ordered):len(c.ordered)]
 }
 
-// insert numbers and stores a copy of a record and gives it back. It reports false where there is no room.
-func (s *store) insert(m *Module, r record) (record, bool) {
+// insert numbers and stores a copy of a record and gives it back, or says why it cannot.
+func (s *store) insert(m *Module, r record) (stored record, problem string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.documents[m.Document]
+	c := s.documents[m.Name]
 	if len(c.ordered) >= maxRecords {
-		return nil, false
+		return nil, "Error on insert, there is no affected record"
 	}
 	r = maps.Clone(r)
-	if r["_id"] == nil {
-		r["_id"] = newID()
+	id, ok := r["_id"].(string)
+	if !ok {
+		id = newID()
+		r["_id"] = id
+	}
+	if c.byID[id] != nil {
+		return nil, "Campo único não respeitado: _id: " + id
 	}
 	for _, f := range m.Fields {
 		if f.Type != "autoNumber" {
 			continue
 		}
-		if given, ok := r[f.Name].(float64); ok { // seeded
-			c.codes[f.Name] = given
+		if given, ok := r[f.Name].(float64); ok { // it is taken as it is
+			c.codes[f.Name] = max(c.codes[f.Name], given)
 			continue
 		}
 		c.codes[f.Name]++
 		r[f.Name] = c.codes[f.Name]
 	}
-	c.byID[r["_id"].(string)] = r
+	c.byID[id] = r
 	c.ordered = append(c.ordered, r)
-	return r, true
+	return r, ""
+}
+
+// replace puts records in the place of those with the same ids; drop takes some away.
+func (s *store) replace(document string, records []record, drop []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.documents[document]
+	for _, r := range records {
+		c.byID[r["_id"].(string)] = r
+	}
+	for _, id := range drop {
+		delete(c.byID, id)
+	}
+	kept := make([]record, 0, len(c.ordered))
+	for _, r := range c.ordered {
+		if now := c.byID[r["_id"].(string)]; now != nil {
+			kept = append(kept, now)
+		}
+	}
+	c.ordered = slices.Clip(kept)
 }
 
 // newID is an id in the server's form: 17 characters that are not easily taken for each other.

@@ -1,9 +1,11 @@
-// Package samples makes payloads for creating records out of the modules' metadata, half of them valid, each with what
-// must come of it. Whoever judges such payloads (the backend, the policies, the client) is tested against them.
+// Package samples makes payloads for creating records out of the modules' metadata, half of them valid, each with what the
+// real server said to it. Whoever judges such payloads (the stand-in, the policies, the client) is tested against them.
 package samples
 
 import (
+	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/tollgate-gateway/tollgate/examples/konecty/crm"
@@ -16,113 +18,146 @@ type Sample struct {
 	Field, Type string
 	// Payload is what would be sent, a JSON object in Go's values.
 	Payload map[string]any
-	// Valid tells whether it is a record. Where it is not, Field is what is wrong.
+	// Valid tells whether the server takes it. Where it does not, Field is what is wrong.
 	Valid bool
 }
 
-// Of makes the samples of all modules, for every field as many valid ones as others. Existing are the ids that lookups may
-// name, one for each document.
-func Of(modules []crm.Module, existing map[string]string) (all []Sample) {
+// Existing are ids of records that the stand-in begins with, one for each document that lookups name.
+var Existing = map[string]string{"Contact": "JeSqMH6mkP5f233Rp", "Campaign": "c3WqHn5RvTzKpL8sJ", "Product": "p5RvTzKpL8sJc3WqH",
+	"User": crm.UserID, "Group": "pQ7sVnRkDgWfTzJxH"}
+
+// Strict are payloads that the server takes and the skill forbids, which policies and client refuse: they name what the
+// server generates, or no field at all.
+func Strict(modules []crm.Module) (all []Sample) {
 	for i := range modules {
 		m := &modules[i]
-		base := least(m, existing)
+		for field, value := range map[string]any{"_id": "x", "nothing": 1.0, "code": 77.0} {
+			if field == "code" && !slices.ContainsFunc(m.Fields, func(f crm.Field) bool { return f.Name == field }) {
+				continue
+			}
+			payload := least(m, -len(all)-1)
+			payload[field] = value
+			all = append(all, Sample{m.Name, field, "", payload, true})
+		}
+	}
+	return all
+}
+
+// Of makes the samples of all modules, for every field of their own as many valid ones as others.
+func Of(modules []crm.Module) (all []Sample) {
+	for i := range modules {
+		m := &modules[i]
 		add := func(field, kind string, valid bool, changed map[string]any) {
-			payload := maps.Clone(base)
+			payload := least(m, len(all))
 			maps.Copy(payload, changed)
-			all = append(all, Sample{m.Document, field, kind, payload, valid})
+			all = append(all, Sample{m.Name, field, kind, payload, valid})
 		}
 		for j := range m.Fields {
 			f := &m.Fields[j]
-			right, wrong := valid(f, existing), invalid(f, existing)
+			if f.Type == "autoNumber" || strings.HasPrefix(f.Name, "_") || f.IsUnique {
+				continue
+			}
+			right, wrong := valid(f), invalid(f)
 			for k := range max(len(right), len(wrong)) {
-				add(f.Name, f.Type, true, with(m, j, k, right, existing))
-				add(f.Name, f.Type, false, with(m, j, k, wrong, existing))
+				add(f.Name, f.Type, true, with(m, j, k, right))
+				add(f.Name, f.Type, false, with(m, j, k, wrong))
 			}
 		}
 		add("", "", true, nil)
 		add("", "", true, map[string]any{"nothing": nil, "else": ""})
-		add("", "", true, everything(m, existing))
-		add("nothing", "", false, map[string]any{"nothing": 1})
-		add("_id", "", false, map[string]any{"_id": "x"})
-		add("__proto__", "", false, map[string]any{"__proto__": map[string]any{"a": 1}})
+		add("_user", "", true, map[string]any{"_user": []any{object{"_id": crm.UserID}}})
+		add("_user", "", false, map[string]any{"_user": object{"_id": crm.UserID}})
 	}
 	return all
 }
 
 // with is the k-th of some values for field j of a module. Where they begin anew another field comes along.
-func with(m *crm.Module, j, k int, values []any, existing map[string]string) map[string]any {
+func with(m *crm.Module, j, k int, values []any) map[string]any {
 	changed := map[string]any{}
-	if other := &m.Fields[(j+k)%len(m.Fields)]; k >= len(values) && other.Type != "autoNumber" {
-		more := valid(other, existing)
+	if other := &m.Fields[(j+k)%len(m.Fields)]; k >= len(values) && other.Type != "autoNumber" && !other.IsUnique && !strings.HasPrefix(other.Name, "_") {
+		more := valid(other)
 		changed[other.Name] = more[k%len(more)]
 	}
 	changed[m.Fields[j].Name] = values[k%len(values)]
 	return changed
 }
 
-// everything has a valid value for every field that may be sent.
-func everything(m *crm.Module, existing map[string]string) map[string]any {
-	payload := map[string]any{}
-	for i := range m.Fields {
-		if f := &m.Fields[i]; f.Type != "autoNumber" {
-			payload[f.Name] = valid(f, existing)[0]
-		}
-	}
-	return payload
-}
-
 // least is a small payload that is a record: what is required, and one field more, so that no field is the only one.
-func least(m *crm.Module, existing map[string]string) map[string]any {
+// Where a field is unique, n makes the payload so.
+func least(m *crm.Module, n int) map[string]any {
 	payload := map[string]any{}
 	more := false
 	for i := range m.Fields {
 		f := &m.Fields[i]
-		required := f.IsRequired && f.DefaultValue == nil
-		if required || !more && f.Type != "autoNumber" {
-			payload[f.Name] = valid(f, existing)[0]
+		if f.Type == "autoNumber" || strings.HasPrefix(f.Name, "_") {
+			continue
+		}
+		required := (f.IsRequired || one(f.MinSelected)) && f.DefaultValue == nil && f.DefaultValues == nil
+		switch {
+		case required && f.IsUnique:
+			payload[f.Name] = fmt.Sprintf("unique %s %d", m.Name, n)
+		case required || !more && !f.IsUnique:
+			payload[f.Name] = valid(f)[0]
 			more = more || !required
 		}
 	}
 	return payload
 }
 
-// valid are values that the field takes. The first is always there.
-func valid(f *crm.Field, existing map[string]string) []any {
-	values := validOnes(f, existing)
-	if !f.IsList {
-		return append(values, nothing(f, true)...)
-	}
-	return append([]any{values, []any{}, []any{values[0], values[0]}}, nonLists(values)...)
-}
+func one(least *int) bool { return least != nil && *least == 1 }
 
-// nonLists are the values that, sent for a list field, stand for a list of one.
-func nonLists(values []any) (single []any) {
+// valid are values that the field takes. The first is always there.
+func valid(f *crm.Field) []any {
+	values := validOnes(f)
+	if !f.IsList {
+		return append(slices.Clone(values), nothing(f, true)...)
+	}
+	lists := []any{values, []any{values[0]}, []any{}}
+	if f.MaxElements > 0 {
+		return append([]any{values[:min(len(values), f.MaxElements)]}, lists[1:]...)
+	}
 	for _, value := range values {
 		if _, list := value.([]any); !list {
-			single = append(single, value)
+			lists = append(lists, value)
 		}
 	}
-	return single
+	return lists
 }
 
 // invalid are values that the field refuses.
-func invalid(f *crm.Field, existing map[string]string) (values []any) {
-	values = invalidOnes(f, existing)
+func invalid(f *crm.Field) (values []any) {
 	if !f.IsList {
-		return append(values, nothing(f, false)...)
+		return append(slices.Clone(invalidOnes(f)), nothing(f, false)...)
 	}
-	good := validOnes(f, existing)[0]
-	values = nonLists(values)
-	for _, value := range invalidOnes(f, existing) {
-		values = append(values, []any{good, value})
+	good := validOnes(f)[0]
+	for _, value := range invalidOnes(f) {
+		if _, list := value.([]any); !list || f.Type == "picklist" {
+			values = append(values, []any{good, value})
+		}
+		if _, list := value.([]any); !list {
+			values = append(values, value)
+		}
 	}
-	return append(values, []any{nil}, []any{[]any{good}}, many(good, 201))
+	if f.Duplicates != nil {
+		values = append(values, []any{good, good})
+	}
+	if f.MaxElements > 0 {
+		values = append(values, good, many(good, f.MaxElements+1))
+	}
+	return values
 }
 
-// nothing is null and "" where the field may stay away, or where it may not.
+// nothing is null and "" where the field may stay away, or where it may not. The server looks at "" for a lookup.
 func nothing(f *crm.Field, mayStayAway bool) []any {
-	if (f.IsRequired && f.DefaultValue == nil) == mayStayAway {
+	// Of a list nothing may be sent but what it needs.
+	needed := f.IsRequired && f.DefaultValue == nil && f.DefaultValues == nil
+	switch {
+	case f.Type == "lookup" && !mayStayAway && !needed:
+		return []any{""}
+	case needed == mayStayAway:
 		return nil
+	case f.Type == "lookup" && !needed:
+		return []any{nil}
 	}
 	return []any{nil, ""}
 }
@@ -134,7 +169,5 @@ func many(value any, n int) []any {
 	}
 	return list
 }
-
-func long(n int) string { return strings.Repeat("x", n) }
 
 type object = map[string]any

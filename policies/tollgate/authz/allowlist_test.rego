@@ -1,10 +1,12 @@
 package tollgate.authz_test
 
-elsewhere := {
+elsewhere := refused_from({"reason": "address", "address": "203.0.113.9"})
+
+refused_from(details) := {
 	"allow": false,
 	"code": "FORBIDDEN",
 	"message": "This key may not be used from your address.",
-	"details": null,
+	"details": details,
 }
 
 test_refuses_an_address_outside_the_list if {
@@ -21,7 +23,7 @@ test_refuses_where_the_key_is_missing if {
 
 test_refuses_an_unknown_address_where_there_is_a_list if {
 	unknown := json.remove(changed("/key/allowed_ips", ["0.0.0.0/0", "::/0"]), ["/request/client_ip"])
-	data.tollgate.decision == elsewhere with input as unknown
+	data.tollgate.decision == refused_from({"reason": "address"}) with input as unknown
 }
 
 test_allows_an_unknown_address_where_there_is_none if {

@@ -34,7 +34,7 @@ test_refuses_without_any_input if {
 	data.tollgate.decision.allow == false
 }
 
-# The plan's message is the lexically first of them, and says nothing of the route.
+# The plan's message is the lexically first of them, and says nothing of the route. The address is told beside it.
 test_says_one_thing_where_all_is_wrong if {
 	bad := json.patch(request, [
 		{"op": "replace", "path": "/key/scopes", "value": []},
@@ -45,6 +45,6 @@ test_says_one_thing_where_all_is_wrong if {
 		"allow": false,
 		"code": "FORBIDDEN",
 		"message": "The plan of this workspace does not include the API. Choose another plan to use it.",
-		"details": null,
+		"details": {"reason": "plan", "plan": "pro", "address": "203.0.113.9"},
 	} with input as bad
 }

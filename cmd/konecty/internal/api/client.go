@@ -24,11 +24,11 @@ const (
 	maxWait = 15 * time.Minute
 )
 
-// Options say how to reach the server. Host and Token must be given.
+// Options say how to reach the server. Host must be given.
 type Options struct {
 	// Host is where the server is, such as https://crm.example.com. It may have a path.
 	Host string
-	// Token is the session token of the server, or the key of the gateway.
+	// Token is the session token of the server, or the key of the gateway. Without one nobody but who logs in is answered.
 	Token string
 	// Language is that of labels; empty means the server's own.
 	Language string
@@ -71,6 +71,9 @@ func New(options Options) (*Client, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
+
+// Host is where the server is, without a slash at its end.
+func (c *Client) Host() string { return c.base }
 
 // Close ends the connections that are kept.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
@@ -125,7 +128,9 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (*a
 	if err != nil {
 		return nil, c.unreachable(err)
 	}
-	r.Header.Set("Authorization", "Bearer "+c.options.Token)
+	if c.options.Token != "" { // who logs in has none yet
+		r.Header.Set("Authorization", "Bearer "+c.options.Token)
+	}
 	r.Header.Set("Accept", "application/json, application/x-ndjson")
 	r.Header.Set("User-Agent", "konecty-cli")
 	if body != nil {

@@ -42,8 +42,8 @@ type Problem struct {
 // Error is all of it in one line.
 func (r *Refusal) Error() string {
 	var b strings.Builder
-	if strings.HasPrefix(r.Message, "[get-user]") {
-		b.WriteString("the server does not take the token: ")
+	if r.Session() {
+		b.WriteString("the session has ended, or never was: log in again (konecty login --help): ")
 	}
 	b.WriteString(r.Message)
 	for _, p := range r.Problems {
@@ -62,11 +62,20 @@ func (r *Refusal) Error() string {
 }
 
 // databaseAway is how the bare server says that it cannot reach its database: with 200, 400 or 401.
-var databaseAway = regexp.MustCompile(`^(\[\S+\] )?(connect|read|write|getaddrinfo|querySrv) E[A-Z]+`)
+var databaseAway = regexp.MustCompile(`^(\[\S+\] )?(connect|read|write|getaddrinfo|querySrv) E[A-Z]+|^connection .* closed|^pool destroyed|^Topology is closed|^not primary|[Tt]imed out`)
 
 // Away reports whether the server cannot serve anybody now; to send the same again later may help.
 func (r *Refusal) Away() bool {
 	return r.Status >= http.StatusInternalServerError || databaseAway.MatchString(r.Message)
+}
+
+// Session reports whether it is the session that the server refuses.
+func (r *Refusal) Session() bool { return strings.HasPrefix(r.Message, "[get-user]") }
+
+// isFinal reports whether the server refuses just this, to this session: it is there, the session is open, and to ask
+// later does not help.
+func (r *Refusal) isFinal() bool {
+	return !r.Away() && !r.Session() && r.Status != http.StatusUnauthorized && r.Status != http.StatusTooManyRequests
 }
 
 // failure is nil for a success.
@@ -162,9 +171,11 @@ func namesAll(message string, problems []Problem) bool {
 // fieldForms are the ways in which the server names a field.
 var fieldForms = []*regexp.Regexp{
 	regexp.MustCompile(`^Field (\w+) (?:is required$|does not exists on )`),
-	regexp.MustCompile(`^Value .*for field (\w+)[.\w]* (?:is invalid$|must )`),
+	regexp.MustCompile(`^Value .*for field (\w+)(?:\.[\w.$]+)?(?: with countryCode '55')? (?:is invalid$|must )`),
 	regexp.MustCompile(`^Record not found for field (\w+) with _id \[`),
 	regexp.MustCompile(`^\[\S+\] You don't have permission to \w+ field (\w+)$`),
+	regexp.MustCompile(`^\[\S+\] (_user) must be array$`),
+	regexp.MustCompile(`^Field \[(\w+)[^\]]*\] does not exists at `),
 }
 
 // add takes one message: about a field, or about the whole.

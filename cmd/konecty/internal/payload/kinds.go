@@ -5,7 +5,8 @@ import (
 	"math"
 	"regexp"
 	"slices"
-	"time"
+	"strconv"
+	"unicode/utf16"
 
 	"github.com/tollgate-gateway/tollgate/cmd/konecty/internal/api"
 )
@@ -14,102 +15,42 @@ type object = map[string]any
 
 // takes reports whether a value is one of the field's type. A type that is not known here is left to the server.
 func takes(f *api.Field, value any) bool {
-	switch f.Type {
-	case "text", "richText":
-		_, ok := value.(string)
-		return ok
-	case "boolean":
-		_, ok := value.(bool)
-		return ok
-	case "number", "percentage":
-		return isWithin(f, value)
-	case "picklist":
-		return isPicked(f, value)
-	case "lookup", "inheritLookup":
-		o, _ := value.(object)
-		return isText(o["_id"])
-	case "address":
-		return isAddress(f, value)
-	case "json":
-		return isObject(value) || isList(value)
+	check, known := kinds[f.Type]
+	return !known || check(f, value)
+}
+
+var kinds = map[string]func(*api.Field, any) bool{
+	"text": isText, "richText": isText, "url": isURL, "password": isString, "encrypted": isString,
+	"number": isWithin, "percentage": isWithin, "time": isTime,
+	"boolean": func(_ *api.Field, value any) bool { _, ok := value.(bool); return ok },
+	"date":    isMoment, "dateTime": isMoment, "picklist": isPicked, "lookup": isReference, "inheritLookup": isReference,
+	"email": isEmail, "phone": isPhone, "personName": isPersonName, "address": isAddress, "money": isMoney,
+	"geoloc": func(_ *api.Field, value any) bool { return isPosition(value) },
+	"json":   isJSON, "composite": isJSON, "filter": isFilter,
+	"file": func(_ *api.Field, value any) bool { return isObject(value) },
+	// Nobody gets here: what the server generates is refused before.
+	"autoNumber": func(*api.Field, any) bool { return false },
+}
+
+func isString(_ *api.Field, value any) bool {
+	_, ok := value.(string)
+	return ok
+}
+
+func isText(f *api.Field, value any) bool {
+	text, ok := value.(string)
+	if n, numeric := number(value); numeric {
+		if n != math.Trunc(n) || math.Abs(n) >= 1e15 {
+			return true // how the server writes it is left to it
+		}
+		text, ok = strconv.FormatFloat(n, 'f', -1, 64), true
 	}
-	if form := textForms[f.Type]; form != nil {
-		text, ok := value.(string)
-		return ok && form.MatchString(text) && (f.Type != "date" && f.Type != "dateTime" || isDay(text[:len(time.DateOnly)]))
-	}
-	if check := objects[f.Type]; check != nil {
-		o, ok := value.(object)
-		return ok && check(o)
-	}
-	return f.Type != "geoloc" || isPosition(value)
+	return ok && (f.Size <= 0 || f.Normalization != "" || float64(len(utf16.Encode([]rune(text)))) <= f.Size)
 }
 
-// textForms are the types that are texts of one form. Dates must also be days of the calendar.
-var textForms = map[string]*regexp.Regexp{
-	"url":      regexp.MustCompile(`^https?://[A-Za-z0-9]+([.-][A-Za-z0-9]+)*(:[0-9]{1,5})?([/?#]\S*)?$`),
-	"date":     regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`),
-	"dateTime": regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`),
-}
+var urlForm = regexp.MustCompile(`^https?://(www\.)?[a-z0-9]+([-.][a-z0-9]+)*(:[0-9]{1,5})?(/[^\n\r\x{2028}\x{2029}]*)?$`)
 
-func isDay(text string) bool {
-	_, err := time.Parse(time.DateOnly, text)
-	return err == nil
-}
-
-// objects are the types that are objects with known members.
-var objects = map[string]func(object) bool{
-	"email":      isEmail,
-	"phone":      isPhone,
-	"personName": isPersonName,
-	"money":      isMoney,
-	"file":       isFile,
-}
-
-var (
-	emailForm    = regexp.MustCompile(`^[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+\.[A-Za-z0-9.-]+$`)
-	phoneForm    = regexp.MustCompile(`^[0-9]{4,15}$`)
-	currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
-)
-
-func isEmail(o object) bool {
-	return matches(emailForm, o["address"]) && optionalTexts(o, "type")
-}
-
-func isPhone(o object) bool {
-	country, ok := number(o["countryCode"])
-	if !ok || country < 1 || country > 999 || country != math.Trunc(country) {
-		return false
-	}
-	digits, isNumber := number(o["phoneNumber"])
-	whole := isNumber && digits >= 1e3 && digits < 1e15 && digits == math.Trunc(digits)
-	return (whole || matches(phoneForm, o["phoneNumber"])) && optional(o, isTextOrNumber, "type", "extention")
-}
-
-func isPersonName(o object) bool {
-	parts := []string{"prefix", "first", "middle", "last", "sufix", "full"}
-	return optionalTexts(o, parts...) && slices.ContainsFunc(parts, func(part string) bool { return isText(o[part]) })
-}
-
-var placeParts = []string{"country", "state", "city", "place", "number"}
-
-func isAddress(f *api.Field, value any) bool {
-	o, ok := value.(object)
-	if !ok || !optional(o, isTextOrNumber, placeParts...) ||
-		!optional(o, isTextOrNumber, "postalCode", "district", "placeType", "complement", "type") || !optional(o, isPosition, "geolocation") {
-		return false
-	}
-	return !f.IsRequired || !slices.ContainsFunc(placeParts, func(part string) bool { return o[part] == nil })
-}
-
-func isMoney(o object) bool {
-	_, ok := number(o["value"])
-	return ok && matches(currencyForm, o["currency"])
-}
-
-func isFile(o object) bool {
-	size, ok := number(o["size"])
-	return isText(o["key"]) && isText(o["name"]) && (o["size"] == nil || ok && size >= 0)
-}
+func isURL(_ *api.Field, value any) bool { return matches(urlForm, value) }
 
 func isWithin(f *api.Field, value any) bool {
 	n, ok := number(value)
@@ -118,19 +59,102 @@ func isWithin(f *api.Field, value any) bool {
 	return ok && (!hasLow || n >= low) && (!hasHigh || n <= high)
 }
 
+func isTime(_ *api.Field, value any) bool {
+	n, ok := number(value)
+	return ok && n >= 0 && n <= 86_400_000
+}
+
+func isReference(_ *api.Field, value any) bool {
+	o, _ := value.(object)
+	_, ok := o["_id"].(string)
+	return ok
+}
+
+// isPicked judges the keys of a picklist. Of a list the server drops what is empty, and what has no size. Where it is not
+// known how many keys are right, nor in how many lists, any number is.
 func isPicked(f *api.Field, value any) bool {
-	if f.MaxSelected <= 1 {
-		return isOption(f, value)
+	list, isList := value.([]any)
+	_, isKey := value.(string)
+	if f.Options == nil {
+		return true
 	}
-	keys, ok := value.([]any)
-	return ok && len(keys) >= f.MinSelected && len(keys) <= f.MaxSelected &&
-		!slices.ContainsFunc(keys, func(key any) bool { return !isOption(f, key) })
+	if !isList && !isKey {
+		return false
+	}
+	if isKey {
+		list = []any{value}
+	}
+	chosen := slices.DeleteFunc(slices.Clone(list), isDropped)
+	count := float64(len(chosen))
+	if f.IsList != nil && (f.MinSelected != nil && count < *f.MinSelected || f.MaxSelected != nil && count > *f.MaxSelected) {
+		return false
+	}
+	return !slices.ContainsFunc(chosen, func(key any) bool { return !isChosen(f, key) })
+}
+
+// isChosen judges one of a list of keys. The one key of a list may be within another; where not even that is known, any
+// number may.
+func isChosen(f *api.Field, key any) bool {
+	within, ok := key.([]any)
+	if !ok || f.IsList != nil && (f.MaxSelected == nil || *f.MaxSelected != 1) {
+		return isOption(f, key)
+	}
+	return !slices.ContainsFunc(within, func(key any) bool { return !isOption(f, key) && (f.IsList != nil || !isDropped(key)) })
 }
 
 func isOption(f *api.Field, value any) bool {
 	key, ok := value.(string)
 	_, found := f.Options[key]
 	return ok && found
+}
+
+// isDropped tells what the server takes for nothing where it drops what is empty: numbers have no size.
+func isDropped(value any) bool {
+	switch value.(type) {
+	case nil, bool:
+		return true
+	}
+	_, numeric := number(value)
+	return numeric || value == "" || isEmpty(value)
+}
+
+func isEmpty(value any) bool {
+	switch value := value.(type) {
+	case object:
+		return len(value) == 0
+	case []any:
+		return len(value) == 0
+	}
+	return false
+}
+
+func isJSON(_ *api.Field, value any) bool { return isObject(value) && !stumbles(value) }
+
+// isObject reports whether a value is an object to the server, which lists are too.
+func isObject(value any) bool {
+	switch value.(type) {
+	case object, []any:
+		return true
+	}
+	return false
+}
+
+// stumbles reports what the server trips over: null in a list that is a member of an object.
+func stumbles(value any) bool {
+	switch value := value.(type) {
+	case object:
+		for _, member := range value {
+			if stumbles(member) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(value, func(element any) bool {
+			inner, _ := element.(object)
+			return element == nil || stumbles(inner)
+		})
+	}
+	return false
 }
 
 func isPosition(value any) bool {
@@ -158,34 +182,4 @@ func number(value any) (float64, bool) {
 func matches(form *regexp.Regexp, value any) bool {
 	text, ok := value.(string)
 	return ok && form.MatchString(text)
-}
-
-func optionalTexts(o object, names ...string) bool {
-	return optional(o, func(value any) bool { _, ok := value.(string); return ok }, names...)
-}
-
-// optional reports whether the members that are there pass a check.
-func optional(o object, check func(any) bool, names ...string) bool {
-	return !slices.ContainsFunc(names, func(name string) bool { return o[name] != nil && !check(o[name]) })
-}
-
-func isTextOrNumber(value any) bool {
-	_, text := value.(string)
-	_, numeric := number(value)
-	return text || numeric
-}
-
-func isText(value any) bool {
-	text, ok := value.(string)
-	return ok && text != ""
-}
-
-func isObject(value any) bool {
-	_, ok := value.(object)
-	return ok
-}
-
-func isList(value any) bool {
-	_, ok := value.([]any)
-	return ok
 }

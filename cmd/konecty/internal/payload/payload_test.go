@@ -2,6 +2,9 @@ package payload_test
 
 import (
 	"encoding/json"
+	"maps"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,48 +16,83 @@ import (
 	"github.com/tollgate-gateway/tollgate/examples/konecty/samples"
 )
 
-// modules are the example's, read as the client reads them.
-func modules(t *testing.T) map[string]*api.Module {
+// modules are the example's, read as the client reads them: from what the policies have of them. Bare ones are what the
+// explorer alone says.
+func modules(t *testing.T, bare bool) map[string]*api.Module {
 	t.Helper()
-	all, err := crm.Modules("en")
+	text, err := os.ReadFile("../../../../examples/konecty/policies/konecty/modules.json")
 	require.NoError(t, err)
-	text, err := json.Marshal(all)
-	require.NoError(t, err)
-	var read []api.Module
-	require.NoError(t, json.Unmarshal(text, &read))
+	var data struct {
+		Modules map[string]struct {
+			Fields map[string]map[string]any
+		}
+	}
+	require.NoError(t, json.Unmarshal(text, &data))
 	byName := map[string]*api.Module{}
-	for i := range read {
-		byName[read[i].Document] = &read[i]
+	for document, m := range data.Modules {
+		byName[document] = &api.Module{Document: document}
+		for _, field := range m.Fields {
+			if bare {
+				maps.DeleteFunc(field, func(name string, _ any) bool {
+					return !slices.Contains([]string{"name", "type", "label", "options", "document", "descriptionFields"}, name)
+				})
+			}
+			text, err := json.Marshal(field)
+			require.NoError(t, err)
+			var f api.Field
+			require.NoError(t, json.Unmarshal(text, &f))
+			byName[document].Fields = append(byName[document].Fields, f)
+		}
 	}
 	return byName
 }
 
+// judged are the fields that are wrong to the client in what it would send, however it decoded the payload.
+func judged(t *testing.T, m *api.Module, payloadSent map[string]any) (wrong []string) {
+	t.Helper()
+	text, err := json.Marshal(payloadSent)
+	require.NoError(t, err)
+	for _, useNumber := range []bool{true, false} {
+		var given map[string]any
+		decoder := json.NewDecoder(strings.NewReader(string(text)))
+		if useNumber {
+			decoder.UseNumber()
+		}
+		require.NoError(t, decoder.Decode(&given))
+		fields := []string{}
+		for _, p := range payload.Problems(m, payload.Strip(given)) {
+			require.NotEmpty(t, p.Text)
+			fields = append(fields, p.Field)
+		}
+		require.True(t, useNumber || slices.Equal(fields, wrong), "%s", text)
+		wrong = fields
+	}
+	return wrong
+}
+
 // TestClientAndBackendAgree judges the same samples that the backend and the policies are tested with.
 func TestClientAndBackendAgree(t *testing.T) {
-	byName := modules(t)
-	all, err := crm.Modules("en")
+	known, err := crm.Modules()
 	require.NoError(t, err)
-	list := samples.Of(all, map[string]string{"Contact": "JeSqMH6mkP5f233Rp", "Campaign": "c3WqHn5RvTzKpL8sJ", "Product": "p5RvTzKpL8sJc3WqH"})
-	require.Greater(t, len(list), 500)
+	list, complete, bare := samples.Of(known), modules(t, false), modules(t, true)
+	require.Greater(t, len(list), 2500)
 	for _, s := range list {
-		text, err := json.Marshal(s.Payload)
-		require.NoError(t, err)
-		for _, useNumber := range []bool{true, false} {
-			var given map[string]any
-			decoder := json.NewDecoder(strings.NewReader(string(text)))
-			if useNumber {
-				decoder.UseNumber()
-			}
-			require.NoError(t, decoder.Decode(&given))
-			problems := payload.Problems(byName[s.Document], payload.Strip(given))
-			if s.Valid {
-				require.Empty(t, problems, "%s %s", s.Document, text)
-				continue
-			}
-			require.Len(t, problems, 1, "%s %s", s.Document, text)
-			require.Equal(t, s.Field, problems[0].Field, "%s %s", s.Document, text)
-			require.NotEmpty(t, problems[0].Text)
+		if s.Payload[s.Field] == "" && !s.Valid && len(judged(t, complete[s.Document], s.Payload)) == 0 {
+			continue // "" for a lookup: the client does not send it
 		}
+		if s.Valid {
+			require.Empty(t, judged(t, complete[s.Document], s.Payload), "%s %v", s.Document, s.Payload)
+			require.Empty(t, judged(t, bare[s.Document], s.Payload), "%s %v", s.Document, s.Payload)
+			continue
+		}
+		require.Equal(t, []string{s.Field}, judged(t, complete[s.Document], s.Payload), "%s %v", s.Document, s.Payload)
+		if wrong := judged(t, bare[s.Document], s.Payload); len(wrong) > 0 {
+			require.Equal(t, []string{s.Field}, wrong, "%s %v", s.Document, s.Payload)
+		}
+	}
+	for _, s := range samples.Strict(known) {
+		require.Equal(t, []string{s.Field}, judged(t, complete[s.Document], s.Payload))
+		require.Equal(t, []string{s.Field}, judged(t, bare[s.Document], s.Payload))
 	}
 }
 
@@ -65,12 +103,12 @@ func TestStripLeavesTheOriginalAlone(t *testing.T) {
 }
 
 func TestProblemsSayWhatToSend(t *testing.T) {
-	contact := modules(t)["Contact"]
+	contact := modules(t, false)["Contact"]
 	for field, c := range map[string]struct {
 		value any
 		says  string
 	}{
-		"type":     {"client", "must be a list of 1 to 3 of: client, lead, partner, supplier"},
+		"type":     {"x", "must be a list of 0 to 3 of: client, lead, partner, supplier"},
 		"status":   {"ativo", "must be one of: Ativo, Inativo"},
 		"tags":     {[]any{"a", true}, "must be a list; element 2 must be text"},
 		"campaign": {"c3W", `must be {"_id": "…"} of a Campaign; "konecty lookup Campaign <code or text>" finds it, --lookup campaign=<code or text> puts it in`},
@@ -79,33 +117,56 @@ func TestProblemsSayWhatToSend(t *testing.T) {
 		"emial":    {"x", "is no field of Contact: did you mean email?"},
 		"xyzzy":    {"x", "is no field of Contact"},
 		"birthday": {"today", "must be a day such as 2026-03-16"},
+		"_user":    {map[string]any{"_id": "x"}, "must be a list"},
 	} {
 		problems := payload.Problems(contact, map[string]any{"name": map[string]any{"first": "A"}, field: c.value})
 		require.Equal(t, []api.Problem{{Field: field, Text: c.says}}, problems)
 	}
-	activity := modules(t)["Activity"]
+	activity := modules(t, false)["Activity"]
 	require.Equal(t, "a number from 1 up to 1440", payload.Form(activity.Field("minutes")))
+	require.Equal(t, "text of at most 80 characters", payload.Form(modules(t, false)["Campaign"].Field("name")))
+	require.Equal(t, "one of, or a list of: Ativo, Inativo", payload.Form(modules(t, true)["Contact"].Field("status")))
 }
 
+func isList(is bool) *bool { return &is }
+
 func TestTypesThatAreNotKnownAreLeftToTheServer(t *testing.T) {
-	m := &api.Module{Document: "A", Fields: []api.Field{{Name: "x", Type: "composite", IsRequired: true}, {Name: "y", Type: "composite", IsList: true}}}
+	m := &api.Module{Document: "A", Fields: []api.Field{{Name: "x", Type: "calculated", IsRequired: true}, {Name: "y", Type: "calculated", IsList: isList(true)}}}
 	require.Empty(t, payload.Problems(m, map[string]any{"x": 1.0, "y": []any{true, nil}}))
 	require.Equal(t, []api.Problem{{Field: "x", Text: "is required: send what the server takes"}}, payload.Problems(m, map[string]any{}))
 }
 
-func TestThinMetadataRefusesNothingThatItDoesNotKnow(t *testing.T) {
-	m := &api.Module{Document: "A", Fields: []api.Field{
-		{Name: "n", Type: "number", MinValue: "$now"}, {Name: "p", Type: "picklist", Options: map[string]any{"a": map[string]any{"en": "A"}}}}}
-	require.Empty(t, payload.Problems(m, map[string]any{"n": -1.0, "p": "a"}))
+func TestWhatMustBeSent(t *testing.T) {
+	options := map[string]any{"a": "A"}
+	for name, c := range map[string]struct {
+		field api.Field
+		says  string
+	}{
+		"required":               {api.Field{Type: "text", IsRequired: true}, "is required: send text"},
+		"with a default":         {api.Field{Type: "text", IsRequired: true, DefaultValue: "x"}, ""},
+		"by language":            {api.Field{Type: "picklist", IsRequired: true, Options: options, DefaultValues: []any{map[string]any{"pt_BR": "a"}}}, ""},
+		"a default that is none": {api.Field{Type: "picklist", Options: options, DefaultValue: "lead"}, "is required, since the server's default is not valid: send one of, or a list of: a"},
+		"a bounded list":         {api.Field{Type: "text", IsList: isList(true), MaxElements: 2}, "is required: must be a list of at most 2"},
+		"a list of some":         {api.Field{Type: "text", IsList: isList(true), MinElements: 1}, "is required: must be a list of at least 1"},
+		"what is generated":      {api.Field{Type: "autoNumber", IsRequired: true}, ""},
+	} {
+		c.field.Name = "f"
+		problems := payload.Problems(&api.Module{Document: "A", Fields: []api.Field{c.field}}, map[string]any{})
+		if c.says == "" {
+			require.Empty(t, problems, name)
+			continue
+		}
+		require.Equal(t, []api.Problem{{Field: "f", Text: c.says}}, problems, name)
+	}
 }
 
 func TestRequiredAddressesNeedAllTheirParts(t *testing.T) {
-	m := &api.Module{Document: "A", Fields: []api.Field{{Name: "home", Type: "address", IsRequired: true}}}
-	whole := map[string]any{"country": "BRA", "state": "SP", "city": "São Paulo", "place": "Paulista", "number": 1000.0}
+	m := &api.Module{Document: "A", Fields: []api.Field{{Name: "home", Type: "address", IsRequired: true, IsList: isList(false)}}}
+	whole := map[string]any{"country": "BRA", "state": "SP", "city": "São Paulo", "place": "Paulista", "number": "1000"}
 	require.Empty(t, payload.Problems(m, map[string]any{"home": whole}))
 	for part := range whole {
 		lacking := payload.Strip(whole)
-		delete(lacking, part)
+		lacking[part] = 1000.0 // the server drops a number: it has no size
 		require.Len(t, payload.Problems(m, map[string]any{"home": lacking}), 1, part)
 	}
 }

@@ -50,18 +50,15 @@ deny contains {
 }
 
 # The route of the Caddyfile beside this folder.
-_konecty_create if {
-	input.request.method == "POST"
-	input.route.pattern == "/rest/data/:document"
-}
+_konecty_create if _konecty_route("POST", "/rest/data/:document")
 
 _konecty_document := input.route.params.document
 
-# More fields would take longer to judge than a decision may.
-_konecty_most_fields := 200
+# More fields would take longer to judge than a decision may; a module may have more.
+_konecty_most_fields := max({200, count(data.konecty.modules[_konecty_document].fields)})
 
 _konecty_record if {
 	is_object(input.request.body)
 	count(input.request.body) <= _konecty_most_fields
-	count(payload.fields(input.request.body)) > 0
+	count(input.request.body) > 0
 }

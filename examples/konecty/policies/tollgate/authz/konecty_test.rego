@@ -2,10 +2,13 @@ package tollgate.authz_test
 
 import data.tollgate.authz
 
-modules := {"Contact": {"fields": {"name": {"type": "text", "isRequired": true}, "age": {"type": "number"}}}}
+modules := {
+	"Contact": {"fields": {"name": {"type": "text", "isRequired": true}, "age": {"type": "number"}}},
+	"Portal": {"fields": {"password": {"type": "password"}}},
+}
 
 asked(document, body) := {
-	"request": {"method": "POST", "body": body},
+	"request": {"method": "POST", "body": body, "query": {}},
 	"route": {"pattern": "/rest/data/:document", "params": {"document": document}, "scopes": []},
 }
 
@@ -33,9 +36,7 @@ nothing := {{
 }}
 
 test_refuses_what_is_no_record if {
-	every body in [null, "x", 7, [], [{"name": "Ana"}], {}, {"name": null}, {"name": ""}] {
-		refusals("Contact", body) == nothing
-	}
+	every body in [null, "x", 7, [], [{"name": "Ana"}], {}] { refusals("Contact", body) == nothing }
 }
 
 test_refuses_more_fields_than_can_be_judged if {
@@ -45,7 +46,7 @@ test_refuses_more_fields_than_can_be_judged if {
 
 test_refuses_a_missing_body if {
 	request := {
-		"request": {"method": "POST"},
+		"request": {"method": "POST", "query": {}},
 		"route": {"pattern": "/rest/data/:document", "params": {"document": "Contact"}, "scopes": []},
 	}
 	denied := authz.deny with input as request with data.konecty.modules as modules
@@ -68,11 +69,10 @@ test_refuses_everything_without_metadata if {
 
 test_leaves_other_routes_alone if {
 	every route in [
-		{"pattern": "/rest/query/json", "params": {}, "scopes": []},
+		{"pattern": "/rest/query/explorer/modules", "params": {}, "scopes": []},
 		{"pattern": "", "params": {}, "scopes": []},
-		{"pattern": "/rest/data/:document/:id", "params": {"document": "Contact", "id": "x"}, "scopes": []},
 	] {
-		denied := authz.deny with input as {"request": {"method": "POST", "body": {}}, "route": route}
+		denied := authz.deny with input as {"request": {"method": "POST", "body": {}, "query": {}}, "route": route}
 		every refusal in denied { refusal.code == "FORBIDDEN" }
 	}
 }

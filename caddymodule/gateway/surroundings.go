@@ -1,0 +1,83 @@
+package gateway
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/site"
+)
+
+// lookAround looks at the server that a handler of ours is being loaded for: once, by the first of them, when the routes that
+// follow are still as they are written. It is the one moment at which validate and run both see the whole of a server,
+// however its configuration was made. What leaves the API open, or can never work, is an error.
+func (a *App) lookAround(ctx caddy.Context, logger *zap.Logger, source string) error {
+	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok || a.seen[server] {
+		return nil
+	}
+	if a.seen == nil {
+		a.seen = map[*caddyhttp.Server]bool{}
+	}
+	a.seen[server] = true
+	if server.TrustedProxiesStrict == 0 && trustsProxies(server) {
+		logger.Warn(leftmostWarning, zap.String("server", server.Name()), zap.String("at", source))
+	}
+	findings, err := site.Loading(server).Findings()
+	if err != nil {
+		logger.Warn("what stands before the gates of this server is not known", zap.String("server", server.Name()), zap.Error(err))
+	}
+	var fatal []error
+	for _, finding := range findings {
+		if finding.Fatal {
+			fatal = append(fatal, errors.New(finding.Text))
+			continue
+		}
+		logger.Warn(finding.Text)
+	}
+	return errors.Join(fatal...)
+}
+
+// leftmostWarning says that the site believes what clients of its proxies write: Caddy takes the leftmost address of
+// X-Forwarded-For unless told to walk from the right, and an allowlist is then no more than the client's word.
+const leftmostWarning = "trusted_proxies without trusted_proxies_strict: clients can choose the address that allowlists judge"
+
+// trustsProxies reports whether the server has trusted proxies. Caddy has forgotten their text by then, and shows what it made
+// of it to nobody; where it is not found under this name, the first request from a trusted proxy tells.
+func trustsProxies(server *caddyhttp.Server) bool {
+	made := reflect.ValueOf(server).Elem().FieldByName("trustedProxies")
+	return made.IsValid() && made.Kind() == reflect.Interface && !made.IsNil()
+}
+
+// warn says what of the gate's own routes may be a mistake: one that opens whatever has no route, and one that some plan can
+// never pay for.
+func (h *Handler) warn() {
+	for _, r := range h.Routes {
+		if r.Public && r.Path == "/*" && slices.ContainsFunc(r.Methods, func(m string) bool { return m != http.MethodOptions }) {
+			h.logger.Warn(fmt.Sprintf("%s: public %s /* lets through unchecked whatever has no route of its own: name the paths that are public",
+				r.at(h), strings.Join(r.Methods, ",")))
+		}
+		var poor []string
+		for _, name := range slices.Sorted(maps.Keys(h.app.planTable)) {
+			if plan := h.app.planTable[name]; !plan.Denied && r.Cost > lowestLimit(plan) {
+				poor = append(poor, fmt.Sprintf("%s (%d)", name, lowestLimit(plan)))
+			}
+		}
+		if len(poor) > 0 {
+			h.logger.Warn(fmt.Sprintf("%s: route %s: cost %d is above the limit of some plans, whose workspaces are refused with 403: %s",
+				r.at(h), r.Path, r.Cost, strings.Join(poor, ", ")))
+		}
+	}
+}
+
+// at is where a route was written, or its gate, or nowhere in particular: in JSON.
+func (r *Route) at(h *Handler) string { return cmp.Or(r.Source, h.Source, "tollgate") }
