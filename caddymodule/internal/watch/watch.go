@@ -57,6 +57,9 @@ func (f *Files) Changed() bool {
 	return changed
 }
 
+// Unrest reports whether the last look saw files that differ from what was last taken and have not come to rest.
+func (f *Files) Unrest() bool { return f.waiting > 0 }
+
 // Poll calls changed after each change of the files, until the context ends. It looks every so often; a change is
 // reported one to two such periods after it was made, at the latest after five.
 func (f *Files) Poll(ctx context.Context, every time.Duration, changed func()) {

@@ -147,7 +147,7 @@ func TestTheLastGoodOneStays(t *testing.T) {
 		{"when a folder takes its place", func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, os.Mkdir(path, 0o700))
-		}, "no regular file"},
+		}, "not a regular file"},
 		{"when half of it was written", func(t *testing.T, path string) {
 			text := keys("1/1m")
 			write(t, path, text[:len(text)/2])
@@ -218,4 +218,23 @@ func TestEffectiveWithinTwoSeconds(t *testing.T) {
 		return err != nil
 	}, 6*time.Second, 10*time.Millisecond)
 	t.Logf("a removed key was refused after %v", time.Since(changed))
+}
+
+// TestWhatWasReadTooEarlyIsReadAgain changes a file a second time in a way that no look can see: it has the same size and
+// the same time as it had when it was read before it came to rest.
+func TestWhatWasReadTooEarlyIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, path, _ := opened(t, keys("500/1m"))
+		since := settle(t, s, keystore.Position{})
+		write(t, path, keys("600/1m"))
+		early, err := os.Stat(path)
+		require.NoError(t, err)
+		changes, err := s.Changes(t.Context(), since)
+		require.NoError(t, err)
+		require.Equal(t, since, changes.Position, "it has not come to rest")
+		write(t, path, keys("700/1m"))
+		require.NoError(t, os.Chtimes(path, early.ModTime(), early.ModTime()))
+		settle(t, s, since)
+		require.Equal(t, int64(700), find(t, s, crm).Workspace.Limits[0].Limit)
+	})
 }
