@@ -16,7 +16,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
-// bodyTimeout is how long a body that policies read may take to arrive (design, section 5). Only tests change it.
+// bodyTimeout is how long a body that policies read may take to arrive: ten seconds, then 400. Only tests change it.
 var bodyTimeout = 10 * time.Second
 
 // JSON reads the request's body for policies and puts the very bytes back for the backend. It is gate.Body.

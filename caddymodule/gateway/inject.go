@@ -52,14 +52,14 @@ func (h *Handler) checkInject() error {
 		header := &h.Inject[i]
 		name := string(normalize(nil, header.Header))
 		if !httpguts.ValidHeaderFieldName(header.Header) || notInjected[name] || strings.HasPrefix(name, identity) {
-			return fmt.Errorf("inject: '%s' is no header that can be set", header.Header)
+			return fmt.Errorf("'%s' is not a header that can be set", header.Header)
 		}
 		if seen[name] {
-			return fmt.Errorf("inject: '%s' is given twice: keep one of them", header.Header)
+			return fmt.Errorf("'%s' is given twice: keep one of them", header.Header)
 		}
 		seen[name] = true
 		if name == "authorization" && h.ForwardAuthorization {
-			return errors.New("inject: Authorization is the gateway's or the caller's: drop this line or forward_authorization")
+			return errors.New("Authorization is the gateway's or the caller's: drop this line or forward_authorization")
 		}
 		if err := header.check(); err != nil {
 			return err
@@ -71,19 +71,19 @@ func (h *Handler) checkInject() error {
 // check refuses a value that no header can carry, or that names what does not exist.
 func (i *Inject) check() error {
 	if i.Value == "" || !httpguts.ValidHeaderFieldValue(i.Value) {
-		return fmt.Errorf("inject: the value of %s is empty, or no header can carry it", i.Header)
+		return fmt.Errorf("the value of %s is empty, or has characters that a header cannot have", i.Header)
 	}
 	i.secrets = nil
 	for _, match := range ownPlaceholders.FindAllStringSubmatch(i.Value, -1) {
 		secret, isSecret := strings.CutPrefix(match[1], "secret.")
 		switch {
 		case !strings.HasSuffix(match[0], "}"):
-			return fmt.Errorf("inject: '%s' lacks its closing brace", match[0])
+			return fmt.Errorf("'%s' lacks its closing brace", match[0])
 		case isSecret && secretName.MatchString(secret):
 			i.secrets = append(i.secrets, secret)
 		case strings.HasPrefix(match[1], "workspace.metadata.") || slices.Contains(known, match[1]):
 		default:
-			return fmt.Errorf("inject: '%s' is no placeholder: write one of {tollgate.secret.<name>}, {tollgate.workspace.metadata.<name>}, {tollgate.%s}",
+			return fmt.Errorf("'%s' is not a placeholder: write one of {tollgate.secret.<name>}, {tollgate.workspace.metadata.<name>}, {tollgate.%s}",
 				match[0], strings.Join(known, "}, {tollgate."))
 		}
 	}
@@ -155,7 +155,7 @@ func (c *call) injected(header *Inject) (string, error) {
 		err = errEmptyHeader
 	}
 	if err == nil && !httpguts.ValidHeaderFieldValue(value) {
-		err = errors.New("the value holds characters that no header can carry")
+		err = errors.New("the value has characters that a header cannot have")
 	}
 	return value, err
 }

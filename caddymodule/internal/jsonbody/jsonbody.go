@@ -1,5 +1,5 @@
 // Package jsonbody reads a request body that policies are to judge: strictly, so that no backend can read anything else
-// in the same bytes than the policies did (design, section 5; RFC 8259, sections 4, 6 and 8).
+// in the same bytes than the policies did (RFC 8259, sections 4, 6 and 8).
 package jsonbody
 
 import (

@@ -48,7 +48,7 @@ func Open(path string, report func(error)) (*Store, error) {
 	if report == nil {
 		report = func(error) {}
 	}
-	s := &Store{path: path, report: report, files: watch.New(path)}
+	s := &Store{path: path, report: report, files: watch.New(path), look: time.Now().Add(interval)}
 	text, err := read(path)
 	if err != nil {
 		return nil, err
