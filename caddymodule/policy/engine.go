@@ -2,12 +2,25 @@ package policy
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/turns"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/watch"
 )
+
+// ErrBusy means that no evaluation of the decision began in time: too many others were before it.
+var ErrBusy = turns.ErrBusy
+
+// turnTimeout is how long a request waits at most for its evaluation to begin, beside the timeout of one decision: the others
+// may each take so long with theirs.
+const turnTimeout = 5 * time.Second
+
+// evaluationsAtOnce is how many evaluations may run at once: two for each core, so that the core of one that the system
+// interrupts does not stand idle. More would only take the cores from each other, and each would pay with its timeout.
+func evaluationsAtOnce() int { return 2 * runtime.GOMAXPROCS(0) }
 
 // DefaultTimeout is how long a decision may take where Options say nothing else.
 const DefaultTimeout = 100 * time.Millisecond
@@ -38,7 +51,7 @@ type loaded struct {
 	// seen is how the files looked before they were last loaded; failure is what came of it.
 	seen    uint64
 	failure atomic.Pointer[failure]
-	turns   *turns
+	turns   *turns.Turns
 }
 
 // New loads the embedded policies and those of options.Paths. The error says file, line and why.
@@ -50,7 +63,7 @@ func New(ctx context.Context, options Options) (*Engine, error) {
 		options.Remember = DefaultRemember
 	}
 	// Looking before loading: what changes while it is loaded is then a change.
-	e := &Engine{options: options, loaded: &loaded{files: watch.New(options.Paths...), turns: newTurns(evaluationsAtOnce())}}
+	e := &Engine{options: options, loaded: &loaded{files: watch.New(options.Paths...), turns: turns.New(evaluationsAtOnce())}}
 	if err := e.Reload(ctx); err != nil {
 		return nil, err
 	}

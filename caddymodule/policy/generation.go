@@ -11,6 +11,9 @@ import (
 	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/allowance"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/turns"
 )
 
 // decisionRef is what a generation answers.
@@ -91,7 +94,7 @@ func (s *sources) prepare(ctx context.Context, compiler *ast.Compiler, query ast
 }
 
 // decide answers from memory, or else afresh when it is its turn.
-func (g *generation) decide(ctx context.Context, in *Input, timeout time.Duration, turns *turns) (Decision, error) {
+func (g *generation) decide(ctx context.Context, in *Input, timeout time.Duration, turns *turns.Turns) (Decision, error) {
 	var buffer [usualKey]byte
 	var key []byte
 	var of owners
@@ -102,10 +105,10 @@ func (g *generation) decide(ctx context.Context, in *Input, timeout time.Duratio
 			return *d, nil
 		}
 	}
-	if err := turns.take(ctx, in.workspace(), timeout); err != nil {
+	if err := turns.Take(ctx, in.workspace(), timeout+turnTimeout); err != nil {
 		return Decision{Generation: g.number}, err
 	}
-	defer turns.done()
+	defer turns.Done()
 	if !remembers {
 		return g.evaluate(ctx, in, timeout)
 	}
@@ -164,7 +167,7 @@ func (g *generation) ask(ctx context.Context, in *Input, timeout time.Duration) 
 // eval evaluates a prepared query within timeout and while ctx lasts, and gives its result to take. No goroutine waits
 // for either: both only set a flag that the evaluation looks at.
 func (s *sources) eval(ctx context.Context, query rego.PreparedEvalQuery, input ast.Value, timeout time.Duration, take func(ast.Value), more ...rego.EvalOption) (found bool, err error) {
-	allowed := allow(timeout)
+	allowed := allowance.Begin(timeout)
 	left := context.AfterFunc(ctx, allowed.Cancel)
 	results, err := query.Eval(ctx, append(more,
 		rego.EvalParsedInput(input),
@@ -176,7 +179,7 @@ func (s *sources) eval(ctx context.Context, query rego.PreparedEvalQuery, input 
 			return nil, nil
 		}),
 	)...)
-	inTime := allowed.end()
+	inTime := allowed.End()
 	left()
 	switch {
 	case ctx.Err() != nil:

@@ -1,31 +1,21 @@
-package policy
+// Package turns bounds how many pieces of work run at once, and shares the turns fairly among those who wait.
+package turns
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
 )
 
-// ErrBusy means that no evaluation of the decision began in time: too many others were before it.
-var ErrBusy = errors.New("the policies are busy: no evaluation began in time")
+// ErrBusy means that no turn came in time: too many others were before it.
+var ErrBusy = errors.New("no turn came in time")
 
-// evaluationsAtOnce is how many evaluations may run at once: two for each core, so that one which the system interrupts lets
-// its core not stand idle.
-func evaluationsAtOnce() int { return 2 * runtime.GOMAXPROCS(0) }
-
-// turnTimeout is how long a request waits for its turn at most, beside the timeout of one decision.
-const turnTimeout = 5 * time.Second
-
-// turns lets so many evaluations run at once: more would only take the cores from each other, and each would pay with its
-// timeout. Who has to wait waits in a line of its workspace, and the lines take turns, so that a workspace whose requests
-// are slow to judge, or many, holds up its own.
-type turns struct {
-	timeout time.Duration
-
+// Turns lets a number of pieces of work run at once. Who has to wait waits in a line of its workspace, and the lines take
+// turns: a workspace whose work is slow, or much, holds up its own. It may be used by many goroutines at once.
+type Turns struct {
 	mu    sync.Mutex
 	free  int
 	lines map[string]*line
@@ -39,13 +29,11 @@ type line struct {
 	waiting   []chan struct{}
 }
 
-func newTurns(atOnce int) *turns {
-	return &turns{timeout: turnTimeout, free: atOnce, lines: map[string]*line{}}
-}
+// New lets so many run at once.
+func New(atOnce int) *Turns { return &Turns{free: atOnce, lines: map[string]*line{}} }
 
-// take waits for a turn, which done gives back. Others may each take so long with theirs. The error is ErrBusy, or the cause
-// of ctx's end.
-func (t *turns) take(ctx context.Context, workspace string, decision time.Duration) error {
+// Take waits for a turn, which Done gives back, but no longer than told. The error is ErrBusy, or the cause of ctx's end.
+func (t *Turns) Take(ctx context.Context, workspace string, longest time.Duration) error {
 	t.mu.Lock()
 	if t.free > 0 {
 		t.free--
@@ -54,7 +42,6 @@ func (t *turns) take(ctx context.Context, workspace string, decision time.Durati
 	}
 	turn := t.wait(workspace)
 	t.mu.Unlock()
-	longest := t.timeout + decision
 	late := time.NewTimer(longest)
 	defer late.Stop()
 	var err error
@@ -67,13 +54,23 @@ func (t *turns) take(ctx context.Context, workspace string, decision time.Durati
 		err = fmt.Errorf("%w (%v)", ErrBusy, longest)
 	}
 	if !t.leave(workspace, turn) {
-		t.done() // it came at the last moment
+		t.Done() // it came at the last moment
 	}
 	return err
 }
 
+// Waiting is how many wait in the line of a workspace.
+func (t *Turns) Waiting(workspace string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l := t.lines[workspace]; l != nil {
+		return len(l.waiting)
+	}
+	return 0
+}
+
 // wait lines up. The turn is there when the channel is closed.
-func (t *turns) wait(workspace string) chan struct{} {
+func (t *Turns) wait(workspace string) chan struct{} {
 	turn, l := make(chan struct{}), t.lines[workspace]
 	if l == nil {
 		l = &line{workspace: workspace}
@@ -84,7 +81,7 @@ func (t *turns) wait(workspace string) chan struct{} {
 }
 
 // leave reports whether the turn was still waited for.
-func (t *turns) leave(workspace string, turn chan struct{}) bool {
+func (t *Turns) leave(workspace string, turn chan struct{}) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.lines[workspace]
@@ -102,8 +99,8 @@ func (t *turns) leave(workspace string, turn chan struct{}) bool {
 	return true
 }
 
-// done passes the turn on to the first of the next line, which then stands last.
-func (t *turns) done() {
+// Done passes the turn on to the first of the next line, which then stands last.
+func (t *Turns) Done() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.order) == 0 {

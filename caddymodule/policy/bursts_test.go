@@ -1,10 +1,7 @@
 package policy
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -17,110 +14,18 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/allowance"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/turns"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
-
-func TestTurnsAreGivenToSoManyAtOnce(t *testing.T) {
-	const atOnce, requests = 3, 200
-	turns := newTurns(atOnce)
-	var running, most atomic.Int64
-	var all sync.WaitGroup
-	for n := range requests {
-		all.Go(func() {
-			if err := turns.take(t.Context(), fmt.Sprint("ws_", n%7), time.Minute); err != nil {
-				t.Error(err)
-				return
-			}
-			defer turns.done()
-			now := running.Add(1)
-			for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
-			}
-			runtime.Gosched()
-			running.Add(-1)
-		})
-	}
-	all.Wait()
-	require.LessOrEqual(t, most.Load(), int64(atOnce))
-	require.Equal(t, atOnce, turns.free)
-	require.Empty(t, turns.lines)
-	require.Empty(t, turns.order)
-}
-
-// TestAWorkspaceHoldsUpItsOwnOnly has one workspace with many requests before those of two others.
-func TestAWorkspaceHoldsUpItsOwnOnly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		turns := newTurns(1)
-		require.NoError(t, turns.take(t.Context(), "many", time.Hour))
-		var order []string
-		var all sync.WaitGroup
-		for _, workspace := range []string{"many", "many", "many", "many", "one", "other", "one"} {
-			all.Go(func() {
-				if err := turns.take(t.Context(), workspace, time.Hour); err != nil {
-					t.Error(err)
-				}
-				order = append(order, workspace) // one at a time
-				turns.done()
-			})
-			synctest.Wait()
-		}
-		turns.done()
-		all.Wait()
-		require.Equal(t, []string{"many", "one", "other", "many", "one", "many", "many"}, order)
-	})
-}
-
-func TestWaitingEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		turns, gone := newTurns(1), errors.New("the client has gone")
-		turns.timeout = 0
-		require.NoError(t, turns.take(t.Context(), "a", time.Second))
-		began := time.Now()
-		err := turns.take(t.Context(), "a", time.Second)
-		require.ErrorIs(t, err, ErrBusy)
-		require.Equal(t, time.Second, time.Since(began))
-		ctx, leave := context.WithCancelCause(t.Context())
-		time.AfterFunc(time.Millisecond, func() { leave(gone) })
-		require.ErrorIs(t, turns.take(ctx, "b", time.Second), gone)
-		turns.done()
-		require.Equal(t, 1, turns.free, "who has left gets no turn")
-		require.Empty(t, turns.lines)
-		require.Empty(t, turns.order)
-		require.NoError(t, turns.take(t.Context(), "c", time.Second))
-	})
-}
-
-// TestNoTurnIsLost has requests leave at random while turns are passed on.
-func TestNoTurnIsLost(t *testing.T) {
-	const atOnce = 2
-	turns := newTurns(atOnce)
-	turns.timeout = 0
-	var all sync.WaitGroup
-	for n := range 8 {
-		all.Go(func() {
-			random := rand.New(rand.NewPCG(uint64(n), 1))
-			for range 500 {
-				ctx, leave := context.WithTimeout(t.Context(), time.Duration(random.IntN(20))*time.Microsecond)
-				if turns.take(ctx, fmt.Sprint(random.IntN(3)), time.Duration(random.IntN(20))*time.Microsecond) == nil {
-					runtime.Gosched()
-					turns.done()
-				}
-				leave()
-			}
-		})
-	}
-	all.Wait()
-	require.Equal(t, atOnce, turns.free)
-	require.Empty(t, turns.lines)
-	require.Empty(t, turns.order)
-}
 
 // busy keeps a core busy for so long.
 func busy(long time.Duration) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	began := time.Now()
-	before, ok := threadTime()
-	for now := before; ok && now-before < long || !ok && time.Since(began) < long; now, _ = threadTime() {
+	before, ok := allowance.ThreadTime()
+	for now := before; ok && now-before < long || !ok && time.Since(began) < long; now, _ = allowance.ThreadTime() {
 	}
 }
 
@@ -160,7 +65,7 @@ func TestWaitingIsNotTheTimeOfADecision(t *testing.T) {
 // TestTimeWithoutACoreDoesNotCount has an evaluation stand still for longer than it may run, as on a machine that others
 // keep busy, and one that stands still for far too long.
 func TestTimeWithoutACoreDoesNotCount(t *testing.T) {
-	if _, ok := threadTime(); !ok {
+	if _, ok := allowance.ThreadTime(); !ok {
 		t.Skip("this system does not tell how long a thread has run")
 	}
 	const timeout = 50 * time.Millisecond
@@ -173,7 +78,7 @@ func TestTimeWithoutACoreDoesNotCount(t *testing.T) {
 		"still":          {4 * timeout, 0, nil},
 		"still and busy": {2 * timeout, 4 * timeout, ErrLate},
 		"busy":           {0, 4 * timeout, ErrLate},
-		"far too long":   {5 * allowedTimes * timeout, 0, ErrLate},
+		"far too long":   {5 * allowance.Times * timeout, 0, ErrLate},
 	} {
 		t.Run(host, func(t *testing.T) {
 			standIn(t, func(_ topdown.BuiltinContext, _ []*ast.Term, give func(*ast.Term) error) error {
@@ -192,32 +97,34 @@ func TestTimeWithoutACoreDoesNotCount(t *testing.T) {
 // TestARequestThatGetsNoTurnIsRefused holds the only turn.
 func TestARequestThatGetsNoTurnIsRefused(t *testing.T) {
 	e := engine(t, nil)
-	e.turns = newTurns(1)
-	e.turns.timeout = 0
-	require.NoError(t, e.turns.take(t.Context(), "other", time.Second))
-	in := request()
-	d, err := e.WithTimeout(time.Millisecond).Decide(t.Context(), in)
-	require.ErrorIs(t, err, ErrBusy)
-	require.Equal(t, Decision{Generation: 1}, d)
-	e.turns.done()
-	_, err = e.Decide(t.Context(), in)
-	require.NoError(t, err)
-	require.NoError(t, e.turns.take(t.Context(), "other", time.Second))
-	d, err = e.WithTimeout(time.Millisecond).Decide(t.Context(), in)
-	require.NoError(t, err, "a remembered decision needs no turn")
-	require.True(t, d.Remembered)
+	synctest.Test(t, func(t *testing.T) {
+		e.turns = turns.New(1)
+		require.NoError(t, e.turns.Take(t.Context(), "other", time.Second))
+		in, began := request(), time.Now()
+		d, err := e.WithTimeout(time.Millisecond).Decide(t.Context(), in)
+		require.ErrorIs(t, err, ErrBusy)
+		require.Equal(t, turnTimeout+time.Millisecond, time.Since(began))
+		require.Equal(t, Decision{Generation: 1}, d)
+		e.turns.Done()
+		_, err = e.Decide(t.Context(), in)
+		require.NoError(t, err)
+		require.NoError(t, e.turns.Take(t.Context(), "other", time.Second))
+		d, err = e.Decide(t.Context(), in)
+		require.NoError(t, err, "a remembered decision needs no turn")
+		require.True(t, d.Remembered)
+	})
 }
 
 // TestWhoWaitsIsAnsweredByWhoCameBefore has many requests with one question: it is asked once.
 func TestWhoWaitsIsAnsweredByWhoCameBefore(t *testing.T) {
 	e := engine(t, map[string]string{"a.rego": refusal(`not semver.is_valid(input.request.method)`)})
-	e.turns = newTurns(1)
+	e.turns = turns.New(1)
 	var asked atomic.Int64
 	standIn(t, func(_ topdown.BuiltinContext, _ []*ast.Term, give func(*ast.Term) error) error {
 		asked.Add(1)
 		return give(ast.InternedTerm(true))
 	})
-	require.NoError(t, e.turns.take(t.Context(), "other", time.Second))
+	require.NoError(t, e.turns.Take(t.Context(), "other", time.Second))
 	var all sync.WaitGroup
 	in := request()
 	for range 20 {
@@ -227,13 +134,8 @@ func TestWhoWaitsIsAnsweredByWhoCameBefore(t *testing.T) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool {
-		e.turns.mu.Lock()
-		defer e.turns.mu.Unlock()
-		l := e.turns.lines["ws_acme"]
-		return l != nil && len(l.waiting) == 20
-	}, time.Minute, time.Millisecond)
-	e.turns.done()
+	require.Eventually(t, func() bool { return e.turns.Waiting("ws_acme") == 20 }, time.Minute, time.Millisecond)
+	e.turns.Done()
 	all.Wait()
 	require.Equal(t, int64(1), asked.Load())
 }

@@ -1,12 +1,12 @@
-package policy
+package allowance
 
 import (
 	"syscall"
 	"time"
 )
 
-// threadTime is how long the calling thread has run, on any core.
-func threadTime() (time.Duration, bool) {
+// ThreadTime is how long the calling thread has run, on any core; false where the system does not tell it.
+func ThreadTime() (time.Duration, bool) {
 	const thisThread = 1 // RUSAGE_THREAD of getrusage(2)
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(thisThread, &usage); err != nil {
