@@ -53,7 +53,7 @@ func Open(path string, report func(error)) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	loaded, err := parse(path, text)
+	loaded, err := parse(path, text, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (s *Store) Changes(ctx context.Context, since keystore.Position) (keystore.
 		case !s.files.Unrest():
 			s.draft = nil
 		case s.draft == nil:
-			s.draft = newDraft(s.path)
+			s.draft = newDraft(s.path, s.current.Load().snapshot)
 		}
 	}
 	now := keystore.Changes{Position: keystore.Position{Revision: s.current.Load().revision}, At: time.Now()}
@@ -102,12 +102,12 @@ type draft struct {
 }
 
 // newDraft reads and parses the file. It is nil where the file cannot be read yet.
-func newDraft(path string) *draft {
+func newDraft(path string, old *snapshot) *draft {
 	text, err := read(path)
 	if err != nil {
 		return nil
 	}
-	loaded, err := parse(path, text)
+	loaded, err := parse(path, text, old)
 	return &draft{text, loaded, err}
 }
 
@@ -134,7 +134,7 @@ func (s *Store) finished() (*snapshot, error) {
 	if begun != nil && bytes.Equal(begun.text, text) {
 		return begun.loaded, begun.err
 	}
-	return parse(s.path, text)
+	return parse(s.path, text, s.current.Load().snapshot)
 }
 
 // keep puts the records of an older snapshot in the place of equal ones: what was decided for a record, by its
@@ -146,6 +146,9 @@ func (s *snapshot) keep(old *snapshot) {
 		}
 	}
 	for sum, identity := range s.identities {
+		if old.identities[sum] == identity {
+			continue // its piece has not changed
+		}
 		identity.Workspace = s.workspaces[identity.Workspace.ID]
 		before := old.keys[identity.Key.ID]
 		if before == nil {
