@@ -28,6 +28,9 @@ type App struct {
 	KeysRaw json.RawMessage `json:"keys,omitempty" caddy:"namespace=tollgate.keys inline_key=store"`
 	// StaleKeys is how long known keys live while the store is away. 0: not at all. Default: 5m.
 	StaleKeys *caddy.Duration `json:"stale_keys,omitempty"`
+	// KnownKeys is how many keys in use are kept in memory at most; those unused for longest go first. A key takes less
+	// than 1 KiB. Default: 131072.
+	KnownKeys int `json:"known_keys,omitempty"`
 	// CountersRaw is the counter engine: a guest module of the namespace tollgate.counters. Default: memory.
 	CountersRaw json.RawMessage `json:"counters,omitempty" caddy:"namespace=tollgate.counters inline_key=engine"`
 	// Plans stand in for the default plans of the same name; the other defaults stay.
@@ -99,6 +102,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	}
 	if err := a.provisionThrottles(); err != nil {
 		return err
+	}
+	if a.KnownKeys < 0 {
+		return fmt.Errorf("known_keys is %d: write a number above 0", a.KnownKeys)
 	}
 	if err := a.provisionKeys(ctx); err != nil {
 		return err
