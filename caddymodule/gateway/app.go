@@ -37,7 +37,8 @@ type App struct {
 	Plans []Plan `json:"plans,omitempty"`
 	// Policies are folders, files and bundles that add to the embedded policies. Their paths may hold placeholders.
 	Policies []string `json:"policies,omitempty"`
-	// PolicyTimeout is how long a decision may take before the request is refused with 500. Default: 100ms.
+	// PolicyTimeout is how long a decision may run before the request is refused with 500: its time on a core where the system
+	// tells it, without the time that it waits for others. Default: 100ms.
 	PolicyTimeout caddy.Duration `json:"policy_timeout,omitempty"`
 	// AuthThrottle is how many 401s and malformed targets of one client address are answered as such, or "off".
 	// Default: 30/1m.

@@ -30,7 +30,7 @@ type Options struct {
 	// Paths are folders, .rego files, data files (.json, .yaml, .yml) and bundles (.tar.gz) that are added to the
 	// embedded policies.
 	Paths []string
-	// Timeout is how long one decision may take; 0 is DefaultTimeout.
+	// Timeout is how long one decision may run, from when its evaluation begins; 0 is DefaultTimeout.
 	Timeout time.Duration
 	// Remember is how many decisions are remembered; 0 is DefaultRemember, less is none.
 	Remember int
