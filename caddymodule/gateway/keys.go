@@ -24,6 +24,7 @@ type keyCache struct {
 // keySettings are what a configuration says of a cache.
 type keySettings struct {
 	stale  time.Duration
+	known  int
 	logger *zap.Logger
 }
 
@@ -45,7 +46,7 @@ func openKeys(store KeyStore) (pool.Lease[*keyCache], error) {
 		k.Cache = keystore.NewCache(opened, keystore.Options{})
 		k.settings = pool.NewSettings(func(s keySettings) error {
 			said.log.Store(s.logger)
-			k.Configure(keystore.Options{Stale: s.stale, Report: report})
+			k.Configure(keystore.Options{Stale: s.stale, Known: s.known, Report: report})
 			return nil
 		})
 		return k, nil
@@ -81,7 +82,7 @@ func (a *App) startKeys() (err error) {
 			return err
 		}
 	}
-	a.leaveKeys, err = a.keys.Value.settings.Enter(keySettings{stale: time.Duration(*a.StaleKeys), logger: a.logger})
+	a.leaveKeys, err = a.keys.Value.settings.Enter(keySettings{stale: time.Duration(*a.StaleKeys), known: a.KnownKeys, logger: a.logger})
 	a.keys.Value.Start()
 	return err
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -28,13 +29,13 @@ func (c *call) end() {
 		report.Source = envelope.SourceGateway
 	}
 	why := c.why(&report)
-	c.count(&report, &why)
-	c.trace(&report, &why)
 	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.Inline(c))
 	}
 	c.log(&report)
 	c.logDecision(&report, &why)
+	c.trace(&report, &why)
+	c.count(&report, &why)
 }
 
 // meters are the metrics of all configurations of the process.
@@ -108,8 +109,12 @@ func (c *call) log(report *envelope.Report) {
 	case report.Reason == "" && report.Backend == "" && report.Cause == nil && report.Dropped == 0:
 		c.logUnknownPlan()
 		return
-	case report.ClientGone:
+	case report.ClientGone, report.Reason == refusal.ClientLeft.Reason:
 		message = "client left"
+	case report.Reason == refusal.PolicyBusy.Reason:
+		if c.handler.app.busy.once(time.Now()) {
+			level, message = zapcore.ErrorLevel, "policies are too slow for what is asked of them, requests are refused"
+		}
 	case report.Reason == refusal.CountersUnavailable.Reason, report.Reason == refusal.KeyStoreUnavailable.Reason:
 		// An outage is one line of the store's own, not one a request.
 	case report.Status >= 500:
@@ -221,4 +226,12 @@ func (c *call) keyID() string {
 		return identity.Key.ID
 	}
 	return c.verdict.RefusedKey
+}
+
+// seldom says something about once a minute that is true of very many requests.
+type seldom struct{ last atomic.Int64 }
+
+func (s *seldom) once(now time.Time) bool {
+	last := s.last.Load()
+	return now.UnixNano()-last > int64(time.Minute) && s.last.CompareAndSwap(last, now.UnixNano())
 }

@@ -14,9 +14,7 @@ import (
 // Meters are those of a process. They are built once: Caddy's registry is new for every configuration, and counts go on
 // over reloads.
 type Meters struct {
-	// PoliciesFailing is 1 while the policies on disk cannot be loaded, PoliciesLoaded when they last were, in Unix
-	// seconds, and PolicyLoadFailures how often they could not be.
-	PoliciesFailing    prometheus.Gauge
+	// PoliciesLoaded is when policies were last loaded, in Unix seconds, and PolicyLoadFailures how often they could not be.
 	PoliciesLoaded     prometheus.Gauge
 	PolicyLoadFailures prometheus.Counter
 	// DecisionsLeftOut counts the lines that the decision log had no room for.
@@ -38,7 +36,6 @@ type Meters struct {
 // New makes them.
 func New() *Meters {
 	m := &Meters{
-		PoliciesFailing:    gauge("policies_failing", "1 while the policies on disk cannot be loaded and the last good ones go on."),
 		PoliciesLoaded:     gauge("policies_loaded_timestamp_seconds", "When the policies that decide now were loaded, in Unix seconds."),
 		PolicyLoadFailures: counter("policy_load_failures_total", "Changes of the policies on disk that could not be loaded."),
 		DecisionsLeftOut:   counter("decision_lines_left_out_total", "Lines of the decision log that were left out because there were more than 1,000 in a second."),
@@ -85,7 +82,7 @@ type tracker interface{ Tracked() int }
 func (m *Meters) Collectors(cache Cache, engine any) []prometheus.Collector {
 	collectors := []prometheus.Collector{
 		m.requests, m.refusals, m.steps, m.verdicts, m.upstream, m.unread, m.DecisionsLeftOut,
-		m.PoliciesFailing, m.PoliciesLoaded, m.PolicyLoadFailures, m.policies.decisions, m.policies.seconds,
+		m.PoliciesLoaded, m.PolicyLoadFailures, m.policies.decisions, m.policies.seconds,
 		m.keys.lookups, m.keys.seconds, cache,
 	}
 	if t, ok := engine.(tracker); ok {
