@@ -71,7 +71,7 @@ func expected(in *Input) Decision {
 	}
 	switch {
 	case strings.Contains(d.Message, "address"):
-		d.File, d.Line = "embedded:tollgate/authz/allowlist.rego", 9
+		d.File, d.Line = "embedded:tollgate/authz/allowlist.rego", 10
 	case strings.Contains(d.Message, "scope"):
 		d.File, d.Line = "embedded:tollgate/authz/scopes.rego", 10
 	default:
