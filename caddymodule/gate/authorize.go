@@ -76,7 +76,7 @@ func (g *Gate) charge(ctx context.Context, v *Verdict) *refusal.Refusal {
 	result, err := g.Counters.Take(ctx, workspace.ID, windows, cost)
 	if err != nil {
 		v.Limits = result.State
-		return &refusal.Refusal{Kind: refusal.CountersUnavailable, Cause: err}
+		return &refusal.Refusal{Kind: refusal.CountersUnavailable, RetryAfter: result.RetryAfter, Cause: err}
 	}
 	v.Limits, v.Counted, v.Charged = result.State, true, result.Source
 	if !result.Granted {

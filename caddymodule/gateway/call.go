@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/textproto"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/headers"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
@@ -39,7 +38,7 @@ type call struct {
 	body     requestBody
 	shown    placeholders
 	// sent are the secrets that the backend got.
-	sent sentSecrets
+	sent headers.Secrets
 	// credential is the Authorization header of a request that passed, which the backend does not see.
 	credential []string
 }
@@ -59,7 +58,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
 		Mapper: h.mapper, Method: r.Method, Context: r.Context(), Cancel: cancel, Hook: c, Credential: h.injectsAuthorization(),
 	}
 	if h.injectsSecrets() {
-		options.Secret = func(text []byte) bool { return c.sent.in(text) }
+		options.Secret = func(text []byte) bool { return c.sent.In(text) }
 	}
 	c.writer.Init(w, options)
 	return c
@@ -92,10 +91,10 @@ func (c *call) Ready() *refusal.Refusal {
 		return refused
 	}
 	c.credential = r.Header["Authorization"]
-	h.upstream.clean(r, fromTrustedProxy(r))
+	h.upstream.Clean(r, fromTrustedProxy(r))
 	r.Header["X-Request-Id"] = []string{c.id[0]}
 	if h.names != nil && c.verdict.Identity != nil {
-		h.names.set(r.Header, c.verdict.Identity)
+		h.names.Set(r.Header, c.verdict.Identity)
 	}
 	if h.mapper.SoftFailures() {
 		// Without this the proxy's transport would ask for gzip on its own.
@@ -153,7 +152,7 @@ func asError(r *refusal.Refusal) error {
 // BeforeHeader puts on every answer what every answer carries, in place of what the backend says under the same names.
 func (c *call) BeforeHeader(status int, h http.Header) {
 	c.limits = c.verdict.Limits.Headers()
-	c.setOurs(h)
+	headers.SetOurs(h, &c.limits, c.id)
 	if c.passing && c.answered.IsZero() && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
 		c.answered = time.Now()
 	}
@@ -161,48 +160,10 @@ func (c *call) BeforeHeader(status int, h http.Header) {
 		c.settle(h)
 	}
 	if announced := h["Trailer"]; len(announced) > 0 {
-		h["Trailer"] = withoutOurs(announced)
+		h["Trailer"] = headers.WithoutOurs(announced)
 	}
 }
 
 // BeforeTrailer keeps the backend from saying in a trailer what it may not say in a header. Behind encode, and for short
 // answers over HTTP/3, the header itself has not left yet: ours stay in it.
-func (c *call) BeforeTrailer(h http.Header) { c.setOurs(h) }
-
-// setOurs makes what is ours to say the only thing that is said under its names.
-func (c *call) setOurs(h http.Header) {
-	for name := range h {
-		if isOurs(name) {
-			delete(h, name)
-		}
-	}
-	c.limits.Set(h)
-	h["X-Request-Id"] = c.id
-}
-
-// withoutOurs takes the names that are ours to set out of a Trailer header.
-func withoutOurs(announced []string) []string {
-	var kept []string
-	for _, value := range announced {
-		for name := range strings.SplitSeq(value, ",") {
-			if name = textproto.TrimString(name); name != "" && !isOurs(name) {
-				kept = append(kept, name)
-			}
-		}
-	}
-	return kept
-}
-
-// isOurs tells the names on an answer that only the gateway sets, in any spelling.
-func isOurs(name string) bool {
-	return limits.IsLimitHeader(name) || namesRequestID(strings.TrimPrefix(name, http.TrailerPrefix))
-}
-
-func namesRequestID(name string) bool {
-	const ours = "x-request-id"
-	if len(name) != len(ours) {
-		return false
-	}
-	var spelt [len(ours)]byte
-	return string(normalize(spelt[:0], name)) == ours
-}
+func (c *call) BeforeTrailer(h http.Header) { headers.SetOurs(h, &c.limits, c.id) }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/headers"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
@@ -41,8 +42,8 @@ type Handler struct {
 
 	app       *App
 	gate      gate.Gate
-	upstream  upstreamHeaders
-	names     *identityNames // nil: off
+	upstream  headers.Upstream
+	names     *headers.Identity // nil: off
 	mapper    *envelope.Mapper
 	logger    *zap.Logger
 	leftmost  sync.Once
@@ -112,10 +113,10 @@ func (h *Handler) provisionHeaders() error {
 	if err := checkIdentityPrefix(prefix); err != nil {
 		return fmt.Errorf("reading identity_headers: %w", err)
 	}
-	h.upstream = upstreamHeaders{prefix: defaultIdentityPrefix, keepAuthorization: h.ForwardAuthorization}
+	h.upstream = headers.Upstream{Prefix: headers.DefaultIdentityPrefix, KeepAuthorization: h.ForwardAuthorization}
 	if prefix != "off" {
-		h.upstream.prefix = string(normalize(nil, prefix))
-		names := newIdentityNames(prefix)
+		h.upstream.Prefix = string(headers.Normalize(nil, prefix))
+		names := headers.NewIdentity(prefix)
 		h.names = &names
 	}
 	if err := h.checkInject(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/headers"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
@@ -43,13 +44,13 @@ var notInjected = map[string]bool{
 // checkInject refuses headers that are none or not for a configuration to set, and values that can never be filled in; it
 // finds the secrets.
 func (h *Handler) checkInject() error {
-	seen, identity := make(map[string]bool), defaultIdentityPrefix
+	seen, identity := make(map[string]bool), headers.DefaultIdentityPrefix
 	if h.IdentityHeaders != "" && h.IdentityHeaders != "off" {
-		identity = string(normalize(nil, h.IdentityHeaders))
+		identity = string(headers.Normalize(nil, h.IdentityHeaders))
 	}
 	for i := range h.Inject {
 		header := &h.Inject[i]
-		name := string(normalize(nil, header.Header))
+		name := string(headers.Normalize(nil, header.Header))
 		if !httpguts.ValidHeaderFieldName(header.Header) || notInjected[name] || strings.HasPrefix(name, identity) {
 			return fmt.Errorf("'%s' is not a header that can be set", header.Header)
 		}
@@ -58,7 +59,7 @@ func (h *Handler) checkInject() error {
 		}
 		seen[name] = true
 		if name == "authorization" && h.ForwardAuthorization {
-			return errors.New("Authorization is the gateway's or the caller's: drop this line or forward_authorization")
+			return errors.New("header Authorization is the gateway's or the caller's: drop this line or forward_authorization")
 		}
 		if err := header.check(); err != nil {
 			return err
@@ -125,10 +126,10 @@ var errEmptyHeader = errors.New("the value is empty")
 // inject sets the configured headers and gives the secrets that it set. A secret that is needed and missing refuses the
 // request; where nobody is known, on public routes, headers that tell of the caller are left out, whatever the caller sends
 // under their names. Secrets come from the replacer, as all placeholders do.
-func inject(headers []Inject, h http.Header, repl *caddy.Replacer, identity *record.Identity) (sentSecrets, *refusal.Refusal) {
-	var sent sentSecrets
-	for i := range headers {
-		header := &headers[i]
+func inject(injected []Inject, h http.Header, repl *caddy.Replacer, identity *record.Identity) (headers.Secrets, *refusal.Refusal) {
+	var sent headers.Secrets
+	for i := range injected {
+		header := &injected[i]
 		name := http.CanonicalHeaderKey(header.Header)
 		if identity == nil && strings.Contains(header.Value, "{tollgate.") {
 			delete(h, name)
@@ -144,7 +145,7 @@ func inject(headers []Inject, h http.Header, repl *caddy.Replacer, identity *rec
 }
 
 // value fills in the placeholders, and notes the secrets among them.
-func (i *Inject) value(repl *caddy.Replacer, identity *record.Identity, sent *sentSecrets) (string, error) {
+func (i *Inject) value(repl *caddy.Replacer, identity *record.Identity, sent *headers.Secrets) (string, error) {
 	for _, name := range i.secrets {
 		secret, _ := repl.GetString(secretPlaceholder + name)
 		if secret == "" {

@@ -127,7 +127,7 @@ func (c *call) log(report *envelope.Report) {
 	if check := c.handler.logger.Check(level, message); check != nil {
 		check.Write(zap.Inline(c), zap.Int("status", report.Status), zap.String("source", string(report.Source)),
 			zap.Stringer("dropped", report.Dropped),
-			zap.String("backend_said", c.sent.scrub(report.Backend)), zap.NamedError("cause", report.Cause), c.unreadMembers(report))
+			zap.String("backend_said", c.sent.Scrub(report.Backend)), zap.NamedError("cause", report.Cause), c.unreadMembers(report))
 	}
 	c.logUnknownPlan()
 }
@@ -139,7 +139,7 @@ func (c *call) unreadMembers(report *envelope.Report) zap.Field {
 	}
 	names := make([]string, len(report.Unread.Members))
 	for i, name := range report.Unread.Members {
-		names[i] = c.sent.scrub(name)
+		names[i] = c.sent.Scrub(name)
 	}
 	return zap.Strings("members", names)
 }

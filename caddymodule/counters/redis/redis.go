@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/zap"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/counters/internal/counters"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
@@ -22,7 +24,7 @@ import (
 
 func init() { caddy.RegisterModule(new(Counters)) }
 
-// RedisCounters counts in a Redis that any number of gateways share. Counts, connections and the circuit breaker survive
+// Counters counts in a Redis that any number of gateways share. Counts, connections and the circuit breaker survive
 // a reload of the configuration; a Redis that is down is no reason not to start.
 type Counters struct {
 	// URL is redis://, rediss:// (TLS), or one of the Cluster and Sentinel forms. It may be a placeholder such as
@@ -36,6 +38,9 @@ type Counters struct {
 	Prefix string `json:"prefix,omitempty"`
 	// ExpectedGateways is among how many gateways "local" divides what is left of a limit. Default: 1.
 	ExpectedGateways int64 `json:"expected_gateways,omitempty"`
+	// MaxWorkspaces bounds for how many workspaces with a running window this gateway counts. Others get 503. Default:
+	// 1048576.
+	MaxWorkspaces int `json:"max_workspaces,omitempty"`
 	// Source is the file and line it was written at, for errors.
 	Source string `json:"source,omitempty"`
 
@@ -50,7 +55,7 @@ type redisState struct {
 	engine   *redis.Engine
 	settings *pool.Settings[redisSettings]
 	log      pool.Logger
-	changes  lines.Changes
+	changes  sync.Map     // of *lines.Changes, by node
 	said     atomic.Int64 // when the log last told of a failed call, in Unix seconds
 }
 
@@ -86,20 +91,28 @@ func (s *redisState) Called(requests int64, took time.Duration, err error) {
 }
 
 // Away is part of redis.Observer: one line when Redis goes, one when it is back.
-func (s *redisState) Away(away bool, err error) {
-	s.changes.Say(func(leftOut int) {
+func (s *redisState) Away(node string, away bool, err error) {
+	changes, _ := s.changes.LoadOrStore(node, new(lines.Changes))
+	changes.(*lines.Changes).Say(func(leftOut int) {
 		logger := s.log.Load()
-		switch {
-		case logger == nil:
-		case away:
+		if logger == nil {
+			return
+		}
+		if node != "" {
+			logger = logger.With(zap.String("node", node))
+		}
+		if away {
 			logger.Error("redis is away: on_outage decides", zap.Error(err), zap.String("do", outageAdvice), lines.LeftOut(leftOut))
-		default:
+		} else {
 			logger.Info("redis is back", lines.LeftOut(leftOut))
 		}
 	})
 }
 
 const outageAdvice = "see that redis runs, can be reached and written; it is asked again by itself, and nothing needs a restart"
+
+// Full is part of redis.Observer.
+func (s *redisState) Full(maxWorkspaces int64) { counters.Full(s.log.Load(), maxWorkspaces) }
 
 // CaddyModule returns the module's id.
 func (*Counters) CaddyModule() caddy.ModuleInfo {
@@ -113,6 +126,7 @@ func (*Counters) CaddyModule() caddy.ModuleInfo {
 //		timeout           <duration>
 //		prefix            <prefix>
 //		expected_gateways <number>
+//		max_workspaces    <number>
 //	}
 func (c *Counters) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // redis
@@ -142,7 +156,7 @@ func (c *Counters) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (c *Counters) parseOption(d *caddyfile.Dispenser, word string) (err error) {
 	var value string
 	switch word {
-	case "on_outage", "prefix", "expected_gateways":
+	case "on_outage", "prefix", "expected_gateways", "max_workspaces":
 		if !d.Args(&value) || d.NextArg() {
 			return d.ArgErr()
 		}
@@ -161,10 +175,12 @@ func (c *Counters) parseOption(d *caddyfile.Dispenser, word string) (err error) 
 	case "expected_gateways":
 		c.ExpectedGateways, err = strconv.ParseInt(value, 10, 64)
 		if err != nil || c.ExpectedGateways < 1 {
-			return fmt.Errorf("'%s' is no whole number of at least 1", value)
+			return fmt.Errorf("'%s' is not a whole number of at least 1", value)
 		}
+	case "max_workspaces":
+		c.MaxWorkspaces, err = counters.MaxWorkspaces(value)
 	default:
-		return fmt.Errorf("unknown option '%s': write on_outage, timeout, prefix or expected_gateways", word)
+		return fmt.Errorf("unknown option '%s': write on_outage, timeout, prefix, expected_gateways or max_workspaces", word)
 	}
 	if err != nil {
 		return err
@@ -173,7 +189,7 @@ func (c *Counters) parseOption(d *caddyfile.Dispenser, word string) (err error) 
 }
 
 func (c *Counters) settings() redis.Settings {
-	return redis.Settings{OnOutage: redis.Outage(c.OnOutage), Timeout: time.Duration(c.Timeout), Gateways: c.ExpectedGateways}
+	return redis.Settings{OnOutage: redis.Outage(c.OnOutage), Timeout: time.Duration(c.Timeout), Gateways: c.ExpectedGateways, MaxWorkspaces: c.MaxWorkspaces}
 }
 
 func (c *Counters) prefix() string {

@@ -1,4 +1,4 @@
-package gateway
+package headers
 
 import (
 	"bytes"
@@ -8,17 +8,17 @@ import (
 	"unicode/utf8"
 )
 
-// sentSecrets are the secrets that were injected into one request. They are kept as they were: the folder may say something
+// Secrets are those that were injected into one request. They are kept as they were: the folder may say something
 // else when the answer comes.
-type sentSecrets []string
+type Secrets []string
 
-// scrub takes the secrets out of what the backend said, for the log: some repeat the credential they refuse. Where one stands
+// Scrub takes the secrets out of what the backend said, for the log: some repeat the credential they refuse. Where one stands
 // in another spelling, nothing of the text is kept.
-func (s sentSecrets) scrub(said string) string {
+func (s Secrets) Scrub(said string) string {
 	for _, secret := range s {
 		said = withoutBeginning(strings.ReplaceAll(said, secret, "***"), secret)
 	}
-	if s.in([]byte(said)) {
+	if s.In([]byte(said)) {
 		return "*** (it repeats an injected secret)"
 	}
 	return said
@@ -39,8 +39,8 @@ func withoutBeginning(said, secret string) string {
 	return said
 }
 
-// in reports whether a text of the backend holds one of the secrets, as it is or as JSON or a URL would write it. Some repeat the credential they refuse: nobody is shown such a text.
-func (s sentSecrets) in(text []byte) bool {
+// In reports whether a text of the backend holds one of the secrets, as it is or as JSON or a URL would write it. Some repeat the credential they refuse: nobody is shown such a text.
+func (s Secrets) In(text []byte) bool {
 	if len(s) == 0 || len(text) == 0 {
 		return false
 	}

@@ -1,4 +1,4 @@
-package gateway
+package headers
 
 import (
 	"net/http"
@@ -8,13 +8,13 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// upstreamHeaders cleans a request's headers for the backend, the last thing before it is passed on. It changes them in place: what else
+// Upstream cleans a request's headers for the backend, the last thing before it is passed on. It changes them in place: what else
 // holds the request, such as the access log, sees the clean ones too.
-type upstreamHeaders struct {
-	// prefix begins the names of the identity headers, normalised; inbound ones are removed.
-	prefix string
-	// keepAuthorization lets the caller's credential through to the backend.
-	keepAuthorization bool
+type Upstream struct {
+	// Prefix begins the names of the identity headers, normalised; inbound ones are removed.
+	Prefix string
+	// KeepAuthorization lets the caller's credential through to the backend.
+	KeepAuthorization bool
 }
 
 // never are names that may make a backend see another request than the gate judged.
@@ -29,11 +29,11 @@ var fromProxies = map[string]bool{
 	"forwarded": true, "x-real-ip": true, "x-client-ip": true, "true-client-ip": true, "cf-connecting-ip": true,
 }
 
-// defaultIdentityPrefix begins the identity headers where the site says nothing else, normalised.
-const defaultIdentityPrefix = "x-tollgate-"
+// DefaultIdentityPrefix begins the identity headers where the site says nothing else, normalised.
+const DefaultIdentityPrefix = "x-tollgate-"
 
-// clean removes what the caller must not tell the backend.
-func (u *upstreamHeaders) clean(r *http.Request, trustedProxy bool) {
+// Clean removes what the caller must not tell the backend.
+func (u *Upstream) Clean(r *http.Request, trustedProxy bool) {
 	websocket := isWebSocketUpgrade(r.Header)
 	for _, value := range r.Header["Connection"] {
 		for name := range strings.SplitSeq(value, ",") {
@@ -50,7 +50,7 @@ func (u *upstreamHeaders) clean(r *http.Request, trustedProxy bool) {
 	}
 	r.Trailer = nil
 	delete(r.Header, "Trailer")
-	if !u.keepAuthorization {
+	if !u.KeepAuthorization {
 		delete(r.Header, "Authorization")
 	}
 	for name := range r.Header {
@@ -61,20 +61,20 @@ func (u *upstreamHeaders) clean(r *http.Request, trustedProxy bool) {
 }
 
 // dropped judges a header by its normalised name: backends that map names to variables take '-', '_' and '.' for the same.
-func (u *upstreamHeaders) dropped(name string, trustedProxy bool) bool {
+func (u *Upstream) dropped(name string, trustedProxy bool) bool {
 	var buffer [64]byte
-	normal := normalize(buffer[:0], name)
-	if strings.HasPrefix(string(normal), u.prefix) || strings.HasPrefix(string(normal), defaultIdentityPrefix) || never[string(normal)] {
+	normal := Normalize(buffer[:0], name)
+	if strings.HasPrefix(string(normal), u.Prefix) || strings.HasPrefix(string(normal), DefaultIdentityPrefix) || never[string(normal)] {
 		return true
 	}
-	if !u.keepAuthorization && string(normal) == "authorization" {
+	if !u.KeepAuthorization && string(normal) == "authorization" {
 		return true
 	}
 	return !trustedProxy && (strings.HasPrefix(string(normal), "x-forwarded-") || fromProxies[string(normal)])
 }
 
-// normalize appends the lower-case spelling of a header's name, with '-' in place of '_' and '.'.
-func normalize(into []byte, name string) []byte {
+// Normalize appends the lower-case spelling of a header's name, with '-' in place of '_' and '.'.
+func Normalize(into []byte, name string) []byte {
 	for i := range len(name) {
 		c := name[i]
 		switch {

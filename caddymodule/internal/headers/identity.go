@@ -1,4 +1,4 @@
-package gateway
+package headers
 
 import (
 	"net/http"
@@ -7,18 +7,19 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
-// identityNames are the names of the headers that tell the backend who is calling, in canonical form.
-type identityNames struct {
+// Identity are the names of the headers that tell the backend who is calling, in canonical form.
+type Identity struct {
 	workspace, plan, key, scopes string
 }
 
-func newIdentityNames(prefix string) identityNames {
+// NewIdentity gives the names that begin with a prefix.
+func NewIdentity(prefix string) Identity {
 	name := func(suffix string) string { return http.CanonicalHeaderKey(prefix + suffix) }
-	return identityNames{workspace: name("Workspace"), plan: name("Plan"), key: name("Key"), scopes: name("Scopes")}
+	return Identity{workspace: name("Workspace"), plan: name("Plan"), key: name("Key"), scopes: name("Scopes")}
 }
 
-// set writes the identity headers of a caller. The values share one array, so that they cost one allocation.
-func (n *identityNames) set(h http.Header, identity *record.Identity) {
+// Set writes the identity headers of a caller. The values share one array, so that they cost one allocation.
+func (n *Identity) Set(h http.Header, identity *record.Identity) {
 	values := [...]string{identity.Workspace.ID, identity.Workspace.Plan, identity.Key.ID, joinScopes(identity.Key.Scopes)}
 	h[n.workspace], h[n.plan] = values[0:1:1], values[1:2:2]
 	h[n.key], h[n.scopes] = values[2:3:3], values[3:4:4]
