@@ -54,6 +54,20 @@ func findWindows(ctx context.Context, c *config.Configuration, app *gateway.App,
 	return windows{state: stateOf(limits, time.Now().Unix(), nil), source: "as if unused, because " + err.Error()}
 }
 
+// windowsHere asks the counters of the gateway that runs in this process.
+func windowsHere(ctx context.Context, app *gateway.App, identity *record.Identity) windows {
+	plan, workspace := app.Plan(identity.Workspace.Plan), identity.Workspace
+	if plan.Denied {
+		return windows{source: "none: the plan is denied", known: true}
+	}
+	limits := plan.Limits(workspace)
+	state, err := app.Counters().Peek(ctx, workspace.ID, limits)
+	if err != nil {
+		return windows{state: stateOf(limits, time.Now().Unix(), nil), source: "as if unused, because " + err.Error()}
+	}
+	return windows{state: state, source: "this gateway", known: true}
+}
+
 // stateOf puts the counts that somebody gave, by the windows' durations, into the present windows.
 func stateOf(windows []record.Window, now int64, given []gateway.WindowView) limits.State {
 	state := limits.NewState(now)

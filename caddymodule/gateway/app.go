@@ -64,6 +64,9 @@ type App struct {
 	auth      gate.Throttle[netip.Addr]
 	refusals  gate.Throttle[string]
 	outsiders gate.Throttle[gate.Outsider]
+	status    pool.Lease[*remembered]
+	notes     notes
+	sites     []*Handler
 	manages   bool                       // a site has tollgate_keys
 	seen      map[*caddyhttp.Server]bool // the servers that were looked at while they were loaded
 	told      map[string]bool            // the plans of which was said that nobody configured them
@@ -95,6 +98,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	if err := a.provisionThrottles(); err != nil {
+		return err
+	}
+	if a.status, err = pool.Acquire("status", newRemembered); err != nil {
 		return err
 	}
 	if err := a.provisionKeys(ctx); err != nil {
@@ -179,12 +185,14 @@ func (a *App) Start() error {
 	if err := a.counters.Start(); err != nil {
 		return err
 	}
+	a.startStatus()
 	a.watchFiles()
 	return nil
 }
 
 // Stop ends the watching of files. What else runs in the background may be shared with the configuration that follows.
 func (a *App) Stop() error {
+	a.notes.end()
 	if !a.watchers.stop() {
 		a.logger.Warn("policies or secrets are still being loaded; they are left behind")
 	}
@@ -192,7 +200,9 @@ func (a *App) Stop() error {
 }
 
 // Cleanup gives back what Provision took.
-func (a *App) Cleanup() error { return errors.Join(a.releaseKeys(), a.throttles.Release()) }
+func (a *App) Cleanup() error {
+	return errors.Join(a.releaseKeys(), a.throttles.Release(), a.status.Release())
+}
 
 // Interface guards
 var (

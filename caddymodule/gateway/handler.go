@@ -14,6 +14,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
+	"github.com/tollgate-gateway/tollgate/caddymodule/status"
 )
 
 func init() { caddy.RegisterModule(new(Handler)) }
@@ -43,6 +44,7 @@ type Handler struct {
 	mapper   *envelope.Mapper
 	logger   *zap.Logger
 	leftmost sync.Once
+	counts   map[*route.Route]*status.Route
 	// decisions is the decision log, which is off unless it is set to level DEBUG.
 	decisions *zap.Logger
 }
@@ -63,6 +65,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.join(app.(*App)); err != nil {
 		return err
 	}
+	h.countRoutes()
 	h.warn()
 	return h.app.lookAround(ctx, h.logger, h.Source)
 }

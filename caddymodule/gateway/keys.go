@@ -15,6 +15,7 @@ import (
 type keyCache struct {
 	*keystore.Cache
 	settings *pool.Settings[keySettings]
+	health   *health
 }
 
 // keySettings are what a configuration says of a cache.
@@ -29,15 +30,19 @@ func (k *keyCache) Destruct() error { return k.Close() }
 // openKeys takes hold of the cache in front of the store.
 func openKeys(store KeyStore) (pool.Lease[*keyCache], error) {
 	return pool.Acquire("keys/"+store.Identity(), func() (*keyCache, error) {
-		log := new(pool.Logger)
-		opened, err := store.Open(func(err error) { reportKeys(log, "keys", err) }, true)
+		log, state := new(pool.Logger), new(health)
+		report := func(what string, err error) {
+			state.note(what, err)
+			reportKeys(log, what, err)
+		}
+		opened, err := store.Open(func(err error) { report("keys", err) }, true)
 		if err != nil {
 			return nil, err
 		}
 		cache := keystore.NewCache(opened, keystore.Options{})
-		return &keyCache{Cache: cache, settings: pool.NewSettings(func(s keySettings) error {
+		return &keyCache{Cache: cache, health: state, settings: pool.NewSettings(func(s keySettings) error {
 			log.Store(s.logger)
-			cache.Configure(keystore.Options{Stale: s.stale, Report: func(what string, err error) { reportKeys(log, what, err) }})
+			cache.Configure(keystore.Options{Stale: s.stale, Report: report})
 			return nil
 		})}, nil
 	})

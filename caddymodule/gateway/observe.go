@@ -22,6 +22,7 @@ func (c *call) end() {
 		report.Source = envelope.SourceGateway
 	}
 	meters.count(&c.verdict, code, string(report.Source), c.reason(&report))
+	c.remember(&report)
 	if report.Unread != nil {
 		meters.unread.WithLabelValues(c.routePattern(), string(report.Unread.Kind)).Inc()
 	}

@@ -63,6 +63,7 @@ func (a *App) provisionPolicies(ctx caddy.Context) (err error) {
 		return fmt.Errorf("loading policies: %w", err)
 	}
 	a.warnOfPolicies()
+	a.notes.policies.loaded(nil)
 	return nil
 }
 
@@ -95,13 +96,14 @@ func (a *App) provisionSecrets() (err error) {
 		return fmt.Errorf("reading the path of the secrets folder: %w", err)
 	}
 	a.secrets, err = secrets.Open(path)
+	a.notes.secrets.loaded(nil)
 	return err
 }
 
 // watchFiles follows policies and secrets for changes.
 func (a *App) watchFiles() {
 	a.logPolicies()
-	follow := []func(context.Context){a.announce, a.watchPolicies}
+	follow := []func(context.Context){a.announce, a.watchPolicies, a.turnStatus}
 	if a.secrets != nil {
 		a.logSecretWarnings()
 		follow = append(follow, a.watchSecrets)
@@ -115,6 +117,7 @@ func (a *App) watchPolicies(ctx context.Context) {
 		return
 	}
 	a.policies.Watch(ctx, watchEvery, func(err error) {
+		a.notes.policies.loaded(err)
 		if err != nil {
 			meters.policies.Set(1)
 			a.logger.Error("policies are not taken, the last good ones go on", zap.Error(err))
@@ -136,6 +139,7 @@ func (a *App) logPolicies() {
 
 func (a *App) watchSecrets(ctx context.Context) {
 	a.secrets.Watch(ctx, watchEvery, func(err error) {
+		a.notes.secrets.loaded(err)
 		if err != nil {
 			a.logger.Error("secrets are not taken, the last good ones go on", zap.Error(err))
 			return

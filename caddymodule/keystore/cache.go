@@ -61,6 +61,9 @@ type Cache struct {
 	workspaces interned
 	flights    singleflight.Group
 
+	// hits are look-ups that were answered from memory, asked those that the store was asked for.
+	hits, asked atomic.Uint64
+
 	starting sync.Once
 	closing  sync.Once
 	cancel   context.CancelFunc
@@ -107,6 +110,7 @@ func (c *Cache) Known(sum record.Sum) *record.Identity {
 		return nil
 	}
 	e.touch(now)
+	c.hits.Add(1)
 	return e.identity
 }
 
@@ -189,6 +193,7 @@ func (c *Cache) query(ctx context.Context, sum record.Sum, epoch uint64) (*recor
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 	defer cancel()
+	c.asked.Add(1)
 	identity, err := c.store.Lookup(ctx, sum)
 	switch {
 	case err == nil:

@@ -32,6 +32,17 @@ type Configuration struct {
 	apps map[string]json.RawMessage
 }
 
+// Of gives a configuration that is Caddy's JSON already. The name stands for it in errors.
+func Of(name string, document []byte) (*Configuration, error) {
+	var whole struct {
+		Apps map[string]json.RawMessage `json:"apps"`
+	}
+	if err := json.Unmarshal(document, &whole); err != nil {
+		return nil, fmt.Errorf("reading configuration %s: %w", name, err)
+	}
+	return &Configuration{File: name, Document: document, apps: whole.Apps}, nil
+}
+
 // Find reads the configuration in the file, or the first default one where the name is empty. The adapter may be empty:
 // the file's name then tells a Caddyfile, as it does to Caddy.
 func Find(file, adapter string) (*Configuration, error) {
@@ -43,13 +54,11 @@ func Find(file, adapter string) (*Configuration, error) {
 	if err != nil {
 		return nil, err
 	}
-	var whole struct {
-		Apps map[string]json.RawMessage `json:"apps"`
+	c, err := Of(file, document)
+	if err != nil {
+		return nil, fmt.Errorf("reading configuration %s: it is neither a Caddyfile nor JSON, name its format with --adapter: %w", file, errors.Unwrap(err))
 	}
-	if err := json.Unmarshal(document, &whole); err != nil {
-		return nil, fmt.Errorf("reading configuration %s: it is neither a Caddyfile nor JSON, name its format with --adapter: %w", file, err)
-	}
-	return &Configuration{File: file, Document: document, apps: whole.Apps}, nil
+	return c, nil
 }
 
 // read reads the file, or the first default one, whose name it then writes into file.

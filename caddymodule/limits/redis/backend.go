@@ -76,6 +76,15 @@ func ParseBackend(rawURL, prefix string) (*Backend, error) {
 // the URL.
 func (b *Backend) Identity() string { return b.identity }
 
+// Place says where it is, for people: without users and passwords.
+func (b *Backend) Place() string {
+	place := strings.Join(b.options.Addrs, ",")
+	if b.options.MasterName != "" {
+		place = b.options.MasterName + " of " + place
+	}
+	return place + "/" + strconv.Itoa(b.options.DB)
+}
+
 // Prefix begins the name of every key.
 func (b *Backend) Prefix() string { return b.prefix }
 
