@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
@@ -88,13 +87,7 @@ const askTimeout = 3 * time.Second
 
 // askGateway asks a running gateway through its admin endpoint.
 func askGateway(c *config.Configuration, app *gateway.App, workspace string, windows []record.Window) (limits.State, string, error) {
-	var read struct {
-		Admin caddy.AdminConfig `json:"admin"`
-	}
-	if err := json.Unmarshal(c.Document, &read); err == nil && read.Admin.Disabled {
-		return limits.State{}, "", fmt.Errorf("the configuration has no admin endpoint by which a running gateway could be asked")
-	}
-	endpoint, err := caddycmd.DetermineAdminAPIAddress("", c.Document, c.File, "")
+	endpoint, err := c.AdminAddress()
 	if err != nil {
 		return limits.State{}, "", err
 	}

@@ -2,6 +2,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
@@ -109,6 +111,20 @@ func (c *Configuration) App() (*gateway.App, error) {
 func (c *Configuration) Servers() ([]*site.Server, error) {
 	servers, err := site.Servers(c.apps["http"])
 	return servers, c.Wrong(err)
+}
+
+// AdminAddress is where the admin endpoint is of a gateway that runs with this configuration.
+func (c *Configuration) AdminAddress() (string, error) {
+	var read struct {
+		Admin caddy.AdminConfig `json:"admin"`
+	}
+	switch err := json.Unmarshal(c.Document, &read); {
+	case err != nil:
+		return "", c.Wrong(err)
+	case read.Admin.Disabled:
+		return "", errors.New("the configuration has no admin endpoint by which a running gateway could be asked")
+	}
+	return cmp.Or(read.Admin.Listen, caddy.DefaultAdminListen), nil
 }
 
 // Wrong names the configuration in an error about it.
