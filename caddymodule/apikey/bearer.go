@@ -10,7 +10,7 @@ const (
 
 // FromAuthorization reads the token out of all values of the request's Authorization header: exactly one, "Bearer" in
 // any letter case, one or more spaces, one token of MinLength to MaxLength visible ASCII characters and nothing else
-// (design, section 2 step 3; RFC 9110, section 11.4). With bare, a value that is nothing but the token counts as well.
+// (RFC 9110, section 11.4). With bare, a value that is nothing but the token counts as well.
 //
 // The token is empty where there is none to be trusted: such a request is 401. Given reports whether the caller sent
 // something as its token nevertheless, so that the challenge says error="invalid_token" (RFC 6750, section 3.1).

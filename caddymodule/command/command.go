@@ -71,7 +71,7 @@ func command(use, short string, run func(*invocation) error) *cobra.Command {
 func runnable(cmd *cobra.Command, run func(*invocation) error) {
 	use := cmd.Use
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if err := checkArguments(use, args); err != nil {
+		if err := checkArguments(cmd, use, args); err != nil {
 			return err
 		}
 		return checkFlags(cmd.Flags())
@@ -85,7 +85,7 @@ func runnable(cmd *cobra.Command, run func(*invocation) error) {
 }
 
 // checkArguments compares what was written with the capitals in the use line.
-func checkArguments(use string, args []string) error {
+func checkArguments(cmd *cobra.Command, use string, args []string) error {
 	var names []string
 	least := 0
 	for _, word := range strings.Fields(use)[1:] {
@@ -98,9 +98,9 @@ func checkArguments(use string, args []string) error {
 	}
 	switch {
 	case len(args) < least:
-		return fmt.Errorf("something is missing: write %s", use)
+		return fmt.Errorf("missing %s; usage: %s", names[len(args)], use)
 	case len(args) > len(names):
-		return fmt.Errorf("too much is written: write %s", use)
+		return unexpected(cmd, use, args[len(names)])
 	}
 	for i, arg := range args {
 		if arg == "" {
@@ -108,6 +108,19 @@ func checkArguments(use string, args []string) error {
 		}
 	}
 	return nil
+}
+
+// unexpected refuses an argument that the command does not take. It is shown only if it is clearly an id: some write a
+// secret there.
+func unexpected(cmd *cobra.Command, use, argument string) error {
+	shown := "unexpected argument"
+	if strings.HasPrefix(argument, "ws_") || strings.HasPrefix(argument, "key_") {
+		shown += " '" + argument + "'"
+	}
+	if workspace := cmd.Flags().Lookup("workspace"); workspace != nil && !workspace.Changed && strings.HasPrefix(argument, "ws_") {
+		return fmt.Errorf("%s: use --workspace %s", shown, argument)
+	}
+	return fmt.Errorf("%s; usage: %s", shown, use)
 }
 
 // checkFlags refuses a flag that was written without a value: a variable that is not set shall never mean "none", as in

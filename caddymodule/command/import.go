@@ -55,7 +55,7 @@ func importKeys(i *invocation) error {
 		if err := s.CreateKeys(i, act, i.text("workspace"), keys); err != nil {
 			return done{}, err
 		}
-		return done{unheard: fmt.Sprintf("%d keys were imported, from %s on: see all with: key list", len(keys), views[0].ID), print: func() error {
+		return done{committed: fmt.Sprintf("%d keys were imported, from %s on: see all with: key list", len(keys), views[0].ID), print: func() error {
 			if i.json() {
 				return output.JSON(i.out(), views)
 			}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -68,6 +69,11 @@ func granted(i *invocation) (record.Key, error) {
 			return key, err
 		}
 	}
+	for _, scope := range i.list("scope") {
+		if several := strings.Split(scope, ","); len(several) > 1 {
+			return key, fmt.Errorf("--scope %q holds a comma: repeat the flag, as in --scope %s --scope %s", scope, several[0], several[1])
+		}
+	}
 	if key.Scopes, err = record.ParseScopes(i.list("scope")); err != nil {
 		return key, err
 	}
@@ -115,7 +121,7 @@ func createKey(i *invocation) error {
 	return i.write(app, false, func(s *config.Store, act keystore.Act) (done, error) {
 		err := s.CreateKeys(i, act, i.text("workspace"), []keystore.NewKey{{Key: key, Sum: record.SumOf(secret)}})
 		return done{
-			unheard: fmt.Sprintf("key %s was made, and its secret is lost: rotate or revoke it", key.ID),
+			committed: fmt.Sprintf("key %s was made, and its secret is lost: rotate or revoke it", key.ID),
 			print: func() error {
 				return i.printNewSecret(&keystore.Key{Key: key, Workspace: i.text("workspace")}, secret)
 			},
@@ -157,8 +163,8 @@ func rotateKey(i *invocation) error {
 		}
 		key, err := s.RotateKey(i, act, id, record.SumOf(secret), grace)
 		return done{
-			unheard: fmt.Sprintf("key %s has a new secret, which is lost; the old one ends after the grace: rotate or revoke it", id),
-			print:   func() error { return i.printNewSecret(key, secret) },
+			committed: fmt.Sprintf("key %s has a new secret, which is lost; the old one ends after the grace: rotate or revoke it", id),
+			print:     func() error { return i.printNewSecret(key, secret) },
 		}, err
 	})
 }
@@ -183,9 +189,9 @@ func changeKey(change func(*record.Key)) func(*invocation) error {
 				return nil
 			})
 			return done{
-				nothing: !differs,
-				unheard: fmt.Sprintf("key %s was changed", id),
-				print:   func() error { return i.printKey(key) },
+				nothing:   !differs,
+				committed: fmt.Sprintf("key %s was changed", id),
+				print:     func() error { return i.printKey(key) },
 			}, err
 		})
 	}

@@ -42,10 +42,10 @@ func (i *invocation) read(do func(*config.Store) error) error {
 
 // done is a change that is committed.
 type done struct {
-	// nothing says that everything was so before.
+	// nothing says that the store held all of it before.
 	nothing bool
-	// unheard says what there is now, for when it cannot be printed.
-	unheard string
+	// committed says what the store holds now. The error says so if the answer cannot be printed.
+	committed string
 	// print gives the answer.
 	print func() error
 }
@@ -59,7 +59,7 @@ func (i *invocation) write(app *gateway.App, create bool, do func(*config.Store,
 	}
 	defer s.Close()
 	pipe := make(chan os.Signal, 1)
-	signal.Notify(pipe, syscall.SIGPIPE) // else nobody who reads would be the end of us, without a word
+	signal.Notify(pipe, syscall.SIGPIPE) // without it a closed pipe would end the program before it says that the change is made
 	defer signal.Stop(pipe)
 	words := strings.Fields(i.cmd.CommandPath())
 	d, err := do(s, keystore.Act{By: actor(), Action: strings.Join(words[max(0, len(words)-2):], " ")})
@@ -72,7 +72,7 @@ func (i *invocation) write(app *gateway.App, create bool, do func(*config.Store,
 	}
 	i.note("changed key store: %s", s.Place)
 	if err := d.print(); err != nil {
-		return fmt.Errorf("%s: printing the answer: %w", d.unheard, err)
+		return fmt.Errorf("%s: printing the answer: %w", d.committed, err)
 	}
 	return nil
 }

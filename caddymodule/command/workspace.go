@@ -153,7 +153,7 @@ func setWorkspace(i *invocation) error {
 
 // doneWorkspace is a workspace that was made or changed.
 func (i *invocation) doneWorkspace(did string, w *record.Workspace) done {
-	return done{unheard: fmt.Sprintf("workspace %s was %s", w.ID, did), print: func() error { return i.printWorkspace(w) }}
+	return done{committed: fmt.Sprintf("workspace %s was %s", w.ID, did), print: func() error { return i.printWorkspace(w) }}
 }
 
 func showWorkspace(i *invocation) error {

@@ -50,11 +50,11 @@ func isScheme(text string) bool {
 func (a *address) checkHost() error {
 	switch {
 	case strings.Contains(a.host, "@"):
-		return fmt.Errorf("the URL holds a user name or password, which are no part of a request target: leave out what stands before the '@'")
+		return fmt.Errorf("the URL holds a user name or password, which do not belong to a request target: leave out what stands before the '@'")
 	case a.host == "":
 		return fmt.Errorf("the URL has no host: write one such as https://api.example.com/leads")
 	case !httpguts.ValidHostHeader(a.host):
-		return fmt.Errorf("'%s' is no host: write a URL such as https://api.example.com/leads", a.host)
+		return fmt.Errorf("'%s' is not a host: write a URL such as https://api.example.com/leads", a.host)
 	}
 	_, _, err := a.hostPort()
 	return err
@@ -69,7 +69,7 @@ func (a *address) hostPort() (string, uint, error) {
 	port, err := strconv.ParseUint(text, 10, 16)
 	switch {
 	case err != nil:
-		return "", 0, fmt.Errorf("the port of the URL is no number: it is '%s'", text)
+		return "", 0, fmt.Errorf("the port of the URL is not a number: it is '%s'", text)
 	case name == "":
 		return "", 0, fmt.Errorf("the URL has no host: write one such as https://api.example.com/leads")
 	}
@@ -82,7 +82,7 @@ const longestMethod = 32
 // checkMethod refuses what the server would not hand on. Methods are tokens, and case-sensitive (RFC 9110, section 9.1).
 func checkMethod(method string) error {
 	if !httpguts.ValidHeaderFieldName(method) { // which is a token as well
-		return fmt.Errorf("'%s' is no method: write one such as GET", method)
+		return fmt.Errorf("'%s' is not a method: write one such as GET", method)
 	}
 	if len(method) > longestMethod {
 		return fmt.Errorf("the server itself refuses this method with 405, before the gateway sees it: it is longer than %d bytes", longestMethod)

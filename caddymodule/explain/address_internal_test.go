@@ -50,14 +50,14 @@ func TestParseAddress(t *testing.T) {
 		"":                "neither a path nor a URL",
 		"leads":           "neither a path nor a URL",
 		"ftp://h/x":       "neither a path nor a URL",
-		"http://u:p@h/x":  "the URL holds a user name or password, which are no part of a request target: leave out what stands before the '@'",
+		"http://u:p@h/x":  "the URL holds a user name or password, which do not belong to a request target: leave out what stands before the '@'",
 		"http://p@h:8080": "leave out what stands before the '@'",
 		"http:///x":       "the URL has no host",
 		"http://:80/x":    "the URL has no host",
-		"http://h:x/":     "the port of the URL is no number: it is 'x'",
-		"http://h:70000/": "the port of the URL is no number",
-		"http://h#x":      "'h#x' is no host",
-		"http://a b/":     "'a b' is no host",
+		"http://h:x/":     "the port of the URL is not a number: it is 'x'",
+		"http://h:70000/": "the port of the URL is not a number",
+		"http://h#x":      "'h#x' is not a host",
+		"http://a b/":     "'a b' is not a host",
 	} {
 		t.Run("refuses/"+text, func(t *testing.T) {
 			_, err := parseAddress(text)
@@ -72,7 +72,7 @@ func TestCheckMethod(t *testing.T) {
 		require.NoError(t, checkMethod(method), method)
 	}
 	for method, want := range map[string]string{
-		"": "'' is no method", "G T": "'G T' is no method", "GET ": "'GET ' is no method", "GET/": "is no method", "GÉT": "is no method",
+		"": "'' is not a method", "G T": "'G T' is not a method", "GET ": "'GET ' is not a method", "GET/": "is not a method", "GÉT": "is not a method",
 		strings.Repeat("A", 33): "the server itself refuses this method with 405",
 	} {
 		require.ErrorContains(t, checkMethod(method), want, method)

@@ -172,41 +172,41 @@ func viewRefusals(x *policy.Explanation) []refusalView {
 // a step of its own.
 func (a *asked) steps() []stepView {
 	views := make([]stepView, 0, gate.Steps+1)
-	nowhere := a.nowhere()
+	missingRoute := a.missingRoute()
 	for step := range gate.Steps {
 		view := stepView{Step: step.String(), Outcome: stepUnasked}
 		switch {
-		case step < a.outcome.Verdict.Step || step == a.outcome.Verdict.Step && (a.outcome.Verdict.Refusal == nil || nowhere != "" || a.outcome.Unready != nil):
+		case step < a.outcome.Verdict.Step || step == a.outcome.Verdict.Step && (a.outcome.Verdict.Refusal == nil || missingRoute != "" || a.outcome.Unready != nil):
 			view.Outcome, view.Why = stepPassed, a.passed(step)
 		case step == a.outcome.Verdict.Step:
 			view.Outcome, view.Why = stepRefused, a.refused(step)
 		}
 		views = append(views, view)
 		if step == gate.StepPolicy {
-			views = append(views, unknownRoute(a.outcome.Verdict.Step > step || a.outcome.Unready != nil, nowhere))
+			views = append(views, unknownRoute(a.outcome.Verdict.Step > step || a.outcome.Unready != nil, missingRoute))
 		}
 	}
 	return views
 }
 
-// nowhere says in words why there is no route for a request that the policies let through; empty: there is one.
-func (a *asked) nowhere() string {
+// missingRoute is the reason why a request that the policies let through has no route. It is empty if it has one.
+func (a *asked) missingRoute() string {
 	switch refused := a.outcome.Verdict.Refusal; {
 	case refused == nil:
 		return ""
 	case refused.Kind == refusal.UnknownRoute:
 		return "there is no route"
 	case refused.Kind == refusal.ScopeParameter:
-		return "a parameter of the path can stand in no scope: it must match [A-Za-z0-9_-]+"
+		return "a parameter of the path cannot stand in a scope: it must match [A-Za-z0-9_-]+"
 	}
 	return ""
 }
 
-func unknownRoute(passed bool, nowhere string) stepView {
+func unknownRoute(passed bool, missingRoute string) stepView {
 	view := stepView{Step: "unknown route", Outcome: stepUnasked}
 	switch {
-	case nowhere != "":
-		view.Outcome, view.Why = stepRefused, nowhere
+	case missingRoute != "":
+		view.Outcome, view.Why = stepRefused, missingRoute
 	case passed:
 		view.Outcome, view.Why = stepPassed, "the route is known"
 	}

@@ -179,7 +179,7 @@ func (w *walk) run(h *site.Handler) (ended bool) {
 	}
 	handler, ok := module.(caddyhttp.MiddlewareHandler)
 	if !ok {
-		return w.fail(fmt.Errorf("module %T is no handler", module))
+		return w.fail(fmt.Errorf("module %T is not a handler", module))
 	}
 	next := caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
 		w.request = r

@@ -163,7 +163,7 @@ func (a *App) provisionCounters(ctx caddy.Context) error {
 	}
 	engine, ok := module.(CounterEngine)
 	if !ok {
-		return fmt.Errorf("loading the counters: module %T counts nothing", module)
+		return fmt.Errorf("loading the counters: module %T does not implement gateway.CounterEngine", module)
 	}
 	a.counters = engine
 	return nil

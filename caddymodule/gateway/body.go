@@ -16,17 +16,24 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
-// bodyTimeout is how long a body that policies read may take to arrive (design, section 5). Only tests change it.
+// bodyTimeout is how long a body that policies read may take to arrive: ten seconds, then 400. Only tests change it.
 var bodyTimeout = 10 * time.Second
 
+// requestBody reads a request's body whole, for those in the gateway who must know what it says.
+type requestBody struct {
+	request *http.Request
+	inbound *inbound
+	under   http.ResponseWriter // the connection's, which bounds the time that a body may take
+}
+
 // JSON reads the request's body for policies and puts the very bytes back for the backend. It is gate.Body.
-func (c *call) JSON(_ context.Context, limit int64) (value any, present bool, refused *refusal.Refusal) {
-	data, refused := c.readBody(limit)
-	c.inbound.touched.Store(false) // it was the gateway that read
+func (b *requestBody) JSON(_ context.Context, limit int64) (value any, present bool, refused *refusal.Refusal) {
+	data, refused := b.read(limit)
+	b.inbound.touched.Store(false) // it was the gateway that read
 	if refused != nil || len(data) == 0 {
 		return nil, false, refused
 	}
-	if !isJSON(c.request.Header) {
+	if !isJSON(b.request.Header) {
 		return nil, false, malformedBody(errors.New("send it as application/json in UTF-8, without a content encoding"))
 	}
 	value, err := jsonbody.Parse(data)
@@ -36,16 +43,16 @@ func (c *call) JSON(_ context.Context, limit int64) (value any, present bool, re
 	return value, true, nil
 }
 
-// readBody reads at most limit bytes, within bodyTimeout.
-func (c *call) readBody(limit int64) ([]byte, *refusal.Refusal) {
-	body := c.request.Body
+// read reads at most limit bytes, within bodyTimeout, and puts them back.
+func (b *requestBody) read(limit int64) ([]byte, *refusal.Refusal) {
+	body := b.request.Body
 	switch {
 	case body == nil || body == http.NoBody:
-		return nil, c.inbound.refusal()
-	case c.request.ContentLength > limit:
+		return nil, b.inbound.refusal()
+	case b.request.ContentLength > limit:
 		return nil, &refusal.Refusal{Kind: refusal.BodyTooLarge}
 	}
-	control := http.NewResponseController(c.writer.Unwrap())
+	control := http.NewResponseController(b.under)
 	if err := control.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil {
 		return nil, &refusal.Refusal{Kind: refusal.Internal, Cause: fmt.Errorf("bounding the time for the body: %w", err)}
 	}
@@ -61,7 +68,7 @@ func (c *call) readBody(limit int64) ([]byte, *refusal.Refusal) {
 	if err := control.SetReadDeadline(time.Time{}); err != nil {
 		return nil, &refusal.Refusal{Kind: refusal.Internal, Cause: fmt.Errorf("lifting the bound on the body's time: %w", err)}
 	}
-	c.request.Body = replayed{Reader: bytes.NewReader(data), Closer: body}
+	b.request.Body = replayed{Reader: bytes.NewReader(data), Closer: body}
 	return data, nil
 }
 
@@ -71,7 +78,8 @@ type replayed struct {
 	io.Closer
 }
 
-// bodyKind tells a body that a handler before us bounds from one that broke on its way.
+// bodyKind is the catalogue's row for a body that could not be read: it passed the bound that a handler before the gate set,
+// or it broke off on its way.
 func bodyKind(err error) *refusal.Kind {
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return refusal.BodyTooLarge

@@ -60,7 +60,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // tollgate
 	h.Source = dispenser.Source(d)
 	if d.NextArg() {
-		return d.Errf("tollgate: '%s' is too much: the directive takes no matcher and no arguments", d.Val())
+		return d.Err(unexpected(d.Val()))
 	}
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
@@ -79,6 +79,25 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	if _, err := route.New(h.table()); err != nil {
 		return fmt.Errorf("tollgate: %w", err) // names the file and the line of the route
+	}
+	return nil
+}
+
+// unexpected says what to write in place of an argument of the directive.
+func unexpected(argument string) string {
+	if strings.HasPrefix(argument, "@") || strings.HasPrefix(argument, "/") || argument == "*" {
+		return fmt.Sprintf("tollgate takes no matcher: put it inside 'handle %s { … }'", argument)
+	}
+	return fmt.Sprintf("tollgate takes no arguments: remove '%s'", argument)
+}
+
+// methodsFirst refuses what else may stand where methods and a path belong.
+func methodsFirst(args []string) error {
+	switch {
+	case strings.HasPrefix(args[0], "/"):
+		return fmt.Errorf("'%s' stands where the methods belong: the method comes first, such as: GET %s", args[0], args[0])
+	case strings.HasSuffix(args[0], ",") || strings.HasPrefix(args[1], ","):
+		return errors.New("methods are separated by a comma alone: no space after the comma, such as: GET,POST /leads")
 	}
 	return nil
 }
@@ -107,6 +126,9 @@ func (h *Handler) parsePublic(d *caddyfile.Dispenser) error {
 	if len(args) != 2 {
 		return errors.New("write methods and a path, such as: public GET /SKILL.md")
 	}
+	if err := methodsFirst(args); err != nil {
+		return err
+	}
 	h.Routes = append(h.Routes, &Route{Methods: strings.Split(args[0], ","), Path: args[1], Public: true, Source: dispenser.Source(d)})
 	return nil
 }
@@ -116,6 +138,9 @@ func (h *Handler) parseRoute(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) < 2 {
 		return errors.New("write methods, a path and the scopes it needs, such as: route GET /leads/:id agent.leads.read")
+	}
+	if err := methodsFirst(args); err != nil {
+		return err
 	}
 	r.Methods, r.Path, r.Scopes = strings.Split(args[0], ","), args[1], args[2:]
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
@@ -137,7 +162,7 @@ func (r *Route) parseOption(d *caddyfile.Dispenser, word string) error {
 	case word == "cost" && r.Cost == 0:
 		cost, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || cost < 1 {
-			return fmt.Errorf("cost '%s' is no whole number of at least 1", value)
+			return fmt.Errorf("cost '%s' is not a whole number of at least 1", value)
 		}
 		r.Cost = cost
 		return nil

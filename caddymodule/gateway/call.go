@@ -33,8 +33,10 @@ type call struct {
 	// passed says that they had it, or have it.
 	passed  bool
 	inbound inbound
-	// sent are the secrets that were injected: the folder may say something else when the answer comes.
-	sent []string
+	body    requestBody
+	shown   placeholders
+	// sent are the secrets that the backend got.
+	sent sentSecrets
 	// credential is the Authorization header of a request that passed, which the backend does not see.
 	credential []string
 }
@@ -46,13 +48,15 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
 	r.Host = withoutFinalDot(r.Host) // policies, and matchers and backends behind the gate, see one name
 	c := &call{handler: h, repl: repl, id: []string{requestID(r, repl)}, cancel: cancel, facts: Facts(r)}
 	c.own = *r.WithContext(ctx) // inlined, so that the copy costs no allocation of its own
-	c.request, c.facts.Body, c.facts.Upstream = &c.own, c, c
+	c.request, c.facts.Body, c.facts.Upstream = &c.own, &c.body, c
+	c.body = requestBody{c.request, &c.inbound, w}
+	c.shown = placeholders{&c.verdict, h.app.secrets}
 	c.inbound.take(c.request)
 	options := envelope.Options{
 		Mapper: h.mapper, Method: r.Method, Context: r.Context(), Cancel: cancel, Hook: c, Credential: h.injectsAuthorization(),
 	}
 	if h.injectsSecrets() {
-		options.Secret = c.repeats
+		options.Secret = func(text []byte) bool { return c.sent.in(text) }
 	}
 	c.writer.Init(w, options)
 	return c
@@ -68,10 +72,10 @@ func (c *call) judge() {
 		return
 	}
 	caddyhttp.SetVar(c.request.Context(), judgedVar, c)
-	c.placeholders()
+	c.repl.Map(c.shown.value)
 	c.handler.warnLeftmost(c.request)
 	c.handler.gate.Judge(c.request.Context(), &c.facts, &c.verdict)
-	c.nameUser()
+	nameUser(c.repl, c.verdict.Identity)
 }
 
 // judgedVar marks a request that a gateway handler has judged, and holds the *call. It is set once: when the proxy is back
@@ -94,7 +98,9 @@ func (c *call) Ready() *refusal.Refusal {
 		// Without this the proxy's transport would ask for gzip on its own.
 		r.Header["Accept-Encoding"] = []string{"identity"}
 	}
-	return c.inject()
+	var refused *refusal.Refusal
+	c.sent, refused = inject(h.Inject, r.Header, c.repl, c.verdict.Identity)
+	return refused
 }
 
 // pass hands the request to the handlers behind the gate, and answers for whatever they return or panic with.

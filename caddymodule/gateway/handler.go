@@ -113,7 +113,10 @@ func (h *Handler) provisionHeaders() error {
 		names := newIdentityNames(prefix)
 		h.names = &names
 	}
-	return h.checkInject()
+	if err := h.checkInject(); err != nil {
+		return fmt.Errorf("inject: %w", err)
+	}
+	return nil
 }
 
 // ServeHTTP takes a request through the gate and, if it may pass, to the next handler.

@@ -200,20 +200,20 @@ func TestSecretsThatEverybodyCanReadAreWarnedOf(t *testing.T) {
 	require.False(t, harness.Contains(g.ReadFile(t, "caddy.log"), "can be read by everybody"))
 	require.NoError(t, os.Chmod(g.Dir+"/secrets/ws_acme/unused", 0o644))
 	require.Eventually(t, func() bool {
-		return harness.Contains(g.ReadFile(t, "caddy.log"), "secret is not well kept", "ws_acme/unused can be read by everybody on this machine: chmod o-r")
+		return harness.Contains(g.ReadFile(t, "caddy.log"), "secret file is readable by other users", "ws_acme/unused: take the right away with: chmod o-r")
 	}, harness.WaitFor, harness.Tick)
-	require.False(t, harness.Contains(g.ReadFile(t, "caddy.log"), "ws_acme/konecty can be read"), "the others are well kept")
+	require.False(t, harness.Contains(g.ReadFile(t, "caddy.log"), "ws_acme/konecty: take"), "the others are well kept")
 }
 
 func TestInjectMistakes(t *testing.T) {
 	for name, c := range map[string]mistake{
 		"no value":              {"inject Authorization", "write a header and its value"},
 		"too much":              {"inject Authorization Bearer {tollgate.secret.x}", "write a header and its value"},
-		"no header at all":      {`inject "Author ization" x`, "'Author ization' is no header that can be set"},
-		"Connection":            {"inject connection close", "'connection' is no header that can be set"},
-		"Host":                  {"inject Host x", "'Host' is no header that can be set"},
+		"no header at all":      {`inject "Author ization" x`, "'Author ization' is not a header that can be set"},
+		"Connection":            {"inject connection close", "'connection' is not a header that can be set"},
+		"Host":                  {"inject Host x", "'Host' is not a header that can be set"},
 		"empty value":           {`inject X-A ""`, "the value of X-A is empty"},
-		"value with a line end": {"inject X-A `a\nb`", "the value of X-A is empty, or no header can carry it"},
+		"value with a line end": {"inject X-A `a\nb`", "the value of X-A is empty, or has characters that a header cannot have"},
 	} {
 		t.Run("refuses/"+name, func(t *testing.T) {
 			_, err := harness.Adapt(gate(c.text), "/etc/caddy/Caddyfile")

@@ -65,7 +65,7 @@ func (a *App) LoadKeyStore(ctx caddy.Context) (KeyStore, error) {
 	}
 	store, ok := module.(KeyStore)
 	if !ok {
-		return nil, fmt.Errorf("loading the key store: module %T is none", module)
+		return nil, fmt.Errorf("loading the key store: module %T does not implement gateway.KeyStore", module)
 	}
 	return store, nil
 }

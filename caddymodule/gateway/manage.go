@@ -117,7 +117,7 @@ func (m *ManageKeys) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	caddyhttp.SetVar(r.Context(), managedVar, true)
 	answer, refused := m.api.Answer(r.Context(), &keysapi.Request{
 		Method: r.Method, Path: rest, Query: r.URL.RawQuery,
-		Body:   func() ([]byte, *refusal.Refusal) { return c.managementBody(r) },
+		Body:   func() ([]byte, *refusal.Refusal) { return managementBody(c, r) },
 		Caller: c.verdict.Identity, Confirm: c.confirm,
 	})
 	if refused != nil {
@@ -141,9 +141,9 @@ func (m *ManageKeys) admitted(r *http.Request) (*call, error) {
 }
 
 // managementBody reads a body of JSON. The request may be another than the gate saw: handlers in between may bound its body.
-func (c *call) managementBody(r *http.Request) ([]byte, *refusal.Refusal) {
-	c.request = r
-	data, refused := c.readBody(keysapi.MaxBody)
+func managementBody(c *call, r *http.Request) ([]byte, *refusal.Refusal) {
+	body := requestBody{r, &c.inbound, c.body.under}
+	data, refused := body.read(keysapi.MaxBody)
 	if refused == nil && len(data) > 0 && !isJSON(r.Header) {
 		return nil, malformedBody(errors.New("send it as application/json, without a content encoding"))
 	}

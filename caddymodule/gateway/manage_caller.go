@@ -17,4 +17,4 @@ func (c *call) confirm(ctx context.Context) (*record.Identity, error) {
 }
 
 // String is what a placeholder for the request's variable shows of a call: nothing of its request.
-func (c *call) String() string { return c.decision() }
+func (c *call) String() string { return decision(&c.verdict) }

@@ -162,11 +162,19 @@ func TestAKeysFileIsEditedByHand(t *testing.T) {
 func TestKeyManagementNeedsAGate(t *testing.T) {
 	g := harness.New(t)
 	site := "{\n admin off\n log default {\n  output file $DIR/caddy.log\n }\n tollgate {\n  keys sqlite $DIR/tollgate.db\n }\n}\nhttp://:$PORT {\n "
+	const gateOfSome = "route {\n route /some* {\n tollgate {\n }\n }\n tollgate_keys /keys\n }\n"
+	for name, then := range map[string]string{ // where it is seen, it is not loaded
+		"no gate":         "tollgate_keys /keys\n",
+		"before the gate": "route {\n tollgate_keys /keys\n tollgate {\n route GET /keys\n }\n }\n",
+		"beside the gate": "handle /x {\n tollgate {\n }\n }\n handle {\n tollgate_keys /keys\n }\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.ErrorContains(t, g.Load(site+then+"}\n"), "tollgate_keys stands behind no gate")
+		})
+	}
 	for name, then := range map[string]string{
-		"no gate":           "tollgate_keys /keys\n",
-		"before the gate":   "route {\n tollgate_keys /keys\n tollgate {\n route GET /keys\n }\n }\n",
-		"beside the gate":   "handle /x {\n tollgate {\n }\n }\n handle {\n tollgate_keys /keys\n }\n",
-		"variable by hand":  "vars tollgate.judged admin\n tollgate_keys /keys\n",
+		"a gate of others":  gateOfSome,
+		"variable by hand":  "vars tollgate.judged admin\n " + gateOfSome,
 		"in an error route": "error /keys 503\n handle_errors {\n tollgate_keys /keys\n }\n",
 	} {
 		t.Run(name, func(t *testing.T) {

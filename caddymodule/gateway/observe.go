@@ -24,7 +24,7 @@ func (c *call) end() {
 	meters.count(&c.verdict, code, string(report.Source), c.reason(&report))
 	c.remember(&report)
 	if report.Unread != nil {
-		meters.unread.WithLabelValues(c.routePattern(), string(report.Unread.Kind)).Inc()
+		meters.unread.WithLabelValues(routePattern(&c.verdict), string(report.Unread.Kind)).Inc()
 	}
 	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.Inline(c))
@@ -60,7 +60,7 @@ func (c *call) logDecision() {
 	}
 	d := &c.verdict.Decision
 	check.Write(zap.String("request_id", c.id[0]), zap.String("workspace", c.verdict.Identity.Workspace.ID),
-		zap.String("key_id", c.verdict.Identity.Key.ID), zap.String("method", c.facts.Method), zap.String("route", c.routePattern()),
+		zap.String("key_id", c.verdict.Identity.Key.ID), zap.String("method", c.facts.Method), zap.String("route", routePattern(&c.verdict)),
 		zap.Bool("allow", d.Allow), zap.String("code", d.Code), zap.Uint64("generation", d.Generation), zap.Bool("remembered", d.Remembered))
 }
 
@@ -74,8 +74,8 @@ func (c *call) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	} else if c.verdict.RefusedKey != "" {
 		enc.AddString("key_id", c.verdict.RefusedKey)
 	}
-	enc.AddString("route", c.routePattern())
-	enc.AddString("decision", c.decision())
+	enc.AddString("route", routePattern(&c.verdict))
+	enc.AddString("decision", decision(&c.verdict))
 	report := c.writer.Report()
 	enc.AddString("code", string(report.Code))
 	if reason := c.reason(&report); reason != "" {
@@ -109,7 +109,7 @@ func (c *call) log(report *envelope.Report) {
 	if check := c.handler.logger.Check(level, message); check != nil {
 		check.Write(zap.Inline(c), zap.Int("status", report.Status), zap.String("source", string(report.Source)),
 			zap.Stringer("dropped", report.Dropped),
-			zap.String("backend_said", c.scrubbed(report.Backend)), zap.NamedError("cause", report.Cause), c.unreadMembers(report))
+			zap.String("backend_said", c.sent.scrub(report.Backend)), zap.NamedError("cause", report.Cause), c.unreadMembers(report))
 	}
 	c.logUnknownPlan()
 }
@@ -121,7 +121,7 @@ func (c *call) unreadMembers(report *envelope.Report) zap.Field {
 	}
 	names := make([]string, len(report.Unread.Members))
 	for i, name := range report.Unread.Members {
-		names[i] = c.scrubbed(name)
+		names[i] = c.sent.scrub(name)
 	}
 	return zap.Strings("members", names)
 }

@@ -3,35 +3,37 @@ package gateway
 import (
 	"fmt"
 	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/secrets"
 )
+
+// secretPlaceholder begins the placeholders of a workspace's secrets.
+const secretPlaceholder = "tollgate.secret."
 
 // placeholders makes {tollgate.…} known to later handlers: every name under it is known, and empty where nothing is set,
 // so that none ever goes upstream as literal text.
-func (c *call) placeholders() { c.repl.Map(c.placeholder) }
-
-// nameUser tells access logs, and who asks for {http.auth.user.id}, whose key it was. A handler before us may have said.
-func (c *call) nameUser() {
-	const name = "http.auth.user.id"
-	if c.verdict.Identity != nil {
-		c.repl.Set(name, c.verdict.Identity.Key.ID)
-	} else if _, set := c.repl.Get(name); !set {
-		c.repl.Set(name, "")
-	}
+type placeholders struct {
+	verdict *gate.Verdict
+	secrets *secrets.Folder // nil: none are configured
 }
 
-// placeholder is the replacer's function for one request.
-func (c *call) placeholder(name string) (any, bool) {
+// value is the replacer's function for one request.
+func (p *placeholders) value(name string) (any, bool) {
 	name, ours := strings.CutPrefix(name, "tollgate.")
 	if !ours {
 		return nil, false
 	}
 	switch name {
 	case "route":
-		return c.routePattern(), true
+		return routePattern(p.verdict), true
 	case "decision":
-		return c.decision(), true
+		return decision(p.verdict), true
 	}
-	identity := c.verdict.Identity
+	identity := p.verdict.Identity
 	if identity == nil {
 		return "", true
 	}
@@ -45,14 +47,24 @@ func (c *call) placeholder(name string) (any, bool) {
 	case "key.name":
 		return identity.Key.Name, true
 	}
-	if secret, found := strings.CutPrefix(name, "secret."); found {
-		value, _ := c.secret(secret)
+	if secret, found := strings.CutPrefix(name, "secret."); found && p.secrets != nil {
+		value, _ := p.secrets.Value(identity.Workspace.ID, secret)
 		return value, true
 	}
 	if field, found := strings.CutPrefix(name, "workspace.metadata."); found {
 		return metadataText(identity.Workspace.Metadata, field), true
 	}
 	return "", true
+}
+
+// nameUser tells access logs, and who asks for {http.auth.user.id}, whose key it was. A handler before us may have said.
+func nameUser(repl *caddy.Replacer, identity *record.Identity) {
+	const name = "http.auth.user.id"
+	if identity != nil {
+		repl.Set(name, identity.Key.ID)
+	} else if _, set := repl.Get(name); !set {
+		repl.Set(name, "")
+	}
 }
 
 // metadataText is a fact about the workspace as text; empty where there is none. Dots lead into nested objects.
@@ -78,19 +90,19 @@ func text(value any) string {
 }
 
 // routePattern is the matched route's template; empty for an unknown path.
-func (c *call) routePattern() string {
-	if c.verdict.Match.Route == nil {
+func routePattern(v *gate.Verdict) string {
+	if v.Match.Route == nil {
 		return ""
 	}
-	return c.verdict.Match.Route.Pattern
+	return v.Match.Route.Pattern
 }
 
 // decision says in a word what the gate decided.
-func (c *call) decision() string {
+func decision(v *gate.Verdict) string {
 	switch {
-	case c.verdict.Refusal != nil:
+	case v.Refusal != nil:
 		return "refused"
-	case c.verdict.Match.Route != nil && c.verdict.Match.Route.Public:
+	case v.Match.Route != nil && v.Match.Route.Public:
 		return "public"
 	}
 	return "allowed"

@@ -141,9 +141,9 @@ type rehearsedUpstream struct {
 
 // Ready is part of gate.Upstream.
 func (u *rehearsedUpstream) Ready() *refusal.Refusal {
-	c := &call{handler: u.handler, request: &http.Request{Header: http.Header{}}, repl: caddy.NewReplacer(), verdict: u.verdict}
-	c.placeholders()
-	refused := c.inject()
+	repl, shown := caddy.NewReplacer(), placeholders{&u.verdict, u.handler.app.secrets}
+	repl.Map(shown.value)
+	_, refused := inject(u.handler.Inject, http.Header{}, repl, u.verdict.Identity)
 	if refused != nil {
 		u.unready = refused.Cause
 	}

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// upstreamHeaders cleans a request's headers for the backend (design, section 2, step 7). It changes them in place: what else
+// upstreamHeaders cleans a request's headers for the backend, the last thing before it is passed on. It changes them in place: what else
 // holds the request, such as the access log, sees the clean ones too.
 type upstreamHeaders struct {
 	// prefix begins the names of the identity headers, normalised; inbound ones are removed.

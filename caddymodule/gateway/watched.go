@@ -151,6 +151,6 @@ func (a *App) watchSecrets(ctx context.Context) {
 
 func (a *App) logSecretWarnings() {
 	for _, warning := range a.secrets.Warnings() {
-		a.logger.Warn("secret is not well kept", zap.String("warning", warning))
+		a.logger.Warn("secret file is readable by other users", zap.String("warning", warning))
 	}
 }

@@ -15,9 +15,9 @@ import (
 // MaxBody is the longest body that a request may have, in bytes: a key with all the networks and scopes that it can hold.
 const MaxBody = 128 << 10
 
-// patience bounds a request. A body may use up ten seconds of it. What is begun is ended even if the client leaves: it would
+// requestTimeout bounds a request. A body may use up ten seconds of it. What is begun is ended even if the client leaves: it would
 // not learn what became of it either way, and the history should.
-const patience = 20 * time.Second
+const requestTimeout = 20 * time.Second
 
 // API answers requests for the management of keys. All of its fields must be set. It is safe for concurrent use.
 type API struct {
@@ -101,7 +101,7 @@ type exchange struct {
 
 // Answer answers a request: one of the two is nil.
 func (a *API) Answer(ctx context.Context, r *Request) (*Answer, *refusal.Refusal) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	defer cancel()
 	x := &exchange{API: a, Request: r, ctx: ctx, who: authority{r.Caller}}
 	answer, err := x.answer()

@@ -1,5 +1,4 @@
-// Package keysapi is the management of keys over HTTP, for the dashboard where a workspace's people make their keys (design,
-// section 7). It judges requests whose caller is known, and knows no Caddy and no connection: a request's facts in, an
+// Package keysapi is the management of keys over HTTP, for the dashboard where a workspace's people make their keys. It judges requests whose caller is known, and knows no Caddy and no connection: a request's facts in, an
 // answer or a refusal out.
 //
 //	GET    <path>               lists keys: ?workspace=<id, or * for all> &after=<id> &limit=<1 to 200>

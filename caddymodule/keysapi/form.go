@@ -1,8 +1,6 @@
 package keysapi
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/jsonbody"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/strictjson"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
@@ -36,39 +35,17 @@ func (x *exchange) readForm(optional bool) (*form, error) {
 		body = []byte("{}")
 	}
 	value, err := jsonbody.Parse(body)
-	if errors.Is(err, jsonbody.ErrDuplicate) {
-		if name := duplicate(body); name != "" {
-			return nil, invalid(map[string]any{name: "is given twice"})
-		}
+	if twice, ok := errors.AsType[*strictjson.Error](err); ok && twice.Depth == 1 {
+		return nil, invalid(map[string]any{twice.Name: "is given twice"})
 	}
 	if err != nil {
 		return nil, malformed(err.Error())
 	}
 	fields, ok := value.(map[string]any)
 	if !ok {
-		return nil, malformed("the body is no JSON object")
+		return nil, malformed("the body is not a JSON object")
 	}
 	return &form{fields: fields, wrong: map[string]any{}}, nil
-}
-
-// duplicate is the first name that a valid object has twice; empty: none.
-func duplicate(object []byte) string {
-	decoder := json.NewDecoder(bytes.NewReader(object))
-	_, _ = decoder.Token() // {, or what is no object
-	seen := map[string]bool{}
-	for decoder.More() {
-		token, _ := decoder.Token()
-		name, ok := token.(string)
-		if ok && seen[name] {
-			return name
-		}
-		seen[name] = true
-		var skipped json.RawMessage
-		if err := decoder.Decode(&skipped); err != nil || !ok {
-			return ""
-		}
-	}
-	return ""
 }
 
 // read takes a field out of the form; nil: it is not given, or wrong.

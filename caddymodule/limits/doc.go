@@ -1,4 +1,4 @@
-// Package limits counts what a workspace spends and says so in headers (design, section 2 step 6, sections 4 and 8).
+// Package limits counts what a workspace spends and says so in headers.
 //
 // Memory is the engine of a single gateway; package redis below this one is the engine that several gateways share. Both
 // take a cost from all windows of a workspace at once or from none, never spend on a refusal and never count below zero.

@@ -25,7 +25,7 @@ type Headers struct {
 	local    bool
 }
 
-// Headers gives the limit headers (design, section 4): the X-RateLimit ones of the violated, else the first window, and the
+// Headers gives the limit headers: the X-RateLimit ones of the violated, else the first window, and the
 // RateLimit-Policy and RateLimit fields of the IETF draft (draft-ietf-httpapi-ratelimit-headers), a field line for each
 // window. A state without windows has none.
 //

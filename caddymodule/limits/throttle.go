@@ -24,7 +24,7 @@ const (
 )
 
 // Throttle counts refusals per key (a client address, a key id) in fixed windows, so that who causes many of them is
-// answered cheaply (design, section 2 "Throttles"). The window is given with every call: a changed one applies at once.
+// answered cheaply. The window is given with every call: a changed one applies at once.
 //
 // The table is bounded and no running count is ever evicted: whoever walks through addresses resets nobody's. A key that
 // finds its set of the table full of running counts shares one more count with all others in that case; the share is a

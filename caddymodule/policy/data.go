@@ -2,14 +2,14 @@ package policy
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/util"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/strictjson"
 )
 
 // maxDataDepth is how deep the arrays and objects of a data file may lie in each other.
@@ -68,54 +68,20 @@ func (f *file) document() (map[string]any, error) {
 	return object, nil
 }
 
-// checkJSON is the error, with its line, of text that is no JSON or has a name twice in one object.
+// checkJSON is the error, with its line, of text that is not JSON or has a name twice in one object.
 func checkJSON(text []byte) (line int, err error) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	if err = checkValue(decoder, 0); err == nil {
-		if _, err = decoder.Token(); errors.Is(err, io.EOF) {
-			return 0, nil
-		}
-		err = errors.New("something follows the value")
+	_, err = strictjson.Reader{MaxDepth: maxDataDepth}.Read(text)
+	wrong, ok := errors.AsType[*strictjson.Error](err)
+	if !ok {
+		return 0, err
 	}
-	at := decoder.InputOffset()
-	if wrong, ok := errors.AsType[*json.SyntaxError](err); ok {
-		at = wrong.Offset
-	} else if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		at, err = int64(len(text)), io.ErrUnexpectedEOF
+	switch {
+	case errors.Is(wrong, strictjson.ErrDuplicate):
+		err = fmt.Errorf("the name %q stands in one object twice: keep one", clip(wrong.Name))
+	case errors.Is(wrong, strictjson.ErrDepth):
+		err = fmt.Errorf("it has more than %d arrays and objects within each other", maxDataDepth)
 	}
-	return 1 + bytes.Count(text[:min(at, int64(len(text)))], []byte("\n")), err
-}
-
-// checkValue reads one value and all within it.
-func checkValue(decoder *json.Decoder, depth int) error {
-	if depth > maxDataDepth {
-		return fmt.Errorf("it has more than %d arrays and objects within each other", maxDataDepth)
-	}
-	token, err := decoder.Token()
-	opened, _ := token.(json.Delim)
-	if err != nil || opened == 0 {
-		return err
-	}
-	names := map[string]bool{}
-	for decoder.More() {
-		if opened == '{' {
-			token, err := decoder.Token()
-			if err != nil {
-				return err
-			}
-			name, _ := token.(string)
-			if names[name] {
-				return fmt.Errorf("the name %q stands in one object twice: keep one", clip(name))
-			}
-			names[name] = true
-		}
-		if err := checkValue(decoder, depth+1); err != nil {
-			return err
-		}
-	}
-	_, err = decoder.Token()
-	return err
+	return 1 + bytes.Count(text[:wrong.Offset], []byte("\n")), err
 }
 
 func merge(into, from map[string]any, at string) error {

@@ -20,7 +20,7 @@ type Plan struct {
 // Plans are the configured plans by name.
 type Plans map[string]*Plan
 
-// DefaultPlans are the plans that hold where the configuration says nothing else (design, section 1).
+// DefaultPlans are the plans that hold where the configuration says nothing else.
 func DefaultPlans() Plans {
 	minute := func(name string, limit int64) *Plan {
 		return &Plan{Name: name, Windows: []Window{{Limit: limit, Duration: time.Minute}}}

@@ -19,7 +19,7 @@ const (
 )
 
 // Window allows Limit requests (weighted by route cost) per Duration. It is fixed: it begins with the first granted
-// request, floored to the second, and ends Duration later (design, section 1).
+// request, floored to the second, and ends Duration later.
 type Window struct {
 	// Limit is how much cost the window admits, at least 1.
 	Limit int64
@@ -41,7 +41,7 @@ func ParseWindow(s string) (Window, error) {
 	}
 	n, err := strconv.ParseInt(limit, 10, 64) // out of range, it is the nearest number: refused below
 	if err != nil && !errors.Is(err, strconv.ErrRange) || limit[0] == '+' {
-		return Window{}, fmt.Errorf("window %q: %q is no whole number", s, limit)
+		return Window{}, fmt.Errorf("window %q: %q is not a whole number", s, limit)
 	}
 	if n < 1 || n > MaxLimit {
 		return Window{}, fmt.Errorf("window %q: the limit must be from 1 to %d (to refuse a plan altogether, use denied)", s, int64(MaxLimit))

@@ -5,7 +5,7 @@ import "net/http"
 // Code is what a caller acts on: `error.code` of the envelope. The set is closed.
 type Code string
 
-// The codes of section 6 of the design. Each has one status when the gateway itself answers with it.
+// The codes of errors, on which callers act. Each has one status when the gateway itself answers with it.
 const (
 	CodeUnauthorized Code = "UNAUTHORIZED"     // 401
 	CodeForbidden    Code = "FORBIDDEN"        // 403
@@ -69,7 +69,7 @@ func (c Code) Message() string {
 	return CodeInternal.Message()
 }
 
-// CodeOf is the code for an error status, by the table of section 6. Statuses outside 400–599 are CodeInternal.
+// CodeOf is the code for an error status, for what has no row in the catalogue. Statuses outside 400–599 are CodeInternal.
 func CodeOf(status int) Code {
 	switch {
 	case status < 400 || status > 499:

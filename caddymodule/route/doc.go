@@ -1,4 +1,4 @@
-// Package route finds the route of a request: step 2 of a request, and the templates of section 3 of the design.
+// Package route finds the route of a request in the templates that the configuration lists.
 //
 //	table, err := route.New([]*route.Route{
 //		{Methods: []string{"GET"}, Pattern: "/leads/export", Scopes: []string{"leads.export"}},

@@ -30,9 +30,9 @@ func parsePattern(s string) (pattern, error) {
 	case !strings.HasPrefix(s, "/"):
 		return pattern{}, errors.New("a template begins with a slash")
 	case strings.ContainsAny(s, "{}"):
-		return pattern{}, errors.New("braces are no parameters: Caddy itself replaces {file}, {path} and their like before the route is read; write :name for one segment or a final * for the rest")
+		return pattern{}, errors.New("braces do not make parameters: Caddy itself replaces {file}, {path} and their like before the route is read; write :name for one segment or a final * for the rest")
 	case strings.Contains(s, "?"):
-		return pattern{}, errors.New("a template has no query: write the path alone")
+		return pattern{}, errors.New("a template does not take a query: write the path alone")
 	}
 	if _, err := target.Parse(s, s); err != nil {
 		return pattern{}, fmt.Errorf("no request can match it: %w", err)

@@ -16,7 +16,7 @@ const (
 // [A-Za-z0-9_-]+, or makes the scope longer than any key could hold. It is answered with 403.
 var ErrScopeParam = errors.New("the value of a path parameter cannot stand in the scope that the route needs")
 
-// Route is a set of requests and what they need (design, sections 1 and 3). New checks it and keeps a copy.
+// Route is a set of requests and what they need. New checks it and keeps a copy.
 type Route struct {
 	// Methods are the methods it takes, at least one, in capitals. GET takes HEAD as well. TRACE and CONNECT are errors.
 	Methods []string

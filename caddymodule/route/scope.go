@@ -19,6 +19,9 @@ func checkScopes(scopes []string, p *pattern) (filled bool, err error) {
 		if len(scope) > record.MaxScopeLength {
 			return false, fmt.Errorf("scope %q… has %d characters: at most %d are allowed", scope[:32], len(scope), record.MaxScopeLength)
 		}
+		if strings.Contains(scope, ",") {
+			return false, fmt.Errorf("scope %q: separate scopes with spaces, not with commas", scope)
+		}
 		for segment := range strings.SplitSeq(scope, ".") {
 			name, isParam := strings.CutPrefix(segment, ":")
 			if err := checkScopeSegment(segment, name, isParam, p); err != nil {
@@ -32,7 +35,7 @@ func checkScopes(scopes []string, p *pattern) (filled bool, err error) {
 
 func checkScopeSegment(segment, name string, isParam bool, p *pattern) error {
 	if strings.Contains(segment, wildcard) {
-		return errors.New("'*' is for the scopes of a key: a route names what it needs, and the wildcard of a template is no parameter")
+		return errors.New("'*' is for the scopes of a key: a route names what it needs, and the wildcard of a template is not a parameter")
 	}
 	if isParam {
 		if !p.has(name) {

@@ -89,7 +89,7 @@ func checkMethods(methods []string) error {
 		case method == "*" || strings.EqualFold(method, "ANY") || strings.EqualFold(method, "ALL"):
 			return fmt.Errorf("%q is not a method, and there is no word for all of them: list those that the route takes, such as GET,POST,PUT,PATCH,DELETE", method)
 		case method == http.MethodTrace, method == http.MethodConnect:
-			return fmt.Errorf("method %s cannot be routed: it is no method of an API", method)
+			return fmt.Errorf("method %s cannot be routed: APIs do not use it", method)
 		case method == "" || strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "":
 			return fmt.Errorf("method %q is not valid: write capitals, such as GET or GET,POST", method)
 		case slices.Contains(methods[:i], method):

@@ -191,9 +191,9 @@ func (s *session) resolve(ctx context.Context, modules []api.Module, m *api.Modu
 func notResolvable(m *api.Module, f *api.Field) string {
 	switch {
 	case f == nil:
-		return "is no field of " + m.Document + ", so that --lookup cannot fill it"
+		return "is not a field of " + m.Document + ", so that --lookup cannot fill it"
 	case !f.IsLookup():
-		return "is no lookup: give its value in --data"
+		return "is not a lookup: give its value in --data"
 	}
 	return "is given twice: in --data and by --lookup"
 }

@@ -87,7 +87,7 @@ func TestLookupsThatFail(t *testing.T) {
 	k := newTool(t, b)
 	k.run("create", "Opportunity", "--data", `{"contact": {"_id": "x"}}`, "--lookup", "contact=16503", "--lookup", "products=99",
 		"--lookup", "status=Nova", "--lookup", "nothing=7").fails(exitRefused,
-		"contact: is given twice", "products: matches nothing: no Product has 99", "status: is no lookup", "nothing: is no field of Opportunity")
+		"contact: is given twice", "products: matches nothing: no Product has 99", "status: is not a lookup", "nothing: is not a field of Opportunity")
 	require.NotContains(t, b.requests(), "POST /rest/data/Opportunity")
 	for _, text := range []string{"contact", "contact=", "=16503", ""} {
 		k.run("create", "Opportunity", "--lookup", text).fails(exitUsage, "--lookup must look like contact=16503").oneLine()

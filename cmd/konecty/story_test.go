@@ -22,7 +22,7 @@ func tellStory(t *testing.T, host, key string) {
 	wrong := k.run("create", "Message", "--lookup", "contact=nobody", "--data",
 		`{"subject": true, "status": "nova", "email": {"address": "maria"}, "sendAt": "tomorrow", "code": 1, "_id": "x", "bdy": "", "subjct": "Hi"}`)
 	wrong.fails(exitRefused, "subject: must be text", "status: must be one of: Enviada, Falha no Envio, Nova, Rascunho", "email: must be a list",
-		"sendAt: must be a time", "code: is generated", "_id: is generated", "subjct: is no field of Message: did you mean subject?",
+		"sendAt: must be a time", "code: is generated", "_id: is generated", "subjct: is not a field of Message: did you mean subject?",
 		"type: is required", "contact: matches nothing: no Contact has nobody")
 	require.NotContains(t, wrong.stderr, "bdy", `"" is not sent`)
 

@@ -9,7 +9,7 @@ import (
 // service, which knows neither Tollgate nor its demo: whatever stands behind the gate would be open, or gone.
 var replacers = map[string]bool{"upgrade": true, "add-package": true, "remove-package": true}
 
-// register adds commands to Caddy's, of which there must be two at least, and takes the replacers away. Caddy makes all
+// register adds commands to Caddy's, of which there must be two at least, takes the replacers away, and lets errors name their place first. Caddy makes all
 // commands anew, in the order in which they were registered, when the program is run: the last of these finds the root
 // through the first.
 func register(commands ...caddycmd.Command) {
@@ -23,6 +23,7 @@ func register(commands ...caddycmd.Command) {
 				first = cmd
 			case len(commands) - 1:
 				removeReplacers(first.Root())
+				sayPlaceFirst(first.Root())
 			}
 		}
 		caddycmd.RegisterCommand(c)

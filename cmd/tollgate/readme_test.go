@@ -169,3 +169,15 @@ func startsWithAny(line string, beginnings []string) bool {
 	}
 	return false
 }
+
+// TestReadmeCaddyfilesCanBePasted: each block of Caddyfile in the README loads as it stands, in a site.
+func TestReadmeCaddyfilesCanBePasted(t *testing.T) {
+	text, _ := readme(t)
+	blocks := regexp.MustCompile("(?s)```\n(tollgate \\{.*?)```").FindAllStringSubmatch(text, -1)
+	require.NotEmpty(t, blocks)
+	w := newWorld(t)
+	for _, block := range blocks {
+		place := w.write(t, "Caddyfile", "{\n\tadmin off\n\ttollgate {\n\t\tkeys sqlite tollgate.db\n\t}\n}\n:8080 {\n"+block[1]+"}\n")
+		require.Contains(t, w.must(t, "validate", "--config", place), "Valid configuration", block[1])
+	}
+}

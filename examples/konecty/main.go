@@ -13,13 +13,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
-	"time"
 
+	"github.com/tollgate-gateway/tollgate/examples/internal/program"
 	"github.com/tollgate-gateway/tollgate/examples/konecty/crm"
 )
 
@@ -27,20 +23,7 @@ import (
 // sees the flags of a process.
 const tokenVariable = "KONECTY_TOKEN"
 
-// stopWithin is how long requests under way may still take after a signal.
-const stopWithin = 10 * time.Second
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Getenv, os.Stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "konecty:", err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("konecty", run) }
 
 // settings are what the command line and the environment say.
 type settings struct {
@@ -58,11 +41,8 @@ func parseSettings(arguments []string, getenv func(string) string, output io.Wri
 	flags.BoolVar(&s.databaseDown, "database-down", false, "fail as the real server does without its database")
 	flags.BoolVar(&s.silent, "silent", false, "take requests and never answer")
 	denied := flags.String("deny", "", "what the session may not create, separated by commas, such as Product,Message.status")
-	if err := flags.Parse(arguments); err != nil {
+	if err := program.Parse(flags, arguments); err != nil {
 		return s, err
-	}
-	if flags.NArg() > 0 {
-		return s, fmt.Errorf("reading the command line: unexpected word %q", flags.Arg(0))
 	}
 	if *denied != "" {
 		s.server.Denied = strings.Split(*denied, ",")
@@ -90,23 +70,5 @@ func run(ctx context.Context, arguments []string, getenv func(string) string, ou
 		return fmt.Errorf("listening on %s: %w", s.listen, err)
 	}
 	slog.New(slog.NewTextHandler(output, nil)).Info("serving a Konecty", slog.String("address", "http://"+listener.Addr().String()))
-	return serve(ctx, listener, server)
-}
-
-func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	// No WriteTimeout: a server that never answers must go on doing so.
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serving: %w", err)
-	case <-ctx.Done():
-	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
-	defer cancel()
-	if err := server.Shutdown(stopping); err != nil {
-		return fmt.Errorf("stopping: %w", errors.Join(err, server.Close()))
-	}
-	return nil
+	return program.Serve(ctx, listener, server)
 }

@@ -39,7 +39,7 @@ func TestRunRefuses(t *testing.T) {
 		"an address that is none":    {"--listen nowhere", withToken, "listening on nowhere"},
 		"a port that is taken":       {"--listen " + taken.Addr().String(), withToken, "listening on"},
 		"denying what is not there":  {"--deny Invoice", withToken, `no "Invoice"`},
-		"a word too many":            {"serve", withToken, "unexpected word"},
+		"a word too many":            {"serve", withToken, "unexpected argument"},
 		"a flag that does not exist": {"--denny x", withToken, "denny"},
 	} {
 		t.Run(name, func(t *testing.T) {

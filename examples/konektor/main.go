@@ -7,19 +7,14 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
-	"time"
 
+	"github.com/tollgate-gateway/tollgate/examples/internal/program"
 	"github.com/tollgate-gateway/tollgate/examples/konektor/agentapi"
 )
 
@@ -27,20 +22,7 @@ import (
 // everybody on a machine sees the flags of a process.
 const keyVariable = "KONEKTOR_KEY"
 
-// stopWithin is how long requests under way may still take after a signal.
-const stopWithin = 10 * time.Second
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Getenv, os.Stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "konektor:", err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("konektor", run) }
 
 // settings are what the command line and the environment say.
 type settings struct {
@@ -58,11 +40,8 @@ func parseSettings(arguments []string, getenv func(string) string, output io.Wri
 	flags.StringVar(&s.backend.Folder, "data", "", "folder of the database; needs "+keyVariable+" (default a temporary folder and a new key)")
 	seed := flags.String("seed", "", "workspaces to fill with example data, separated by commas, such as ws_acme,ws_globex")
 	flags.StringVar(&s.backend.BaseURL, "base-url", "", "address that SKILL.md tells agents (default the host it was asked at)")
-	if err := flags.Parse(arguments); err != nil {
+	if err := program.Parse(flags, arguments); err != nil {
 		return s, err
-	}
-	if flags.NArg() > 0 {
-		return s, fmt.Errorf("reading the command line: unexpected word %q", flags.Arg(0))
 	}
 	if *seed != "" {
 		s.backend.Seed = strings.Split(*seed, ",")
@@ -112,23 +91,5 @@ func run(ctx context.Context, arguments []string, getenv func(string) string, ou
 		return fmt.Errorf("listening on %s: %w", s.listen, err)
 	}
 	log.Info("serving the Agent API", slog.String("address", "http://"+listener.Addr().String()+agentapi.Base))
-	return serve(ctx, listener, api)
-}
-
-func serve(ctx context.Context, listener net.Listener, api http.Handler) error {
-	server := &http.Server{Handler: api, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
-		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serving: %w", err)
-	case <-ctx.Done():
-	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
-	defer cancel()
-	if err := server.Shutdown(stopping); err != nil {
-		return fmt.Errorf("stopping: %w", errors.Join(err, server.Close()))
-	}
-	return nil
+	return program.Serve(ctx, listener, api)
 }

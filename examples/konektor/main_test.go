@@ -57,7 +57,7 @@ func TestRunRefuses(t *testing.T) {
 		"a key that is not hexadecimal":  {"", strings.Repeat("zz", 32), "64 hexadecimal digits"},
 		"a folder that is a file":        {"--data " + file, testKey, "making the data folder"},
 		"a workspace that cannot be one": {"--seed ws_acme,,ws_globex", "", "seeding workspace"},
-		"a word too many":                {"serve", "", "unexpected word"},
+		"a word too many":                {"serve", "", "unexpected argument"},
 		"a flag that does not exist":     {"--sead x", "", "sead"},
 	} {
 		t.Run(name, func(t *testing.T) {

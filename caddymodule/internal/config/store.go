@@ -102,7 +102,7 @@ func openModule(app *gateway.App, module gateway.KeyStore, create bool) (*Store,
 	}
 	admin, ok := opened.(keystore.Admin)
 	if !ok {
-		return nil, errors.Join(fmt.Errorf("key store %s knows no commands", module.Place()), opened.Close())
+		return nil, errors.Join(fmt.Errorf("key store %s cannot be changed or listed by commands", module.Place()), opened.Close())
 	}
 	return &Store{Admin: admin, Store: opened, Place: module.Place(), KeyPrefix: app.KeyPrefix}, nil
 }

@@ -1,15 +1,16 @@
 // Package jsonbody reads a request body that policies are to judge: strictly, so that no backend can read anything else
-// in the same bytes than the policies did (design, section 5; RFC 8259, sections 4, 6 and 8).
+// in the same bytes than the policies did (RFC 8259, sections 4, 6 and 8).
 package jsonbody
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/strictjson"
 )
 
 // MaxDepth is how deep arrays and objects may lie in each other.
@@ -29,95 +30,36 @@ var (
 )
 
 // Parse reads one JSON value: objects as map[string]any, arrays as []any, numbers as json.Number with every digit that
-// was sent. The error is one of those above.
+// was sent. The error is one of those above; a duplicate's has a *strictjson.Error behind it.
 func Parse(data []byte) (any, error) {
 	switch {
 	case !utf8.Valid(data):
 		return nil, ErrUTF8
 	case !json.Valid(data):
 		return nil, ErrSyntax
-	case tooDeep(data):
+	case strictjson.Deeper(data, MaxDepth):
 		return nil, ErrDepth
 	case hasLoneSurrogate(data):
 		return nil, ErrSurrogate
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	return value(decoder)
-}
-
-// value reads the value that comes next. The syntax is known to be good, and the depth bounded.
-func value(decoder *json.Decoder) (any, error) {
-	token, err := decoder.Token()
-	if err != nil {
+	value, err := strictjson.Reader{MaxDepth: MaxDepth, Number: checkNumber}.Read(data)
+	switch {
+	case errors.Is(err, strictjson.ErrDuplicate):
+		return nil, &duplicate{err}
+	case errors.Is(err, ErrNumber):
+		return nil, ErrNumber
+	case err != nil:
 		return nil, ErrSyntax
 	}
-	switch token := token.(type) {
-	case json.Number:
-		if err := checkNumber(string(token)); err != nil {
-			return nil, err
-		}
-	case json.Delim:
-		if token == '[' {
-			return array(decoder)
-		}
-		return object(decoder)
-	}
-	return token, nil
+	return value, nil
 }
 
-func array(decoder *json.Decoder) (any, error) {
-	elements := []any{}
-	for decoder.More() {
-		element, err := value(decoder)
-		if err != nil {
-			return nil, err
-		}
-		elements = append(elements, element)
-	}
-	_, err := decoder.Token()
-	return elements, err
-}
+// duplicate is ErrDuplicate, with the strict reader's error behind it, which knows the name.
+type duplicate struct{ error }
 
-func object(decoder *json.Decoder) (any, error) {
-	fields := map[string]any{}
-	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return nil, ErrSyntax
-		}
-		name := token.(string)
-		if _, twice := fields[name]; twice {
-			return nil, ErrDuplicate
-		}
-		if fields[name], err = value(decoder); err != nil {
-			return nil, err
-		}
-	}
-	_, err := decoder.Token()
-	return fields, err
-}
-
-// tooDeep counts brackets outside of strings, in valid JSON.
-func tooDeep(data []byte) bool {
-	depth, inString := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case c == '\\':
-			i++ // a backslash stands in strings only; what it escapes is no end
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '[' || c == '{':
-			if depth++; depth > MaxDepth {
-				return true
-			}
-		case c == ']' || c == '}':
-			depth--
-		}
-	}
-	return false
-}
+func (d *duplicate) Error() string        { return ErrDuplicate.Error() }
+func (d *duplicate) Is(target error) bool { return target == ErrDuplicate }
+func (d *duplicate) Unwrap() error        { return d.error }
 
 // hasLoneSurrogate finds \ud800 to \udfff that are no pair, in valid JSON. Go reads them as U+FFFD, others as they please.
 func hasLoneSurrogate(data []byte) bool {

@@ -1,4 +1,4 @@
-// Package target judges the request target: step 1 of a request (design, section 2).
+// Package target judges the request target: the first step of a request's way through the gate.
 //
 // What the route table matches, what policies see and what goes upstream must be the same path, for every reader of it.
 // Readers differ in what they repair: one merges slashes, one resolves dot segments, one decodes an encoded slash, one

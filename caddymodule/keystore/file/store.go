@@ -1,4 +1,4 @@
-// Package file keeps workspaces and keys in a YAML or JSON file that people edit (design, section 3). The file is
+// Package file keeps workspaces and keys in a YAML or JSON file that people edit. The file is
 // watched and swapped whole; one that breaks later leaves the last good one in force and says why.
 package file
 
@@ -119,7 +119,7 @@ func load(path string) (*snapshot, error) {
 		return nil, fmt.Errorf("opening the keys file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("opening the keys file: %s is no regular file", path)
+		return nil, fmt.Errorf("opening the keys file: %s is not a regular file", path)
 	}
 	file, err := os.Open(path)
 	if err != nil {

@@ -147,7 +147,7 @@ func TestTheLastGoodOneStays(t *testing.T) {
 		{"when a folder takes its place", func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, os.Mkdir(path, 0o700))
-		}, "no regular file"},
+		}, "is not a regular file"},
 		{"when half of it was written", func(t *testing.T, path string) {
 			text := keys("1/1m")
 			write(t, path, text[:len(text)/2])

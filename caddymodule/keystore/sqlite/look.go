@@ -78,8 +78,8 @@ func cause(err error) error {
 	return err
 }
 
-// patience bounds a look at the plans in use.
-const patience = 250 * time.Millisecond
+// lookTimeout bounds a look at the plans in use.
+const lookTimeout = 250 * time.Millisecond
 
 // PlansInUse names the plans that workspaces of the database at a path are on, as far as that can be told in a moment and
 // without writing or creating anything; nothing where it cannot: while this process has the database open, or nobody has and
@@ -107,7 +107,7 @@ func PlansInUse(ctx context.Context, path string) []string {
 		return nil
 	}
 	defer db.Close()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	plans, err := sqlstore.SomePlans(ctx, db)
 	if err != nil {

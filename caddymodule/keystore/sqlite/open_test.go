@@ -134,7 +134,7 @@ func TestWhatIsNoKeyStoreIsLeftAlone(t *testing.T) {
 	}{
 		{"a text", func(t *testing.T, path string) {
 			require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("this is no database\n", 300)), 0o600))
-		}, "is no key store, or a damaged one", false},
+		}, "is not a key store, or a damaged one", false},
 		{"the database of something else", func(t *testing.T, path string) { raw(t, path, "CREATE TABLE customers (id INTEGER)") }, "is the database of something else", false},
 		{"a folder", func(t *testing.T, path string) { require.NoError(t, os.Mkdir(path, 0o700)) }, "is not a regular file", false},
 		{"a store of a newer program", func(t *testing.T, path string) {
@@ -153,7 +153,7 @@ func TestWhatIsNoKeyStoreIsLeftAlone(t *testing.T) {
 				content[i] = 0xff
 			}
 			require.NoError(t, os.WriteFile(path, content, 0o600))
-		}, "is no key store, or a damaged one", false},
+		}, "is not a key store, or a damaged one", false},
 		{"a place in a folder that is none", func(t *testing.T, path string) {}, "creating key store ", true},
 	} {
 		for _, may := range []bool{true, false} {

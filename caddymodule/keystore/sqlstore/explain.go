@@ -50,7 +50,7 @@ func (s *Store) Explain(err error) error {
 	switch {
 	case errors.Is(err, ErrDamaged), s.Dialect.Damaged(err):
 		return &keystore.Problem{Kind: keystore.ErrMissing, Text: fmt.Sprintf(
-			"%s is no key store, or a damaged one (%s): restore a backup, or name another", s.Place, cause)}
+			"%s is not a key store, or a damaged one (%s): restore a backup, or name another", s.Place, cause)}
 	case errors.Is(err, keystore.ErrUnreadable):
 		advice = ": restore a backup"
 	case s.Dialect.Advice(err) != "":

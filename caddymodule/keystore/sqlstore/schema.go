@@ -114,7 +114,7 @@ func (d *Dialect) version(ctx context.Context, q querier) (version int, err erro
 	case errors.Is(err, sql.ErrNoRows):
 		return 0, fmt.Errorf("%w: it has no schema version", ErrDamaged)
 	case err != nil && isScan(err), err == nil && version < 1:
-		return 0, fmt.Errorf("%w: its schema version is no version", ErrDamaged)
+		return 0, fmt.Errorf("%w: its schema version is not a number", ErrDamaged)
 	}
 	return version, err
 }

@@ -59,11 +59,11 @@ func (s *Store) Lookup(ctx context.Context, sum record.Sum) (*record.Identity, e
 	return read(ctx, s, func(db *sql.DB) (*record.Identity, error) { return lookup(ctx, db, sum) })
 }
 
-func lookup(ctx context.Context, db *sql.DB, sum record.Sum) (identity *record.Identity, err error) {
+func lookup(ctx context.Context, db *sql.DB, sum record.Sum) (*record.Identity, error) {
 	var secretExpires int64
 	var key keyRow
 	var workspace workspaceRow
-	err = db.QueryRowContext(ctx, `SELECT s.expires_at, `+keyColumns+`, `+workspaceColumns+`
+	err := db.QueryRowContext(ctx, `SELECT s.expires_at, `+keyColumns+`, `+workspaceColumns+`
 		FROM tollgate_secrets s JOIN tollgate_keys k ON k.id = s.key_id JOIN tollgate_workspaces w ON w.id = k.workspace_id
 		WHERE s.sum = $1`, sum[:]).Scan(append(append([]any{&secretExpires}, key.fields()...), workspace.fields()...)...)
 	switch {
@@ -72,12 +72,14 @@ func lookup(ctx context.Context, db *sql.DB, sum record.Sum) (identity *record.I
 	case err != nil:
 		return nil, err
 	}
-	identity = &record.Identity{SecretExpiresAt: instant(secretExpires)}
+	identity := &record.Identity{SecretExpiresAt: instant(secretExpires)}
 	if identity.Key, err = key.record(); err != nil {
 		return nil, err
 	}
-	identity.Workspace, err = workspace.record()
-	return identity, err
+	if identity.Workspace, err = workspace.record(); err != nil {
+		return nil, err
+	}
+	return identity, nil
 }
 
 // maxChanges is how many changes are told one by one; more at once are a gap.

@@ -138,7 +138,7 @@ func unknown(m *api.Module, name string) string {
 	for i := range m.Fields {
 		names[i] = m.Fields[i].Name
 	}
-	text := "is no field of " + m.Document
+	text := "is not a field of " + m.Document
 	if near := Nearest(name, names); len(near) > 0 {
 		text += ": did you mean " + strings.Join(near, " or ") + "?"
 	}
