@@ -59,8 +59,9 @@ func TestBrokenFilesAreProblems(t *testing.T) {
 
 	d.WriteFile(t, "policies/a.rego", "package tollgate.authz\n\ndeny contains {\"code\": \"FORBIDDEN\", \"message\": \"no\", \"details\": {}} if count(input.request.headers) > 1000\n")
 	require.NoError(t, os.Chmod(filepath.Join(d.Dir, "secrets/ws_acme/token"), 0o644))
+	d.WriteFile(t, "secrets/ws_acme/another", "another-value") // a mode alone is no change
 	says(t, d, "Policy decisions are not remembered, every request is evaluated")
-	says(t, d, "token can be read by everybody")
+	says(t, d, "secrets/ws_acme/token", "chmod o-r")
 	says(t, d, "a plan in use is not configured: its workspaces are denied; plan: platinum; write: plan platinum <limit>/<duration>, or denied platinum")
 	require.NotContains(t, d.send(t, "GET", "/tollgate/status", "").body, "value-of-a-secret")
 }

@@ -85,6 +85,7 @@ func TestAHundredThousandWorkspacesInLittleMemory(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	require.Less(t, after.HeapAlloc-before.HeapAlloc, uint64(20<<20))
+	t.Logf("%.1f MB", float64(after.HeapAlloc-before.HeapAlloc)/(1<<20))
 	began := time.Now()
 	busiest, refused, counted := w.Busiest(20)
 	t.Logf("answered in %v", time.Since(began))

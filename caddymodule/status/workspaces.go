@@ -63,7 +63,7 @@ func (w *Workspaces) hash(workspace string) uint64 { return maphash.String(w.see
 // slot is the one of a workspace: a new one where it has none yet.
 func (h *half) slot(hash uint64, workspace string) *slot {
 	for i := range uint64(probes) {
-		s := &h.slots[(hash>>1+i)%slots]
+		s := &h.slots[place(hash, i)]
 		switch known := s.hash.Load(); {
 		case known == hash:
 			return s
@@ -78,13 +78,16 @@ func (h *half) slot(hash uint64, workspace string) *slot {
 	return &h.others
 }
 
+// place is the i-th place that a workspace may have. The steps differ by workspace: nearly full, neighbours would else crowd.
+func place(hash, i uint64) uint64 { return (hash>>1 + i*(hash>>40|1)) % slots }
+
 // find is the slot of a workspace; nil if it has none. It may be called for a nil half.
 func (h *half) find(hash uint64) *slot {
 	if h == nil {
 		return nil
 	}
 	for i := range uint64(probes) {
-		switch s := &h.slots[(hash>>1+i)%slots]; s.hash.Load() {
+		switch s := &h.slots[place(hash, i)]; s.hash.Load() {
 		case hash:
 			return s
 		case 0:

@@ -22,7 +22,7 @@ function show(list, explain) {
 		return;
 	}
 	replace("refusals", table(`${Math.min(shown, list.length)} of ${filtered ? list.length : total}`, [
-		{ title: "When", cell: (r) => clock(r.at / 1000) },
+		{ title: "When", short: true, cell: (r) => clock(r.at / 1000) },
 		{ title: "Why", cell: why },
 		{ title: "Request", cell: (r) => [`${r.method} `, r.route ? name(r.route) : element("span", { class: "quiet" }, "no route")] },
 		{ title: "Workspace, key", cell: (r) => [r.workspace && name(r.workspace), r.workspace && r.key && ", ", r.key && name(r.key)] },

@@ -18,7 +18,7 @@ export function showTraffic(traffic) {
 	replace("traffic",
 		chart(traffic.minutes, said),
 		element("p", { class: "axis" }, element("span", {}, "an hour ago"), element("span", {}, "now")),
-		element("p", {}, kinds.map(([kind, words]) => element("span", {}, element("span", { class: `swatch ${kind}` }), `${words}: ${whole(sums[kind])}  `))),
+		element("p", { class: "legend" }, kinds.map(([kind, words]) => element("span", {}, element("span", { class: `swatch ${kind}` }), `${words}: ${whole(sums[kind])}`))),
 		element("div", { class: "columns" },
 			counts("Requests by code", "Code", traffic.outcomes), counts("Refusals by reason", "Reason", traffic.reasons), times(traffic)));
 }
