@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -32,6 +33,9 @@ func (g *Gate) decide(ctx context.Context, r *Request, v *Verdict) *refusal.Refu
 	decision, err := g.Policy.Decide(ctx, in)
 	if err != nil {
 		v.Decision = policy.Decision{Code: string(refusal.CodeInternal), Generation: decision.Generation}
+		if errors.Is(err, policy.ErrBusy) {
+			return &refusal.Refusal{Kind: refusal.PolicyBusy, Cause: err}
+		}
 		return &refusal.Refusal{Kind: refusal.PolicyFailed, Cause: err}
 	}
 	v.Decision = decision
@@ -72,7 +76,7 @@ func (g *Gate) charge(ctx context.Context, v *Verdict) *refusal.Refusal {
 	result, err := g.Counters.Take(ctx, workspace.ID, windows, cost)
 	if err != nil {
 		v.Limits = result.State
-		return &refusal.Refusal{Kind: refusal.CountersUnavailable, Cause: err}
+		return &refusal.Refusal{Kind: refusal.CountersUnavailable, RetryAfter: result.RetryAfter, Cause: err}
 	}
 	v.Limits, v.Counted, v.Charged = result.State, true, result.Source
 	if !result.Granted {

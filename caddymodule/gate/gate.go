@@ -7,6 +7,8 @@ package gate
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -100,6 +102,9 @@ func (g *Gate) Judge(ctx context.Context, r *Request, v *Verdict) {
 	clock := stopwatch{verdict: v, last: g.Now()}
 	defer func() { clock.stop(g.Now()) }()
 	refused := g.steps(ctx, r, v, &clock)
+	if clientLeft(ctx, refused) {
+		refused = &refusal.Refusal{Kind: refusal.ClientLeft, Cause: refused}
+	}
 	switch {
 	case refused == nil:
 	case v.Identity == nil:
@@ -113,6 +118,12 @@ func (g *Gate) Judge(ctx context.Context, r *Request, v *Verdict) {
 	if v.Refusal = refused; refused != nil {
 		v.Reason = g.reason(r, v, refused)
 	}
+}
+
+// clientLeft tells a failure of ours from a client that did not wait: whoever asks on its behalf is told so by its context.
+func clientLeft(ctx context.Context, refused *refusal.Refusal) bool {
+	return refused != nil && refused.StatusCode() >= http.StatusInternalServerError &&
+		ctx.Err() != nil && errors.Is(refused.Cause, context.Canceled)
 }
 
 // steps takes a request through one step after the other, until one refuses. Each step notes in v what it found out, and

@@ -14,6 +14,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/secrets"
@@ -28,13 +29,17 @@ type App struct {
 	KeysRaw json.RawMessage `json:"keys,omitempty" caddy:"namespace=tollgate.keys inline_key=store"`
 	// StaleKeys is how long known keys live while the store is away. 0: not at all. Default: 5m.
 	StaleKeys *caddy.Duration `json:"stale_keys,omitempty"`
+	// KnownKeys is how many keys in use are kept in memory at most; those unused for longest go first. A key takes less
+	// than 1 KiB. Default: 131072.
+	KnownKeys int `json:"known_keys,omitempty"`
 	// CountersRaw is the counter engine: a guest module of the namespace tollgate.counters. Default: memory.
 	CountersRaw json.RawMessage `json:"counters,omitempty" caddy:"namespace=tollgate.counters inline_key=engine"`
 	// Plans stand in for the default plans of the same name; the other defaults stay.
 	Plans []Plan `json:"plans,omitempty"`
 	// Policies are folders, files and bundles that add to the embedded policies. Their paths may hold placeholders.
 	Policies []string `json:"policies,omitempty"`
-	// PolicyTimeout is how long a decision may take before the request is refused with 500. Default: 100ms.
+	// PolicyTimeout is how long a decision may run before the request is refused with 500: its time on a core where the system
+	// tells it, without the time that it waits for others. Default: 100ms.
 	PolicyTimeout caddy.Duration `json:"policy_timeout,omitempty"`
 	// AuthThrottle is how many 401s and malformed targets of one client address are answered as such, or "off".
 	// Default: 30/1m.
@@ -52,25 +57,28 @@ type App struct {
 	// Sources are the files and lines at which policies and secrets were written, for errors that only loading can find.
 	Sources map[string]string `json:"sources,omitempty"`
 
-	store     KeyStore
-	keys      pool.Lease[*keyCache]
-	leaveKeys func() // takes this configuration's settings out of keys; nil: they were not put in
-	counters  CounterEngine
-	policies  *policy.Engine
-	secrets   *secrets.Folder // nil: none configured
-	watchers  watchers
-	planTable record.Plans
-	throttles pool.Lease[*throttles]
-	auth      gate.Throttle[netip.Addr]
-	refusals  gate.Throttle[string]
-	outsiders gate.Throttle[gate.Outsider]
-	status    pool.Lease[*remembered]
-	notes     notes
-	sites     []*Handler
-	manages   bool                       // a site has tollgate_keys
-	seen      map[*caddyhttp.Server]bool // the servers that were looked at while they were loaded
-	told      map[string]bool            // the plans of which was said that nobody configured them
-	logger    *zap.Logger
+	store      KeyStore
+	keys       pool.Lease[*keyCache]
+	leaveKeys  func() // takes this configuration's settings out of keys; nil: they were not put in
+	counters   CounterEngine
+	files      pool.Lease[*policyFiles]
+	leaveFiles func()          // has files no longer tell this configuration; nil: they were not told to
+	policies   *policy.Engine  // those of files, with this configuration's timeout
+	secrets    *secrets.Folder // nil: none configured
+	busy       seldom
+	watchers   watchers
+	planTable  record.Plans
+	throttles  pool.Lease[*throttles]
+	auth       gate.Throttle[netip.Addr]
+	refusals   gate.Throttle[string]
+	outsiders  gate.Throttle[gate.Outsider]
+	status     pool.Lease[*remembered]
+	notes      notes
+	sites      []*Handler
+	manages    bool                       // a site has tollgate_keys
+	seen       map[*caddyhttp.Server]bool // the servers that were looked at while they were loaded
+	told       map[string]bool            // the plans of which was said that nobody configured them
+	logger     *zap.Logger
 }
 
 // The defaults of the global option.
@@ -102,6 +110,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	}
 	if a.status, err = pool.Acquire("status", newRemembered); err != nil {
 		return err
+	}
+	if a.KnownKeys < 0 {
+		return fmt.Errorf("known_keys is %d: write a number above 0", a.KnownKeys)
 	}
 	if err := a.provisionKeys(ctx); err != nil {
 		return err
@@ -139,6 +150,24 @@ func (a *App) defaults() {
 		a.CountersRaw = json.RawMessage(`{"engine":"memory"}`)
 	}
 }
+
+// throttles are this gateway's counts of refusals.
+type throttles struct {
+	auth      *limits.Throttle[netip.Addr]
+	refusals  *limits.Throttle[string]
+	outsiders *limits.Throttle[gate.Outsider]
+}
+
+func newThrottles() (*throttles, error) {
+	return &throttles{
+		auth:      limits.NewThrottle[netip.Addr](limits.AuthPolicy, nil),
+		refusals:  limits.NewThrottle[string](limits.RefusalPolicy, nil),
+		outsiders: limits.NewThrottle[gate.Outsider](limits.RefusalPolicy, nil),
+	}, nil
+}
+
+// Destruct has nothing to end.
+func (*throttles) Destruct() error { return nil }
 
 func (a *App) provisionThrottles() (err error) {
 	if a.throttles, err = pool.Acquire("throttles", newThrottles); err != nil {
@@ -186,6 +215,9 @@ func (a *App) Start() error {
 		return err
 	}
 	a.startStatus()
+	if err := a.startPolicies(); err != nil {
+		return err
+	}
 	a.watchFiles()
 	return nil
 }
@@ -194,14 +226,14 @@ func (a *App) Start() error {
 func (a *App) Stop() error {
 	a.notes.end()
 	if !a.watchers.stop() {
-		a.logger.Warn("policies or secrets are still being loaded; they are left behind")
+		a.logger.Warn("what reads secrets or counts keys has not ended; it is left behind")
 	}
 	return nil
 }
 
 // Cleanup gives back what Provision took.
 func (a *App) Cleanup() error {
-	return errors.Join(a.releaseKeys(), a.throttles.Release(), a.status.Release())
+	return errors.Join(a.releaseKeys(), a.throttles.Release(), a.releasePolicies(), a.status.Release())
 }
 
 // Interface guards

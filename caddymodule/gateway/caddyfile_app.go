@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -20,6 +21,7 @@ import (
 //	tollgate {
 //		keys             file <path> | sqlite [<path>] | postgres <address>
 //		stale_keys       <duration>             # 0: not at all
+//		known_keys       <number>
 //		counters         memory | redis <url> [{ ... }]
 //		plan             <name> <limit>/<duration>...
 //		denied           <name>...
@@ -63,11 +65,12 @@ type appOption struct {
 	repeatable bool
 }
 
-const appWords = "keys, stale_keys, counters, plan, denied, policies, policy_timeout, auth_throttle, refusal_throttle, key_prefix, secrets"
+const appWords = "keys, stale_keys, known_keys, counters, plan, denied, policies, policy_timeout, auth_throttle, refusal_throttle, key_prefix, secrets"
 
 var appOptions = map[string]appOption{
 	"keys":             {parse: (*App).parseKeys},
 	"stale_keys":       {parse: (*App).parseStaleKeys},
+	"known_keys":       {parse: (*App).parseKnownKeys},
 	"counters":         {parse: (*App).parseCounters},
 	"plan":             {parse: (*App).parsePlan, repeatable: true},
 	"denied":           {parse: (*App).parseDenied, repeatable: true},
@@ -120,6 +123,17 @@ func (a *App) parseStaleKeys(d *caddyfile.Dispenser) error {
 	stale, err := dispenser.Duration(d)
 	a.StaleKeys = &stale
 	return err
+}
+
+func (a *App) parseKnownKeys(d *caddyfile.Dispenser) (err error) {
+	var number string
+	if !d.Args(&number) || d.NextArg() {
+		return d.ArgErr()
+	}
+	if a.KnownKeys, err = strconv.Atoi(number); err != nil || a.KnownKeys <= 0 {
+		return fmt.Errorf("%q is not a whole number above 0, such as 131072", number)
+	}
+	return nil
 }
 
 func (a *App) parsePlan(d *caddyfile.Dispenser) error {

@@ -58,7 +58,7 @@ func (h *Handler) checkInject() error {
 		}
 		seen[name] = true
 		if name == "authorization" && h.ForwardAuthorization {
-			return errors.New("Authorization is the gateway's or the caller's: drop this line or forward_authorization")
+			return errors.New("header Authorization is the gateway's or the caller's: drop this line or forward_authorization")
 		}
 		if err := header.check(); err != nil {
 			return err

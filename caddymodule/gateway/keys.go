@@ -21,6 +21,7 @@ type keyCache struct {
 // keySettings are what a configuration says of a cache.
 type keySettings struct {
 	stale  time.Duration
+	known  int
 	logger *zap.Logger
 }
 
@@ -42,7 +43,7 @@ func openKeys(store KeyStore) (pool.Lease[*keyCache], error) {
 		cache := keystore.NewCache(opened, keystore.Options{})
 		return &keyCache{Cache: cache, health: state, settings: pool.NewSettings(func(s keySettings) error {
 			log.Store(s.logger)
-			cache.Configure(keystore.Options{Stale: s.stale, Report: report})
+			cache.Configure(keystore.Options{Stale: s.stale, Known: s.known, Report: report})
 			return nil
 		})}, nil
 	})
@@ -77,7 +78,7 @@ func (a *App) startKeys() (err error) {
 			return err
 		}
 	}
-	a.leaveKeys, err = a.keys.Value.settings.Enter(keySettings{stale: time.Duration(*a.StaleKeys), logger: a.logger})
+	a.leaveKeys, err = a.keys.Value.settings.Enter(keySettings{stale: time.Duration(*a.StaleKeys), known: a.KnownKeys, logger: a.logger})
 	a.keys.Value.Start()
 	return err
 }

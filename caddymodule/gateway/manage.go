@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,9 +15,11 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/target"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
@@ -163,6 +166,18 @@ func sendJSON(w http.ResponseWriter, answer *keysapi.Answer) error {
 	_, err = w.Write(body)
 	return err
 }
+
+// managedVar marks a request that tollgate_keys answers. No proxy comes behind that, which may still read the variables.
+const managedVar = "tollgate.managed"
+
+// confirm asks the key store, and no cache, whose the request's credential is now.
+func (c *call) confirm(ctx context.Context) (*record.Identity, error) {
+	token, _ := apikey.FromAuthorization(c.credential, c.handler.BareKeys)
+	return c.handler.app.keys.Value.Store().Lookup(ctx, record.SumOf(token))
+}
+
+// String is what a placeholder for the request's variable shows of a call: nothing of its request.
+func (c *call) String() string { return decision(&c.verdict) }
 
 // Interface guards
 var (

@@ -18,7 +18,6 @@ type metrics struct {
 	steps    *prometheus.HistogramVec
 	verdicts *prometheus.CounterVec
 	unread   *prometheus.CounterVec
-	policies prometheus.Gauge
 	byStep   [gate.Steps]prometheus.Observer
 	bySource [len(limits.Sources)]prometheus.Counter
 }
@@ -50,9 +49,6 @@ func newMetrics() *metrics {
 		Namespace: "tollgate", Name: "backend_errors_not_understood_total",
 		Help: "Errors of the backend, 4xx and soft failures, of which nothing was understood, by route pattern and what the body is: json, html or other.",
 	}, []string{"route", "body"})
-	m.policies = prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: "tollgate", Name: "policies_failing", Help: "1 while the policies on disk cannot be loaded and the last good ones go on.",
-	})
 	for step := range gate.Steps {
 		m.byStep[step] = m.steps.WithLabelValues(step.String())
 	}
@@ -67,7 +63,7 @@ type tracker interface{ Tracked() int }
 
 // register puts the collectors on a configuration's registry, with a gauge of the configuration's own engine.
 func (m *metrics) register(registry *prometheus.Registry, engine CounterEngine) error {
-	collectors := []prometheus.Collector{m.requests, m.refusals, m.steps, m.verdicts, m.unread, m.policies}
+	collectors := []prometheus.Collector{m.requests, m.refusals, m.steps, m.verdicts, m.unread}
 	if t, ok := engine.(tracker); ok {
 		collectors = append(collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: "tollgate", Name: "tracked_workspaces", Help: "Workspaces with a running window in this gateway's memory.",

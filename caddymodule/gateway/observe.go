@@ -1,6 +1,9 @@
 package gateway
 
 import (
+	"sync/atomic"
+	"time"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -95,8 +98,12 @@ func (c *call) log(report *envelope.Report) {
 	case report.Reason == "" && report.Backend == "" && report.Cause == nil && report.Dropped == 0:
 		c.logUnknownPlan()
 		return
-	case report.ClientGone:
+	case report.ClientGone, report.Reason == refusal.ClientLeft.Reason:
 		message = "client left"
+	case report.Reason == refusal.PolicyBusy.Reason:
+		if c.handler.app.busy.once(time.Now()) {
+			level, message = zapcore.ErrorLevel, "policies are too slow for what is asked of them, requests are refused"
+		}
 	case report.Reason == refusal.CountersUnavailable.Reason, report.Reason == refusal.KeyStoreUnavailable.Reason:
 		// An outage is one line of the store's own, not one a request.
 	case report.Status >= 500:
@@ -134,4 +141,12 @@ func (c *call) logUnknownPlan() {
 	if check := c.handler.logger.Check(zapcore.WarnLevel, "plan is not configured and therefore denied"); check != nil {
 		check.Write(zap.String("plan", c.verdict.Plan.Name), zap.String("workspace", c.verdict.Identity.Workspace.ID))
 	}
+}
+
+// seldom says something about once a minute that is true of very many requests.
+type seldom struct{ last atomic.Int64 }
+
+func (s *seldom) once(now time.Time) bool {
+	last := s.last.Load()
+	return now.UnixNano()-last > int64(time.Minute) && s.last.CompareAndSwap(last, now.UnixNano())
 }

@@ -6,11 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
-	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/secrets"
 )
 
@@ -52,40 +50,6 @@ func (w *watchers) stop() (ended bool) {
 	}
 }
 
-// provisionPolicies loads the embedded policies and those of the configuration.
-func (a *App) provisionPolicies(ctx caddy.Context) (err error) {
-	paths, err := a.PolicyPaths()
-	if err != nil {
-		return err
-	}
-	a.policies, err = policy.New(ctx, policy.Options{Paths: paths, Timeout: time.Duration(a.PolicyTimeout)})
-	if err != nil {
-		return fmt.Errorf("loading policies: %w", err)
-	}
-	a.warnOfPolicies()
-	a.notes.policies.loaded(nil)
-	return nil
-}
-
-// PolicyPaths are the places of the configuration's policies, their placeholders replaced.
-func (a *App) PolicyPaths() ([]string, error) {
-	paths := make([]string, len(a.Policies))
-	for i, path := range a.Policies {
-		var err error
-		if paths[i], err = dispenser.Resolve(path, a.Folder); err != nil {
-			return nil, fmt.Errorf("reading the path of policies: %w", err)
-		}
-	}
-	return paths, nil
-}
-
-// warnOfPolicies says what most likely is a mistake in the policies, once a load.
-func (a *App) warnOfPolicies() {
-	for _, warning := range a.policies.Report().Warnings {
-		a.logger.Warn("policies load, but something in them is most likely a mistake", zap.String("warning", warning))
-	}
-}
-
 // provisionSecrets reads the folder of secrets, if there is one.
 func (a *App) provisionSecrets() (err error) {
 	if a.Secrets == "" {
@@ -100,41 +64,14 @@ func (a *App) provisionSecrets() (err error) {
 	return err
 }
 
-// watchFiles follows policies and secrets for changes.
+// watchFiles says what has started, and follows the secrets for changes.
 func (a *App) watchFiles() {
-	a.logPolicies()
-	follow := []func(context.Context){a.announce, a.watchPolicies, a.turnStatus}
+	follow := []func(context.Context){a.announce, a.turnStatus}
 	if a.secrets != nil {
 		a.logSecretWarnings()
 		follow = append(follow, a.watchSecrets)
 	}
 	a.watchers.start(follow...)
-}
-
-func (a *App) watchPolicies(ctx context.Context) {
-	meters.policies.Set(0)
-	if len(a.Policies) == 0 {
-		return
-	}
-	a.policies.Watch(ctx, watchEvery, func(err error) {
-		a.notes.policies.loaded(err)
-		if err != nil {
-			meters.policies.Set(1)
-			a.logger.Error("policies are not taken, the last good ones go on", zap.Error(err))
-			return
-		}
-		meters.policies.Set(0)
-		a.logger.Info("policies loaded", zap.Uint64("generation", a.policies.Report().Generation))
-		a.warnOfPolicies()
-		a.logPolicies()
-	})
-}
-
-// logPolicies says once a load why decisions cannot be remembered, where that is so.
-func (a *App) logPolicies() {
-	if report := a.policies.Report(); !report.Remembered {
-		a.logger.Warn("policy decisions are not remembered: every request is evaluated", zap.String("why", report.Why))
-	}
 }
 
 func (a *App) watchSecrets(ctx context.Context) {

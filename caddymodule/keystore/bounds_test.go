@@ -104,6 +104,30 @@ func TestKnownKeysAreBoundedAndTheUnusedGoFirst(t *testing.T) {
 	require.Greater(t, kept, 800)
 }
 
+// TestAnotherBoundHoldsForACacheInUse is a reload that changes known_keys.
+func TestAnotherBoundHoldsForACacheInUse(t *testing.T) {
+	t.Parallel()
+	const asked = 20_000
+	c := started(t, endless{newFake()}, keystore.Options{Known: asked}, sumOf(0, true))
+	ask := func() (kept int) {
+		for n := 1; n <= asked; n++ {
+			_, err := c.Lookup(t.Context(), sumOf(n, true))
+			require.NoError(t, err)
+		}
+		for n := 1; n <= asked; n++ {
+			if c.Known(sumOf(n, true)) != nil {
+				kept++
+			}
+		}
+		return kept
+	}
+	require.Greater(t, ask(), asked/2)
+	c.Configure(keystore.Options{Known: 1024})
+	require.LessOrEqual(t, ask(), 1024)
+	c.Configure(keystore.Options{Known: 2 * asked})
+	require.Greater(t, ask(), asked*9/10)
+}
+
 // TestKnownKeysAreBoundedByDefault: a gateway configures no bound.
 func TestKnownKeysAreBoundedByDefault(t *testing.T) {
 	const bound = 131_072

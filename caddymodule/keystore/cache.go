@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -73,26 +74,25 @@ type Cache struct {
 
 // NewCache puts a cache in front of the store, which it owns from then on. It asks nothing and starts nothing yet.
 func NewCache(store Store, options Options) *Cache {
-	if options.Known == 0 {
-		options.Known = DefaultKnown
-	}
 	c := &Cache{
 		store:   store,
 		origin:  time.Now(),
-		known:   newKnownTable(options.Known),
+		known:   newKnownTable(DefaultKnown),
 		unknown: newUnknownTable(),
 	}
 	c.confirmed.Store(int64(-lease))
-	c.workspaces.capacity = options.Known
 	c.Configure(options)
 	return c
 }
 
-// Configure changes Stale and Report of a cache in use; the capacity stays.
+// Configure changes the options of a cache in use.
 func (c *Cache) Configure(options Options) {
 	if options.Report == nil {
 		options.Report = func(string, error) {}
 	}
+	options.Known = cmp.Or(options.Known, DefaultKnown)
+	c.known.resize(options.Known)
+	c.workspaces.capacity.Store(int64(options.Known))
 	c.options.Store(&options)
 }
 

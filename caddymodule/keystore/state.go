@@ -20,7 +20,7 @@ type CacheState struct {
 
 // State is the present state. No request waits for it.
 func (c *Cache) State() CacheState {
-	s := CacheState{Room: c.known.capacity * shards, Hits: c.hits.Load(), Asked: c.asked.Load()}
+	s := CacheState{Room: int(c.known.capacity.Load()) * shards, Hits: c.hits.Load(), Asked: c.asked.Load()}
 	for i := range c.known.shards {
 		shard := &c.known.shards[i]
 		shard.mu.RLock()

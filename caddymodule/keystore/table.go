@@ -44,7 +44,7 @@ func (e *entry) touch(now int64) {
 
 // knownTable holds a bounded number of entries, in shards so that requests do not wait for each other.
 type knownTable struct {
-	capacity int // per shard
+	capacity atomic.Int64 // per shard
 	shards   [shards]knownShard
 }
 
@@ -61,11 +61,25 @@ type use struct {
 }
 
 func newKnownTable(capacity int) *knownTable {
-	t := &knownTable{capacity: max(1, capacity/shards)}
+	t := &knownTable{}
+	t.resize(capacity)
 	for i := range t.shards {
 		t.shards[i].entries = map[record.Sum]*entry{}
 	}
 	return t
+}
+
+// resize changes how many entries are kept; those that are too many go.
+func (t *knownTable) resize(capacity int) {
+	t.capacity.Store(int64(max(1, capacity/shards)))
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		for int64(len(s.entries)) > t.capacity.Load() {
+			s.evict()
+		}
+		s.mu.Unlock()
+	}
 }
 
 func (t *knownTable) shard(sum record.Sum) *knownShard { return &t.shards[slotOf(&sum, shards)] }
@@ -89,7 +103,7 @@ func (t *knownTable) put(sum record.Sum, e *entry, epoch uint64, current *atomic
 	if old := s.entries[sum]; old != nil {
 		e.used.Store(old.used.Load())
 		e.written = old.written
-	} else if len(s.entries) >= t.capacity {
+	} else if int64(len(s.entries)) >= t.capacity.Load() {
 		s.evict()
 	}
 	s.entries[sum] = e
@@ -210,7 +224,7 @@ func (t *unknownTable) put(sum record.Sum, read int64, epoch uint64) {
 type interned struct {
 	mu       sync.Mutex
 	byID     map[string]*record.Workspace
-	capacity int
+	capacity atomic.Int64
 }
 
 func (i *interned) of(workspace *record.Workspace) *record.Workspace {
@@ -220,7 +234,7 @@ func (i *interned) of(workspace *record.Workspace) *record.Workspace {
 	if known != nil && reflect.DeepEqual(known, workspace) {
 		return known
 	}
-	if i.byID == nil || len(i.byID) >= i.capacity {
+	if i.byID == nil || int64(len(i.byID)) >= i.capacity.Load() {
 		i.byID = map[string]*record.Workspace{} // begin anew: entries keep what they hold
 	}
 	i.byID[workspace.ID] = workspace

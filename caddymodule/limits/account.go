@@ -40,14 +40,13 @@ func (a *account) charge(windows []record.Window, cost, now int64) {
 	}
 }
 
-// Ended reports that no window runs at the Unix second now.
-func (a *account) Ended(now int64) bool {
+// Ends is the Unix second at which the last window ends; now or earlier: none runs.
+func (a *account) Ends(now int64) (ends int64) {
 	for i := range a.counters {
-		if _, reset := a.counters[i].at(now); reset != 0 {
-			return false
-		}
+		_, reset := a.counters[i].at(now)
+		ends = max(ends, reset)
 	}
-	return true
+	return ends
 }
 
 // counter finds the counter of a duration, most likely at the window's own place.

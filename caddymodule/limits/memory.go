@@ -13,13 +13,23 @@ import (
 // a counter.
 var ErrFull = stripes.ErrFull
 
+// How many workspaces with a running window an engine follows where nothing else is said, and at most.
+const (
+	DefaultMaxWorkspaces = stripes.DefaultBound
+	MostWorkspaces       = 100_000_000
+)
+
 // MemoryOptions are the settings of a Memory. The zero value is good.
 type MemoryOptions struct {
 	// Clock gives the current time; nil: time.Now. It must not run behind time.Now, by which ulule's counters judge
 	// their end as well.
 	Clock func() time.Time
-	// MaxWorkspaces bounds the workspaces with a running window, some 250 bytes each; 0: 1,048,576.
+	// MaxWorkspaces bounds the workspaces with a running window, some 250 bytes each, until SetMaxWorkspaces changes it;
+	// 0: DefaultMaxWorkspaces.
 	MaxWorkspaces int
+	// Full is told that a workspace was refused because as many as may be are followed: once, and again when there was room
+	// in between. It is called on the request path, and may be nil.
+	Full func(maxWorkspaces int64)
 	// SweepEvery is how often workspaces whose windows are all over are forgotten; 0: once a minute.
 	SweepEvery time.Duration
 }
@@ -40,9 +50,14 @@ func NewMemory(options MemoryOptions) *Memory {
 	if m.clock == nil {
 		m.clock = time.Now
 	}
-	m.accounts = stripes.New[*account](stripes.Options{Now: m.now, Bound: options.MaxWorkspaces, SweepEvery: options.SweepEvery})
+	m.accounts = stripes.New[*account](stripes.Options{
+		Now: m.now, Second: 1, Bound: options.MaxWorkspaces, Full: options.Full, SweepEvery: options.SweepEvery,
+	})
 	return m
 }
+
+// SetMaxWorkspaces changes how many workspaces may be followed; 0: DefaultMaxWorkspaces. No count is lost.
+func (m *Memory) SetMaxWorkspaces(n int) { m.accounts.SetBound(n) }
 
 // Start launches the sweeper, once however often it is called. Without it Memory counts as exactly, and remembers
 // workspaces until the bound is reached.
@@ -54,11 +69,26 @@ func (m *Memory) Stop() { m.accounts.Stop() }
 // Tracked is how many workspaces are followed now.
 func (m *Memory) Tracked() int { return m.accounts.Tracked() }
 
-// Take takes the cost from all windows of the workspace, or from none. The error is ErrFull, or that of Check.
+// Take takes the cost from all windows of the workspace, or from none. The error is ErrFull, with RetryAfter, or that of
+// Check.
 func (m *Memory) Take(_ context.Context, workspace string, windows []record.Window, cost int64) (result Result, err error) {
 	if err := Check(workspace, windows, cost); err != nil {
 		return result, err
 	}
+	if err = m.take(&result, workspace, windows, cost); err != nil {
+		wait := m.accounts.RetryAfter()
+		if wait > 0 {
+			return Result{RetryAfter: wait}, err
+		}
+		if err = m.take(&result, workspace, windows, cost); err != nil {
+			return Result{RetryAfter: 1}, err // another one was faster
+		}
+	}
+	return result, nil
+}
+
+// take fills in the result. The error is ErrFull.
+func (m *Memory) take(result *Result, workspace string, windows []record.Window, cost int64) error {
 	s := m.accounts.Stripe(workspace)
 	s.Lock()
 	defer s.Unlock()
@@ -66,18 +96,18 @@ func (m *Memory) Take(_ context.Context, workspace string, windows []record.Wind
 	a := s.Get(workspace)
 	a.state(&result.State, windows, now)
 	if result.RetryAfter = result.State.Refuse(cost); result.RetryAfter > 0 {
-		return result, nil
+		return nil
 	}
 	if a == nil {
 		a = &account{}
 		if err := m.accounts.Add(s, workspace, a); err != nil {
-			return Result{}, err
+			return err
 		}
 	}
 	a.charge(windows, cost, now)
 	result.State.Spend(cost)
 	result.Granted = true
-	return result, nil
+	return nil
 }
 
 // Peek is how the windows of the workspace stand; it spends nothing. The error is that of Check.

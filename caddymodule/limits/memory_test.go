@@ -167,7 +167,8 @@ func TestMemoryClockSetBackLocksNobodyOut(t *testing.T) {
 
 func TestMemoryBound(t *testing.T) {
 	c := newClock()
-	m := limits.NewMemory(limits.MemoryOptions{Clock: c.Now, MaxWorkspaces: 1000})
+	var full []int64
+	m := limits.NewMemory(limits.MemoryOptions{Clock: c.Now, MaxWorkspaces: 1000, Full: func(n int64) { full = append(full, n) }})
 	w := windows(t, "1/1m")
 	for i := range 1000 {
 		require.True(t, take(t, m, "ws_"+strconv.Itoa(i), w, 1).Granted)
@@ -176,9 +177,19 @@ func TestMemoryBound(t *testing.T) {
 		for i := range 1000 {
 			result, err := m.Take(context.Background(), "more_"+strconv.Itoa(i), w, 1)
 			require.ErrorIs(t, err, limits.ErrFull)
-			require.Equal(t, limits.Result{}, result)
+			require.Equal(t, limits.Result{RetryAfter: 60}, result, "when the first of them ends")
 		}
 		require.Equal(t, 1000, m.Tracked())
+	})
+	t.Run("it is told once, and again when there was room in between", func(t *testing.T) {
+		require.Equal(t, []int64{1000}, full)
+	})
+	t.Run("a raised bound makes room at once, a lowered one forgets nobody", func(t *testing.T) {
+		m.SetMaxWorkspaces(1001)
+		require.True(t, take(t, m, "one_more", w, 1).Granted)
+		m.SetMaxWorkspaces(10)
+		require.False(t, take(t, m, "one_more", w, 1).Granted)
+		m.SetMaxWorkspaces(1000)
 	})
 	t.Run("nobody that is followed is granted extra", func(t *testing.T) {
 		for i := range 1000 {

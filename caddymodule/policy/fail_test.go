@@ -24,14 +24,6 @@ func TestAnEndlessPolicyIsLateAndLeavesNothingBehind(t *testing.T) {
 	require.Less(t, time.Since(began), 20*DefaultTimeout)
 }
 
-// TestADecisionThatComesTooLateIsNone has a policy that is not interrupted, yet takes longer than it may.
-func TestADecisionThatComesTooLateIsNone(t *testing.T) {
-	e, err := New(t.Context(), Options{Timeout: time.Nanosecond})
-	require.NoError(t, err)
-	_, err = e.Decide(t.Context(), request())
-	require.ErrorIs(t, err, ErrLate)
-}
-
 func TestEndsWithItsCaller(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	e := engine(t, map[string]string{"a.rego": refusal(endless)})

@@ -11,6 +11,9 @@ import (
 	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/allowance"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/turns"
 )
 
 // decisionRef is what a generation answers.
@@ -53,15 +56,21 @@ func load(ctx context.Context, number uint64, paths []string, remember int) (*ge
 	if err != nil {
 		return nil, err
 	}
-	readings := readingsOf(g.compiler, g.compiler.GetRulesDynamicWithOpts(decisionRef, ast.RulesOptions{}))
+	reached := reachedFrom(g.compiler, decisionRef)
+	onlyListed := readsAddressForListsOnly(reached)
+	readings := reached.sorted()
 	g.reads = partsOf(readings)
 	if g.slots, g.why = slotsOf(readings); g.why == "" && remember > 0 {
 		g.memory = newMemory(remember, number)
+	}
+	if onlyListed {
+		addressOfListed(g.slots)
 	}
 	for _, s := range g.slots {
 		g.byKey = g.byKey || s.kind == slotKey
 		g.byWorkspace = g.byWorkspace || s.kind == slotWorkspace
 	}
+	g.warmUp(ctx)
 	return g, nil
 }
 
@@ -84,16 +93,27 @@ func (s *sources) prepare(ctx context.Context, compiler *ast.Compiler, query ast
 	return prepared, nil
 }
 
-// decide answers from memory, or else afresh.
-func (g *generation) decide(ctx context.Context, in *Input, timeout time.Duration) (Decision, error) {
-	if g.memory == nil || g.reads.body && in.HasBody {
+// decide answers from memory, or else afresh when it is its turn.
+func (g *generation) decide(ctx context.Context, in *Input, timeout time.Duration, turns *turns.Turns) (Decision, error) {
+	var buffer [usualKey]byte
+	var key []byte
+	var of owners
+	remembers := g.memory != nil && !(g.reads.body && in.HasBody)
+	if remembers {
+		key, of = appendKey(buffer[:0], g.slots, in), g.owners(in)
+		if d := g.memory.get(key, of); d != nil {
+			return *d, nil
+		}
+	}
+	if err := turns.Take(ctx, in.workspace(), timeout+turnTimeout); err != nil {
+		return Decision{Generation: g.number}, err
+	}
+	defer turns.Done()
+	if !remembers {
 		return g.evaluate(ctx, in, timeout)
 	}
-	var buffer [usualKey]byte
-	key := appendKey(buffer[:0], g.slots, in)
-	of := g.owners(in)
 	if d := g.memory.get(key, of); d != nil {
-		return *d, nil
+		return *d, nil // another request had the same question, and the turn before
 	}
 	d, err := g.evaluate(ctx, in, timeout)
 	if err == nil {
@@ -147,20 +167,19 @@ func (g *generation) ask(ctx context.Context, in *Input, timeout time.Duration) 
 // eval evaluates a prepared query within timeout and while ctx lasts, and gives its result to take. No goroutine waits
 // for either: both only set a flag that the evaluation looks at.
 func (s *sources) eval(ctx context.Context, query rego.PreparedEvalQuery, input ast.Value, timeout time.Duration, take func(ast.Value), more ...rego.EvalOption) (found bool, err error) {
-	began, cancel := time.Now(), topdown.NewCancel()
-	late := time.AfterFunc(timeout, cancel.Cancel)
-	left := context.AfterFunc(ctx, cancel.Cancel)
+	allowed := allowance.Begin(timeout)
+	left := context.AfterFunc(ctx, allowed.Cancel)
 	results, err := query.Eval(ctx, append(more,
 		rego.EvalParsedInput(input),
 		rego.EvalTransaction(s.data),
-		rego.EvalExternalCancel(cancel),
+		rego.EvalExternalCancel(allowed),
 		rego.EvalMetrics(noMetrics),
 		rego.EvalGenerateJSON(func(term *ast.Term, _ *rego.EvalContext) (any, error) {
 			take(term.Value)
 			return nil, nil
 		}),
 	)...)
-	inTime := late.Stop() && time.Since(began) <= timeout // not everything can be interrupted
+	inTime := allowed.End()
 	left()
 	switch {
 	case ctx.Err() != nil:

@@ -49,6 +49,14 @@ type Input struct {
 	Plan *record.Plan
 }
 
+// workspace is whose request it is; empty where that is not known.
+func (in *Input) workspace() string {
+	if in.Identity == nil || in.Identity.Workspace == nil {
+		return ""
+	}
+	return in.Identity.Workspace.ID
+}
+
 // hidden tells the headers that policies never see, by canonical name: they carry secrets.
 func hidden(name string) bool {
 	return name == "Authorization" || name == "Proxy-Authorization" || name == "Cookie"

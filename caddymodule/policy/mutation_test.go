@@ -42,7 +42,7 @@ func mutants() map[string]func(g *generation, in *Input) lookup {
 	return all
 }
 
-var slotNames = [...]string{"method", "host", "path", "client ip", "query", "query parameter", "header", "pattern", "scopes", "params", "param", "key", "workspace", "plan"}
+var slotNames = [...]string{"method", "host", "path", "client ip", "ip of keys with a list", "query", "query parameter", "header", "pattern", "scopes", "params", "param", "key", "workspace", "plan"}
 
 // blurred is a deep copy with a change.
 func (in *Input) blurred(blur func(in *Input)) *Input {

@@ -17,8 +17,7 @@ const howToRefuse = `a request passes unless a rule refuses it, so write what is
 // would refuse nobody, and nothing would say so. Any other may be there for tests: it is a warning, and so is such a rule
 // beside others that are asked.
 func (s *sources) checkReach(compiler *ast.Compiler) (warnings []string, err error) {
-	reached := follower{compiler: compiler, seen: map[*ast.Rule]bool{}}
-	reached.follow(compiler.GetRulesDynamicWithOpts(decisionRef, ast.RulesOptions{}))
+	reached := reachedFrom(compiler, decisionRef)
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(s.own)) {
 		module := compiler.Modules[name]

@@ -36,6 +36,13 @@ type follower struct {
 	stay bool
 }
 
+// reachedFrom follows a query to everything that it can read.
+func reachedFrom(compiler *ast.Compiler, query ast.Ref) *follower {
+	f := &follower{compiler: compiler, seen: map[*ast.Rule]bool{}}
+	f.follow(compiler.GetRulesDynamicWithOpts(query, ast.RulesOptions{}))
+	return f
+}
+
 // readingsOf are all input paths that a query of these rules can read, directly or through any rule they refer to.
 func readingsOf(compiler *ast.Compiler, rules []*ast.Rule) []reading {
 	f := follower{compiler: compiler, seen: map[*ast.Rule]bool{}}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,21 +166,18 @@ func TestTheNewestDecisionOfAKeyStands(t *testing.T) {
 	require.Equal(t, "no", m.get([]byte("a"), owners{}).Message)
 }
 
-// TestKeepsNoRecordAlive reloads keys many times, as a keys file that changes does: records that nobody uses go, with
-// their terms, however many decisions stand for them.
+// TestKeepsNoRecordAlive reloads keys many times, as a keys file that changes does: records that nobody uses go, however
+// many decisions stand for them, and however many terms were built.
 func TestKeepsNoRecordAlive(t *testing.T) {
 	e := engine(t, map[string]string{"a.rego": refusal(`input.workspace.metadata.blocked`)})
-	count := func() (n int) {
-		keyTerms.terms.Range(func(_, _ any) bool { n++; return true })
-		workspaceTerms.terms.Range(func(_, _ any) bool { n++; return true })
-		return n
-	}
-	runtime.GC()
-	before := count()
+	const records = 100
+	var gone atomic.Int64
 	in := request()
-	for range 100 {
+	for range records {
 		key, workspace := *in.Identity.Key, *in.Identity.Workspace
 		in.Identity = &record.Identity{Key: &key, Workspace: &workspace}
+		runtime.AddCleanup(&key, func(gone *atomic.Int64) { gone.Add(1) }, &gone)
+		runtime.AddCleanup(&workspace, func(gone *atomic.Int64) { gone.Add(1) }, &gone)
 		d, err := e.Decide(t.Context(), in)
 		require.NoError(t, err)
 		require.False(t, d.Remembered, "a new record is another one")
@@ -187,9 +185,55 @@ func TestKeepsNoRecordAlive(t *testing.T) {
 	in = nil
 	require.Eventually(t, func() bool {
 		runtime.GC()
-		return count() <= before
+		return gone.Load() == 2*records
 	}, time.Minute, 10*time.Millisecond)
 	runtime.KeepAlive(e)
+}
+
+// TestActiveKeysTakeLittleMemory has many keys in use at once: a remembered decision is all that is kept for each.
+func TestActiveKeysTakeLittleMemory(t *testing.T) {
+	const keys, most = 40_000, 512 // bytes a key, beside the key itself
+	heap := func() uint64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	e, in := engine(t, nil), request()
+	identities := make([]record.Identity, keys)
+	for i := range identities {
+		key, workspace := *in.Identity.Key, *in.Identity.Workspace
+		key.ID = fmt.Sprint("key_", i)
+		identities[i] = record.Identity{Key: &key, Workspace: &workspace}
+	}
+	before := heap()
+	for i := range identities {
+		in.Identity = &identities[i]
+		_, err := e.Decide(t.Context(), in)
+		require.NoError(t, err)
+	}
+	in.Identity = nil
+	after := heap()
+	require.Less(t, after-before, uint64(keys*most+keptTerms*maxTerm))
+	runtime.KeepAlive(identities)
+	runtime.KeepAlive(e)
+}
+
+// TestLongTermsAreNotKept has records that say so much that a table of their terms would fill the memory.
+func TestLongTermsAreNotKept(t *testing.T) {
+	key := &record.Key{ID: "k", Scopes: slices.Repeat([]record.Scope{"agent.leads.read"}, 1000)}
+	workspace := &record.Workspace{ID: "w", Metadata: map[string]any{"text": strings.Repeat("x", 2*maxTerm)}}
+	one, err := keyTerms.of(key)
+	require.NoError(t, err)
+	again, err := keyTerms.of(key)
+	require.NoError(t, err)
+	require.NotSame(t, one, again)
+	require.Equal(t, one, again)
+	one, err = workspaceTerms.of(workspace)
+	require.NoError(t, err)
+	again, err = workspaceTerms.of(workspace)
+	require.NoError(t, err)
+	require.NotSame(t, one, again)
 }
 
 func TestTermsAreBuiltOnce(t *testing.T) {

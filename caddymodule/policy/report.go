@@ -53,7 +53,7 @@ func Check(ctx context.Context, paths []string) (Report, error) {
 }
 
 func (g *generation) report() Report {
-	readings := readingsOf(g.compiler, g.compiler.GetRulesDynamicWithOpts(decisionRef, ast.RulesOptions{}))
+	readings := reachedFrom(g.compiler, decisionRef).sorted()
 	report := Report{Generation: g.number, Remembered: g.memory != nil, Why: g.why, Reads: paths(readings), Warnings: g.warnings}
 	if g.memory == nil && g.why == "" {
 		report.Why = "remembering is switched off"

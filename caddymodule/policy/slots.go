@@ -22,6 +22,7 @@ const (
 	slotHost
 	slotPath
 	slotClientIP
+	slotListedIP       // that of a key with an allowlist
 	slotQuery          // all of it, as sent
 	slotQueryParameter // the values of one name, as sent
 	slotHeader
@@ -121,6 +122,8 @@ func appendKey(b []byte, slots []slot, in *Input) []byte {
 			b = appendText(b, in.Path)
 		case slotClientIP:
 			b = appendAddress(b, in)
+		case slotListedIP:
+			b = appendListedAddress(b, in)
 		case slotQuery:
 			b = appendText(b, in.RawQuery)
 		case slotQueryParameter:
@@ -158,6 +161,14 @@ func appendAddress(b []byte, in *Input) []byte {
 	}
 	bytes := address.As16()
 	return append(append(b, byte(address.BitLen())), bytes[:]...)
+}
+
+// appendListedAddress appends the address, but for a key without an allowlist only that it has none.
+func appendListedAddress(b []byte, in *Input) []byte {
+	if in.Identity != nil && len(in.Identity.Key.AllowedIPs) == 0 {
+		return append(b, 1)
+	}
+	return appendAddress(b, in)
 }
 
 // appendParameter appends every value of a query parameter, as sent: what is encoded in two ways is remembered twice.

@@ -88,18 +88,22 @@ func TestPoliciesThatNeedTheirTestsAreRefusedByAll(t *testing.T) {
 // stuck makes a built-in function wait for the test's end whatever its query is told, as one that OPA cannot interrupt. The
 // context ends when it waits.
 func stuck(t *testing.T) context.Context {
-	function, release := topdown.GetBuiltin("semver.is_valid"), make(chan struct{})
+	release := make(chan struct{})
 	ctx, enough := context.WithCancelCause(t.Context())
-	topdown.RegisterBuiltinFunc("semver.is_valid", func(topdown.BuiltinContext, []*ast.Term, func(*ast.Term) error) error {
+	standIn(t, func(topdown.BuiltinContext, []*ast.Term, func(*ast.Term) error) error {
 		enough(errEnough)
 		<-release
 		return nil
 	})
-	t.Cleanup(func() {
-		close(release)
-		topdown.RegisterBuiltinFunc("semver.is_valid", function)
-	})
+	t.Cleanup(func() { close(release) })
 	return ctx
+}
+
+// standIn takes the place of the built-in function semver.is_valid, until the test's end.
+func standIn(t *testing.T, function topdown.BuiltinFunc) {
+	given := topdown.GetBuiltin("semver.is_valid")
+	topdown.RegisterBuiltinFunc("semver.is_valid", function)
+	t.Cleanup(func() { topdown.RegisterBuiltinFunc("semver.is_valid", given) })
 }
 
 var errEnough = errors.New("enough")

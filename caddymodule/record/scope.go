@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+	"unique"
 )
 
 // Scope is a dotted name that a key holds. Its last segment may be "*": "agent.*" covers every scope that begins
@@ -33,7 +34,7 @@ func ParseScope(s string) (Scope, error) {
 			return "", err
 		}
 	}
-	return Scope(s), nil
+	return Scope(unique.Make(s).Value()), nil // many keys have the same scopes: one text in memory is enough
 }
 
 // ParseScopes reads a list of scopes as a key may hold them.

@@ -67,6 +67,10 @@ var (
 	PolicyInvalid = row("policy_invalid", CodeInvalid, 400, CodeInvalid.Message(), fixRequest, PolicyDetails)
 	// PolicyFailed: the decision is undefined, malformed, failing or late.
 	PolicyFailed = row("policy_failed", CodeInternal, 500, "The request could not be judged because of an internal error.", report)
+	// PolicyBusy: too many decisions were to be made before this one.
+	PolicyBusy = row("policy_busy", CodeInternal, 503, "The request cannot be judged at the moment.", waitRetry)
+	// ClientLeft: the client closed the connection before its request was judged. Nobody reads the answer.
+	ClientLeft = row("client_left", CodeInvalid, 499, "The client left before its request was judged.", "Wait for the answer.")
 	// ScopeParameter: a path parameter that a scope needs is not [A-Za-z0-9_-]+.
 	ScopeParameter = row("scope_parameter", CodeForbidden, 403, "The path does not name anything that a scope could cover.", "Correct the path.")
 	// UnknownRoute: no route matches, and the key is good.

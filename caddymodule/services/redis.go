@@ -20,6 +20,7 @@ type RedisServer struct {
 	t       testing.TB
 	binary  string
 	args    []string
+	env     []string // beside this process's
 	options goredis.Options
 
 	mu      sync.Mutex
@@ -38,8 +39,12 @@ func Redis(t testing.TB, args ...string) *RedisServer {
 // address); the arguments must name the port.
 func RedisWith(t testing.TB, options goredis.Options, args ...string) *RedisServer {
 	t.Helper()
-	common := []string{"--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir(), "--loglevel", "warning"}
-	return start(t, options, append(common, args...))
+	return start(t, options, nil, append(ephemeral(t), args...))
+}
+
+// ephemeral are the arguments of a server that keeps nothing.
+func ephemeral(t testing.TB) []string {
+	return []string{"--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir(), "--loglevel", "warning"}
 }
 
 // Sentinel starts a Sentinel that watches a master under a name, and moves to one of its replicas when the master is
@@ -57,12 +62,12 @@ func Sentinel(t testing.TB, name string, master *RedisServer) *RedisServer {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatalf("writing the Sentinel's configuration: %v", err)
 	}
-	return start(t, goredis.Options{Addr: Address(own)}, []string{file, "--sentinel"})
+	return start(t, goredis.Options{Addr: Address(own)}, nil, []string{file, "--sentinel"})
 }
 
-func start(t testing.TB, options goredis.Options, args []string) *RedisServer {
+func start(t testing.TB, options goredis.Options, env, args []string) *RedisServer {
 	t.Helper()
-	r := &RedisServer{t: t, binary: Binary(t, "redis-server"), args: args, options: options}
+	r := &RedisServer{t: t, binary: Binary(t, "redis-server"), args: args, env: env, options: options}
 	r.Start()
 	t.Cleanup(r.Kill)
 	return r
@@ -83,6 +88,7 @@ func (r *RedisServer) Start() {
 		return
 	}
 	process := exec.Command(r.binary, r.args...)
+	process.Env = append(os.Environ(), r.env...)
 	if err := process.Start(); err != nil {
 		r.t.Fatalf("starting redis-server: %v", err)
 	}

@@ -45,6 +45,16 @@ func startGateway(t *testing.T) *gateway {
 // runGateway runs a gateway with global options and directives of its site.
 func runGateway(t *testing.T, global, site string) *gateway {
 	t.Helper()
+	g := newGateway(t, global, site)
+	g.must(t, "workspace", "create", "ws_acme", "--plan", "enterprise", "--limit", "1000000/1m")
+	g.start(t)
+	t.Cleanup(g.kill)
+	return g
+}
+
+// newGateway writes the Caddyfile of a gateway that is not yet running.
+func newGateway(t *testing.T, global, site string) *gateway {
+	t.Helper()
 	w := newWorld(t)
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
 	t.Cleanup(backend.Close)
@@ -61,9 +71,6 @@ func runGateway(t *testing.T, global, site string) *gateway {
 	reverse_proxy %s
 }
 `, g.admin, global, g.url, site, strings.TrimPrefix(backend.URL, "http://")))
-	w.must(t, "workspace", "create", "ws_acme", "--plan", "enterprise", "--limit", "1000000/1m")
-	g.start(t)
-	t.Cleanup(g.kill)
 	return g
 }
 

@@ -55,7 +55,7 @@ func TestGuessingKeysGrowsNothing(t *testing.T) {
 			)
 			for range 4 {
 				all.Go(func() {
-					if err := g.guess(&next, guesses(), refused); err != nil {
+					if err := g.send(&next, guesses(), guess, refused); err != nil {
 						t.Error(err)
 					}
 				})
@@ -69,8 +69,14 @@ func TestGuessingKeysGrowsNothing(t *testing.T) {
 	}
 }
 
-// guess sends requests with unknown keys over one connection, several at a time, and sees all of them refused.
-func (g *gateway) guess(next *atomic.Int64, until int, refused []int) error {
+// guess is an unknown key.
+func guess(n int) string {
+	sum := sha256.Sum256(strconv.AppendInt(nil, int64(n), 10))
+	return hex.EncodeToString(sum[:])
+}
+
+// send sends requests with secrets over one connection, several at a time, and sees all of them answered with one of the statuses.
+func (g *gateway) send(next *atomic.Int64, until int, secret func(int) string, statuses []int) error {
 	host := strings.TrimPrefix(g.url, "http://")
 	connection, err := net.Dial("tcp", host)
 	if err != nil {
@@ -85,9 +91,8 @@ func (g *gateway) guess(next *atomic.Int64, until int, refused []int) error {
 			return nil
 		}
 		for n := from; n < from+atOnce; n++ {
-			sum := sha256.Sum256(strconv.AppendInt(nil, int64(n), 10))
 			_, _ = fmt.Fprintf(out, "GET /leads HTTP/1.1\r\nHost: %s\r\nX-Forwarded-For: 10.%d.%d.%d\r\nAuthorization: Bearer %s\r\n\r\n",
-				host, n>>16&255, n>>8&255, n&255, hex.EncodeToString(sum[:]))
+				host, n>>16&255, n>>8&255, n&255, secret(n))
 		}
 		if err := out.Flush(); err != nil {
 			return err
@@ -100,8 +105,8 @@ func (g *gateway) guess(next *atomic.Int64, until int, refused []int) error {
 			if _, err := io.Copy(io.Discard, response.Body); err != nil {
 				return err
 			}
-			if !slices.Contains(refused, response.StatusCode) {
-				return fmt.Errorf("an unknown key was answered %s", response.Status)
+			if !slices.Contains(statuses, response.StatusCode) {
+				return fmt.Errorf("a key was answered %s", response.Status)
 			}
 		}
 	}

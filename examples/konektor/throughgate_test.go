@@ -1,10 +1,13 @@
 package main
 
 import (
+	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -145,6 +148,32 @@ func TestABackendThatNeverAnswersIsATimeout(t *testing.T) {
 			require.Equal(t, http.StatusGatewayTimeout, a.Status, a.Body)
 			a.CheckEnvelope(t, "INTERNAL_ERROR", false)
 			a.CheckLimits(t, harness.Workspace)
+		})
+	}
+}
+
+// TestASlowBodyIsCutOff: both files bound the time for a body that goes to the backend as it comes, which is cut short here.
+func TestASlowBodyIsCutOff(t *testing.T) {
+	for name, caddyfile := range caddyfiles {
+		t.Run(name, func(t *testing.T) {
+			ended := make(chan error, 1)
+			reads := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				_, err := io.ReadAll(r.Body)
+				ended <- err
+			})
+			g := shipped.Start(t, shipped.Setup{Caddyfile: caddyfile, Backend: reads, Keys: keys(), Options: "policy_timeout 20s",
+				Changes: []string{"read_body 1m", "read_body 300ms"}})
+			conn, err := net.Dial("tcp", g.Addr)
+			require.NoError(t, err)
+			defer func() { _ = conn.Close() }()
+			_, err = io.WriteString(conn, "POST "+agentapi.Base+"/leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+acme+
+				"\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+			require.NoError(t, err)
+			require.NoError(t, conn.SetReadDeadline(time.Now().Add(harness.WaitFor)))
+			answer, err := io.ReadAll(conn)
+			require.NoError(t, err, "closed in time")
+			require.Regexp(t, `^HTTP/1.1 4\d\d `, string(answer))
+			require.Error(t, <-ended, "the backend is not held either")
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/zap"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/counters/internal/counters"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
@@ -21,7 +22,7 @@ import (
 
 func init() { caddy.RegisterModule(new(Counters)) }
 
-// RedisCounters counts in a Redis that any number of gateways share. Counts, connections and the circuit breaker survive
+// Counters counts in a Redis that any number of gateways share. Counts, connections and the circuit breaker survive
 // a reload of the configuration; a Redis that is down is no reason not to start.
 type Counters struct {
 	// URL is redis://, rediss:// (TLS), or one of the Cluster and Sentinel forms. It may be a placeholder such as
@@ -35,6 +36,9 @@ type Counters struct {
 	Prefix string `json:"prefix,omitempty"`
 	// ExpectedGateways is among how many gateways "local" divides what is left of a limit. Default: 1.
 	ExpectedGateways int64 `json:"expected_gateways,omitempty"`
+	// MaxWorkspaces bounds for how many workspaces with a running window this gateway counts. Others get 503. Default:
+	// 1048576.
+	MaxWorkspaces int `json:"max_workspaces,omitempty"`
 	// Source is the file and line it was written at, for errors.
 	Source string `json:"source,omitempty"`
 
@@ -87,17 +91,24 @@ func (s *redisState) Called(requests int64, took time.Duration, err error) {
 }
 
 // Away is part of redis.Observer: one line when Redis goes, one when it is back.
-func (s *redisState) Away(away bool, err error) {
-	s.counted.went(away, err)
+func (s *redisState) Away(node string, away bool, err error) {
+	s.counted.went(node, away, err)
 	logger := s.log.Load()
-	switch {
-	case logger == nil:
-	case away:
+	if logger == nil {
+		return
+	}
+	if node != "" {
+		logger = logger.With(zap.String("node", node))
+	}
+	if away {
 		logger.Error("redis is away: on_outage decides", zap.Error(err))
-	default:
+	} else {
 		logger.Info("redis is back")
 	}
 }
+
+// Full is part of redis.Observer.
+func (s *redisState) Full(maxWorkspaces int64) { counters.Full(s.log.Load(), maxWorkspaces) }
 
 // CaddyModule returns the module's id.
 func (*Counters) CaddyModule() caddy.ModuleInfo {
@@ -111,6 +122,7 @@ func (*Counters) CaddyModule() caddy.ModuleInfo {
 //		timeout           <duration>
 //		prefix            <prefix>
 //		expected_gateways <number>
+//		max_workspaces    <number>
 //	}
 func (c *Counters) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // redis
@@ -140,7 +152,7 @@ func (c *Counters) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (c *Counters) parseOption(d *caddyfile.Dispenser, word string) (err error) {
 	var value string
 	switch word {
-	case "on_outage", "prefix", "expected_gateways":
+	case "on_outage", "prefix", "expected_gateways", "max_workspaces":
 		if !d.Args(&value) || d.NextArg() {
 			return d.ArgErr()
 		}
@@ -159,10 +171,12 @@ func (c *Counters) parseOption(d *caddyfile.Dispenser, word string) (err error) 
 	case "expected_gateways":
 		c.ExpectedGateways, err = strconv.ParseInt(value, 10, 64)
 		if err != nil || c.ExpectedGateways < 1 {
-			return fmt.Errorf("'%s' is no whole number of at least 1", value)
+			return fmt.Errorf("'%s' is not a whole number of at least 1", value)
 		}
+	case "max_workspaces":
+		c.MaxWorkspaces, err = counters.MaxWorkspaces(value)
 	default:
-		return fmt.Errorf("unknown option '%s': write on_outage, timeout, prefix or expected_gateways", word)
+		return fmt.Errorf("unknown option '%s': write on_outage, timeout, prefix, expected_gateways or max_workspaces", word)
 	}
 	if err != nil {
 		return err
@@ -171,7 +185,7 @@ func (c *Counters) parseOption(d *caddyfile.Dispenser, word string) (err error) 
 }
 
 func (c *Counters) settings() redis.Settings {
-	return redis.Settings{OnOutage: redis.Outage(c.OnOutage), Timeout: time.Duration(c.Timeout), Gateways: c.ExpectedGateways}
+	return redis.Settings{OnOutage: redis.Outage(c.OnOutage), Timeout: time.Duration(c.Timeout), Gateways: c.ExpectedGateways, MaxWorkspaces: c.MaxWorkspaces}
 }
 
 func (c *Counters) prefix() string {

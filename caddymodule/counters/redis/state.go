@@ -2,6 +2,8 @@ package redis
 
 import (
 	"cmp"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,7 +14,9 @@ import (
 // counted is what an engine has done since it was made, for status.
 type counted struct {
 	calls, requests, errors atomic.Uint64
-	away                    atomic.Pointer[gateway.Failure] // nil: the circuit breaker is closed
+
+	mu   sync.Mutex
+	away []gateway.Failure // the nodes whose circuit breaker is open
 }
 
 func (c *counted) called(requests int64, err error) {
@@ -23,23 +27,37 @@ func (c *counted) called(requests int64, err error) {
 	}
 }
 
-func (c *counted) went(away bool, err error) {
+// went notes that a node went away or came back; it has no name where there is one.
+func (c *counted) went(node string, away bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.away = slices.DeleteFunc(c.away, func(f gateway.Failure) bool { return f.What == node })
 	if !away {
-		c.away.Store(nil)
 		return
 	}
-	failure := &gateway.Failure{What: "redis", Since: time.Now().Unix()}
+	failure := gateway.Failure{What: node, Since: time.Now().Unix()}
 	if err != nil {
 		failure.Error = err.Error()
 	}
-	c.away.Store(failure)
+	c.away = append(c.away, failure)
+}
+
+// first is the node that is away for longest; nil: none is.
+func (c *counted) first() *gateway.Failure {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.away) == 0 {
+		return nil
+	}
+	first := c.away[0]
+	return &first
 }
 
 // Shared is part of gateway.CounterTeller.
 func (c *Counters) Shared() gateway.SharedCounters {
 	counted := &c.hold.Value.counted
 	return gateway.SharedCounters{
-		Place: c.place, Away: counted.away.Load(), OnOutage: cmp.Or(c.OnOutage, string(redis.OutageLocal)),
+		Place: c.place, Away: counted.first(), OnOutage: cmp.Or(c.OnOutage, string(redis.OutageLocal)),
 		Calls: counted.calls.Load(), Requests: counted.requests.Load(), Errors: counted.errors.Load(),
 	}
 }

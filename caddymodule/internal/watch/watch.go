@@ -24,7 +24,6 @@ const patience = 4
 // Files remembers how some files and folders looked when they were last taken to be at rest.
 type Files struct {
 	paths   []string
-	seed    maphash.Seed
 	taken   uint64 // what Changed last reported, or New saw
 	last    uint64 // what the last look saw
 	waiting int    // looks since the files began to differ from taken
@@ -33,8 +32,8 @@ type Files struct {
 // New looks at the files and at everything below the folders. Look before you load: what changes while you load is
 // then seen as a change.
 func New(paths ...string) *Files {
-	f := &Files{paths: paths, seed: maphash.MakeSeed()}
-	f.taken = f.look()
+	f := &Files{paths: paths}
+	f.taken = Look(paths...)
 	f.last = f.taken
 	return f
 }
@@ -44,7 +43,7 @@ func New(paths ...string) *Files {
 // within the same tick of the file system's clock is read after both. Files that never rest are reported at the
 // fourth look. Not for concurrent use.
 func (f *Files) Changed() bool {
-	now := f.look()
+	now := Look(f.paths...)
 	resting := now == f.last
 	f.last = now
 	if now == f.taken && f.waiting == 0 {
@@ -57,6 +56,9 @@ func (f *Files) Changed() bool {
 	f.taken, f.waiting = now, 0
 	return changed
 }
+
+// Unrest reports whether the last look saw files that differ from what was last taken and have not come to rest.
+func (f *Files) Unrest() bool { return f.waiting > 0 }
 
 // Poll calls changed after each change of the files, until the context ends. It looks every so often; a change is
 // reported one to two such periods after it was made, at the latest after five.
@@ -80,12 +82,15 @@ func Poll(ctx context.Context, every time.Duration, paths []string, changed func
 	New(paths...).Poll(ctx, every, changed)
 }
 
-// look is a fingerprint of the names, sizes, modification times, inodes and modes of all regular files. A file that
-// cannot be seen is part of it by the kind of its absence, so that it is noticed when it goes and when it comes.
-func (f *Files) look() uint64 {
+var seed = maphash.MakeSeed()
+
+// Look is a fingerprint of the names, sizes, modification times, inodes and modes of all regular files. A file that
+// cannot be seen is part of it by the kind of its absence, so that it is noticed when it goes and when it comes. It is
+// comparable within one process.
+func Look(paths ...string) uint64 {
 	w := walk{}
-	w.hash.SetSeed(f.seed)
-	for _, path := range f.paths {
+	w.hash.SetSeed(seed)
+	for _, path := range paths {
 		w.visit(path, 0)
 	}
 	return w.hash.Sum64()

@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -22,24 +23,39 @@ type snapshot struct {
 	identities map[record.Sum]*record.Identity
 	workspaces map[string]*record.Workspace
 	keys       map[string]*record.Identity
+	pieces     map[[sha256.Size]byte]*piece // by the SHA-256 of their text; nil: the file was read as a whole
+}
+
+func newSnapshot() *snapshot {
+	return &snapshot{
+		identities: map[record.Sum]*record.Identity{},
+		workspaces: map[string]*record.Workspace{},
+		keys:       map[string]*record.Identity{},
+	}
 }
 
 // Parse reads a keys file, YAML or JSON, and gives its identities by the SHA-256 of their secrets. Its errors name
 // the file, the line and what to do.
 func Parse(name string, data []byte) (map[record.Sum]*record.Identity, error) {
-	s, err := parse(name, data)
+	s, err := parse(name, data, nil)
 	if err != nil {
 		return nil, err
 	}
 	return s.identities, nil
 }
 
-func parse(name string, data []byte) (*snapshot, error) {
-	p := parser{name: name, snapshot: snapshot{
-		identities: map[record.Sum]*record.Identity{},
-		workspaces: map[string]*record.Workspace{},
-		keys:       map[string]*record.Identity{},
-	}, lines: map[any]int{}}
+// parse reads a keys file of which an older state was read before, or nil.
+func parse(name string, data []byte, old *snapshot) (*snapshot, error) {
+	if len(data) <= maxSize {
+		if s := byPieces(data, old); s != nil {
+			return s, nil
+		}
+	}
+	return parseWhole(name, data)
+}
+
+func parseWhole(name string, data []byte) (*snapshot, error) {
+	p := parser{name: name, snapshot: newSnapshot(), lines: map[any]int{}}
 	root, err := p.document(data)
 	if err != nil {
 		return nil, err
@@ -47,13 +63,13 @@ func parse(name string, data []byte) (*snapshot, error) {
 	if err := p.file(root); err != nil {
 		return nil, err
 	}
-	return &p.snapshot, nil
+	return p.snapshot, nil
 }
 
 // parser walks the nodes of a keys file. It does not decode into structs: their errors would name no line.
 type parser struct {
 	name string
-	snapshot
+	*snapshot
 	lines map[any]int // where an id or a sum was first seen
 }
 

@@ -3,6 +3,7 @@
 package file
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -19,15 +20,19 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
-// interval is how often the file is looked at. A change is obeyed after one to two of them.
+// interval is how often the file is looked at. A change is obeyed after one to two of them, or once the file is parsed.
 const interval = 500 * time.Millisecond
 
 // Store is a keys file.
 type Store struct {
 	path    string
 	report  func(error)
-	files   *watch.Files
 	current atomic.Pointer[generation]
+
+	// Only Changes uses what follows.
+	files *watch.Files
+	look  time.Time // when the file is looked at next
+	draft *draft    // of a file that has changed and not come to rest; nil: none
 }
 
 // generation is one good state of the file.
@@ -43,8 +48,12 @@ func Open(path string, report func(error)) (*Store, error) {
 	if report == nil {
 		report = func(error) {}
 	}
-	s := &Store{path: path, report: report, files: watch.New(path)}
-	loaded, err := load(path)
+	s := &Store{path: path, report: report, files: watch.New(path), look: time.Now().Add(interval)}
+	text, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := parse(path, text, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -67,10 +76,16 @@ func (s *Store) Changes(ctx context.Context, since keystore.Position) (keystore.
 		select {
 		case <-ctx.Done():
 			return keystore.Changes{}, ctx.Err()
-		case <-time.After(interval):
+		case <-time.After(min(time.Until(s.look), interval)):
 		}
-		if s.files.Changed() {
+		s.look = time.Now().Add(interval)
+		switch {
+		case s.files.Changed():
 			s.reload()
+		case !s.files.Unrest():
+			s.draft = nil
+		case s.draft == nil:
+			s.draft = newDraft(s.path, s.current.Load().snapshot)
 		}
 	}
 	now := keystore.Changes{Position: keystore.Position{Revision: s.current.Load().revision}, At: time.Now()}
@@ -78,8 +93,26 @@ func (s *Store) Changes(ctx context.Context, since keystore.Position) (keystore.
 	return now, nil
 }
 
+// draft is what was read of a file that may still be written. It is parsed meanwhile, which takes longer for many keys than
+// the file needs to come to rest, and taken over if the text is the same by then.
+type draft struct {
+	text   []byte
+	loaded *snapshot
+	err    error
+}
+
+// newDraft reads and parses the file. It is nil where the file cannot be read yet.
+func newDraft(path string, old *snapshot) *draft {
+	text, err := read(path)
+	if err != nil {
+		return nil
+	}
+	loaded, err := parse(path, text, old)
+	return &draft{text, loaded, err}
+}
+
 func (s *Store) reload() {
-	loaded, err := load(s.path)
+	loaded, err := s.finished()
 	if err != nil {
 		s.report(fmt.Errorf("keeping the last good keys: %w", err))
 		return
@@ -88,6 +121,20 @@ func (s *Store) reload() {
 	loaded.keep(old.snapshot)
 	s.current.Store(&generation{loaded, old.revision + 1})
 	s.report(nil)
+}
+
+// finished is what the file says now that it has come to rest.
+func (s *Store) finished() (*snapshot, error) {
+	begun := s.draft
+	s.draft = nil
+	text, err := read(s.path)
+	if err != nil {
+		return nil, err
+	}
+	if begun != nil && bytes.Equal(begun.text, text) {
+		return begun.loaded, begun.err
+	}
+	return parse(s.path, text, s.current.Load().snapshot)
 }
 
 // keep puts the records of an older snapshot in the place of equal ones: what was decided for a record, by its
@@ -99,6 +146,9 @@ func (s *snapshot) keep(old *snapshot) {
 		}
 	}
 	for sum, identity := range s.identities {
+		if old.identities[sum] == identity {
+			continue // its piece has not changed
+		}
 		identity.Workspace = s.workspaces[identity.Workspace.ID]
 		before := old.keys[identity.Key.ID]
 		if before == nil {
@@ -113,7 +163,7 @@ func (s *snapshot) keep(old *snapshot) {
 	}
 }
 
-func load(path string) (*snapshot, error) {
+func read(path string) ([]byte, error) {
 	info, err := os.Stat(path) // before opening: a named pipe would block
 	if err != nil {
 		return nil, fmt.Errorf("opening the keys file: %w", err)
@@ -130,7 +180,7 @@ func load(path string) (*snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the keys file %s: %w", path, err)
 	}
-	return parse(path, data)
+	return data, nil
 }
 
 // Summary counts what is in memory.

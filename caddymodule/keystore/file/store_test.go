@@ -219,3 +219,22 @@ func TestEffectiveWithinTwoSeconds(t *testing.T) {
 	}, 6*time.Second, 10*time.Millisecond)
 	t.Logf("a removed key was refused after %v", time.Since(changed))
 }
+
+// TestWhatWasReadTooEarlyIsReadAgain changes a file a second time in a way that no look can see: it has the same size and
+// the same time as it had when it was read before it came to rest.
+func TestWhatWasReadTooEarlyIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, path, _ := opened(t, keys("500/1m"))
+		since := settle(t, s, keystore.Position{})
+		write(t, path, keys("600/1m"))
+		early, err := os.Stat(path)
+		require.NoError(t, err)
+		changes, err := s.Changes(t.Context(), since)
+		require.NoError(t, err)
+		require.Equal(t, since, changes.Position, "it has not come to rest")
+		write(t, path, keys("700/1m"))
+		require.NoError(t, os.Chtimes(path, early.ModTime(), early.ModTime()))
+		settle(t, s, since)
+		require.Equal(t, int64(700), find(t, s, crm).Workspace.Limits[0].Limit)
+	})
+}

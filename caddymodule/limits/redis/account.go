@@ -1,43 +1,51 @@
 package redis
 
 import (
-	"slices"
 	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits/internal/stripes"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
 // account is what this gateway knows of a workspace. It is guarded by the lock of its stripe.
 type account struct {
 	windows []window
-	// waiting are the batches that requests may still join, sent those whose round trip is under way.
-	waiting, sent []*batch
-	// heard says that Redis has answered, and skew is that reply's.
-	heard bool
-	skew  int64
+	// joinable are the batches that requests may still join, unsettled those whose end is not known yet.
+	joinable  *batch
+	unsettled int
+	// heard says that Redis has answered, skew and skewMax are that reply's.
+	heard         bool
+	skew, skewMax int64
 }
 
-// window is one window of a workspace: Redis' count as last seen, and what was granted without Redis. Ends are instants
-// on the engine's clock, resets Unix seconds on Redis' clock.
+// window is one window of a workspace: Redis' count as last seen, and what was granted without Redis. Resets are Unix
+// seconds on Redis' clock, all other ends instants on the engine's.
 type window struct {
 	duration time.Duration
 
-	seen, reset, ends  int64
-	granted, grantEnds int64
+	seen, reset      int64
+	ends, endsLatest int64 // at the earliest, at the latest
+	granted          int64 // without Redis, until grantEnds
+	grantEnds        int64
+	owed             int64 // of what was granted: is to be charged to Redis, which did answer
 }
 
-// Ended reports that no window runs and nobody waits.
-func (a *account) Ended(now int64) bool {
-	for i := range a.windows {
-		if w := &a.windows[i]; now < w.ends || now < w.grantEnds {
-			return false
-		}
+// Ends is when the last window ends, with Redis or without, unless somebody waits for an answer.
+func (a *account) Ends(int64) (ends int64) {
+	if a.unsettled > 0 {
+		return stripes.Pending
 	}
-	return len(a.waiting) == 0 && len(a.sent) == 0
+	for i := range a.windows {
+		ends = max(ends, a.windows[i].ends, a.windows[i].grantEnds)
+	}
+	return ends
 }
 
-// window finds the window of a duration; nil: nothing is known of it.
+// runs reports whether the window has not ended yet, with Redis or without.
+func (w *window) runs(now int64) bool { return now < w.ends || now < w.grantEnds }
+
+// window finds the window of a duration, or gives nil.
 func (a *account) window(d time.Duration) *window {
 	if a != nil {
 		for i := range a.windows {
@@ -55,7 +63,7 @@ func (a *account) begin(d time.Duration, now int64) *window {
 		return w
 	}
 	for i := range a.windows {
-		if w := &a.windows[i]; now >= w.ends && now >= w.grantEnds {
+		if w := &a.windows[i]; !w.runs(now) {
 			*w = window{duration: d}
 			return w
 		}
@@ -117,43 +125,27 @@ func (a *account) grant(windows []record.Window, cost, now, unixMilli int64) {
 }
 
 // learn keeps what Redis said of the windows. Counts never fall within a window, so that of two replies which came in
-// the wrong order the larger holds.
+// the wrong order the larger holds. After a jump of Redis' clock the ends that it names have no order: the last one holds.
 func (a *account) learn(windows []record.Window, r *reply, now int64) {
-	a.heard, a.skew = true, r.skew
+	jumped := a.heard && (r.skew > a.skewMax+clockJump || r.skewMax < a.skew-clockJump)
+	a.heard, a.skew, a.skewMax = true, r.skew, r.skewMax
 	for i, limit := range windows {
 		count, reset := r.window(i)
 		if reset == 0 {
 			continue
 		}
-		ends := r.instant(reset)
+		earliest, latest := r.instants(reset)
 		w := a.begin(limit.Duration, now)
 		switch {
-		case reset == w.reset:
-			w.seen, w.ends = max(w.seen, count), max(w.ends, ends)
-		case reset > w.reset || now >= w.ends:
-			w.seen, w.reset, w.ends = count, reset, ends
+		case now < w.ends && reset == w.reset:
+			w.seen, w.ends, w.endsLatest = max(w.seen, count), max(w.ends, earliest), latest
+		case now < w.ends && jumped:
+			w.seen, w.reset, w.ends, w.endsLatest = max(w.seen, count), reset, earliest, latest
+		case now >= w.ends || reset > w.reset:
+			w.seen, w.reset, w.ends, w.endsLatest = count, reset, earliest, latest
 		}
 	}
 }
 
-// same finds the batches of the same windows and cost: the oldest, the newest, and how many there are.
-func same(batches []*batch, windows []record.Window, cost int64) (oldest, newest *batch, n int) {
-	for _, b := range batches {
-		if b.cost != cost || !slices.Equal(b.windows, windows) {
-			continue
-		}
-		if newest = b; oldest == nil {
-			oldest = b
-		}
-		n++
-	}
-	return oldest, newest, n
-}
-
-// remove takes a batch out of a list.
-func remove(batches []*batch, b *batch) []*batch {
-	if i := slices.Index(batches, b); i >= 0 {
-		return slices.Delete(batches, i, i+1)
-	}
-	return batches
-}
+// clockJump is by how many ms more than a round trip explains Redis' clock must differ from what it was to have been set.
+const clockJump = 1000

@@ -11,11 +11,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	goredis "github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // DefaultPrefix begins the name of every key.
@@ -24,7 +21,12 @@ const DefaultPrefix = "tollgate"
 // Backend is where the counters are: a Redis, a Redis Cluster or the master that Sentinels name, and the prefix of the
 // keys in it. It holds a password: it has no String and must not be logged.
 type Backend struct {
-	options  goredis.UniversalOptions
+	// One of them is there.
+	single   *goredis.Options
+	cluster  *goredis.ClusterOptions
+	sentinel *goredis.FailoverOptions
+
+	links    int // connections to one node, at most
 	prefix   string
 	identity string
 }
@@ -32,8 +34,18 @@ type Backend struct {
 // prefixPattern leaves out braces: the keys' only hash tag is the workspace.
 var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
 
-// ParseBackend reads a Redis URL, in go-redis' own grammar plus the parameter cluster, and the prefix of the keys
-// (""; DefaultPrefix). Neither the URL nor any part of it that could be a password is ever in the error.
+// Pipelines to one node that may be under way at a time: each has a connection.
+const (
+	defaultLinks = 3
+	maxLinks     = 64
+)
+
+// errURL is what is wrong with a Redis URL where nothing better can be said. It shows nothing of the URL: any part may be a
+// password that was not percent-encoded.
+var errURL = errors.New("the Redis URL is not valid: write redis://[user:password@]host[:port][/db], and percent-encode special characters of the password")
+
+// ParseBackend reads a Redis URL, in go-redis' own grammar plus the parameter cluster, and the prefix of the keys; "" is
+// DefaultPrefix. Neither the URL nor any part of it that could be a password is ever in the error.
 //
 // Syntax:
 //
@@ -44,8 +56,8 @@ var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
 //	                                                             password in front of the host are the Sentinels',
 //	                                                             those of Redis are &username=<user>&password=<password>
 //
-// Parameters of all forms: pool_size=<connections>, and with rediss skip_verify=true. Certificate authorities are the
-// system's, or those of the environment variable SSL_CERT_FILE.
+// Parameters of all forms: pool_size=<connections to one node, at most>, and with rediss skip_verify=true. Certificate
+// authorities are the system's, or those of the environment variable SSL_CERT_FILE.
 func ParseBackend(rawURL, prefix string) (*Backend, error) {
 	if prefix == "" {
 		prefix = DefaultPrefix
@@ -54,22 +66,24 @@ func ParseBackend(rawURL, prefix string) (*Backend, error) {
 		return nil, fmt.Errorf("prefix %q is not valid: write 1 to 64 of A-Z a-z 0-9 . _ : -", prefix)
 	}
 	u, err := url.Parse(rawURL)
-	if err != nil || u.Opaque != "" || u.Fragment != "" {
-		return nil, errors.New("the Redis URL is not valid: write redis://[user:password@]host[:port][/db], and percent-encode special characters of the password")
-	}
-	if u.Scheme != "redis" && u.Scheme != "rediss" {
+	switch {
+	case err != nil || u.Opaque != "" || u.Fragment != "":
+		return nil, errURL
+	case u.Scheme != "redis" && u.Scheme != "rediss":
 		return nil, errors.New("the Redis URL must begin with redis:// or rediss://")
-	}
-	if u.Hostname() == "" {
+	case u.Hostname() == "":
 		return nil, errors.New("the Redis URL names no host: write redis://[user:password@]host[:port][/db]")
+	case u.Port() != "" && !isAddress(u.Host):
+		return nil, errors.New("the Redis URL names no port from 1 to 65535: write host:port, an IPv6 address in brackets")
 	}
-	b := &Backend{prefix: prefix}
-	if err := b.read(u); err != nil {
-		return nil, err
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, errors.New("the parameters of the Redis URL are not valid: percent-encode special characters")
 	}
+	u.RawQuery = query.Encode() // in one order, for the identity
 	sum := sha256.Sum256([]byte(prefix + "\n" + u.String()))
-	b.identity = "redis " + hex.EncodeToString(sum[:])
-	return b, nil
+	b := &Backend{prefix: prefix, identity: "redis " + hex.EncodeToString(sum[:])}
+	return b, b.read(u, query)
 }
 
 // Identity tells one backend from another, for a pool that keeps engines over configuration reloads. It shows nothing of
@@ -78,137 +92,122 @@ func (b *Backend) Identity() string { return b.identity }
 
 // Place says where it is, for people: without users and passwords.
 func (b *Backend) Place() string {
-	place := strings.Join(b.options.Addrs, ",")
-	if b.options.MasterName != "" {
-		place = b.options.MasterName + " of " + place
+	switch {
+	case b.cluster != nil:
+		return "cluster " + strings.Join(b.cluster.Addrs, ",")
+	case b.sentinel != nil:
+		return b.sentinel.MasterName + " of sentinels " + strings.Join(b.sentinel.SentinelAddrs, ",") + ", database " + strconv.Itoa(b.sentinel.DB)
 	}
-	return place + "/" + strconv.Itoa(b.options.DB)
+	return b.single.Addr + "/" + strconv.Itoa(b.single.DB)
 }
 
 // Prefix begins the name of every key.
 func (b *Backend) Prefix() string { return b.prefix }
 
-func (b *Backend) read(u *url.URL) error {
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return errors.New("the parameters of the Redis URL are not valid: percent-encode special characters")
-	}
-	o := &b.options
-	port := u.Port()
-	if port == "" {
-		port = "6379"
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || strings.Contains(u.Hostname(), ":") && !strings.HasPrefix(u.Host, "[") {
-		return errors.New("the Redis URL names no port from 1 to 65535: write host:port, an IPv6 address in brackets")
-	}
-	o.Addrs = []string{net.JoinHostPort(u.Hostname(), port)}
-	if db := strings.Trim(u.Path, "/"); db != "" {
-		if o.DB, err = strconv.Atoi(db); err != nil || o.DB < 0 {
-			return errors.New("the path of the Redis URL is no database number: write redis://host:port/0")
-		}
-	}
-	if u.Scheme == "rediss" {
-		o.TLSConfig = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
-	}
-	if err := b.readQuery(query); err != nil {
-		return err
-	}
-	password, _ := u.User.Password()
-	if o.MasterName != "" {
-		o.SentinelUsername, o.SentinelPassword = u.User.Username(), password
-		o.Username, o.Password = query.Get("username"), query.Get("password")
-		return nil
-	}
-	o.Username, o.Password = u.User.Username(), password
-	switch {
-	case query.Has("username") || query.Has("password"):
-		return errors.New("username and password are parameters of a Sentinel URL: write redis://user:password@host")
-	case len(o.Addrs) > 1 && !o.IsClusterMode:
-		return errors.New("several addresses need cluster=true or master_name in the Redis URL")
-	case o.IsClusterMode && o.DB != 0:
-		return errors.New("a Redis Cluster has the database 0 only")
-	}
-	return nil
-}
-
-func (b *Backend) readQuery(query url.Values) (err error) {
-	o := &b.options
+// read lets go-redis read the URL, after the parameters that are ours alone or that it does not check.
+func (b *Backend) read(u *url.URL, query url.Values) (err error) {
 	for name, values := range query {
-		value := values[len(values)-1]
+		if _, known := parameters[name]; !known {
+			return errors.New("a parameter of the Redis URL is not known: addr, cluster, master_name, username, password, pool_size and skip_verify are")
+		}
 		if len(values) > 1 && name != "addr" {
 			return errors.New("a parameter of the Redis URL is given twice")
 		}
-		switch name {
-		case "addr":
-			for _, addr := range values {
-				host, port, err := net.SplitHostPort(addr)
-				if err != nil || host == "" || port == "" {
-					return errors.New("an addr of the Redis URL is not host:port")
-				}
-			}
-			o.Addrs = append(o.Addrs, values...)
-		case "master_name":
-			if o.MasterName = value; value == "" {
-				return errors.New("master_name of the Redis URL is empty")
-			}
-		case "cluster":
-			if o.IsClusterMode, err = strconv.ParseBool(value); err != nil {
-				return errors.New("cluster of the Redis URL is neither true nor false")
-			}
-		case "pool_size":
-			if o.PoolSize, err = strconv.Atoi(value); err != nil || o.PoolSize < 1 || o.PoolSize > 1<<16 {
-				return errors.New("pool_size of the Redis URL is no number from 1 to 65536")
-			}
-		case "skip_verify":
-			if o.TLSConfig == nil {
-				return errors.New("skip_verify has a meaning with rediss:// only")
-			}
-			if o.TLSConfig.InsecureSkipVerify, err = strconv.ParseBool(value); err != nil {
-				return errors.New("skip_verify of the Redis URL is neither true nor false")
-			}
-		case "username", "password":
-		default:
-			return errors.New("a parameter of the Redis URL is not known: addr, cluster, master_name, username, password, pool_size and skip_verify are")
+	}
+	isCluster, err := truth(query, "cluster")
+	if err != nil {
+		return err
+	}
+	unverified, err := truth(query, "skip_verify")
+	if err != nil {
+		return err
+	}
+	if b.links, err = links(query); err != nil {
+		return err
+	}
+	for _, address := range query["addr"] {
+		if !isAddress(address) {
+			return errors.New("an addr of the Redis URL is not host:port")
 		}
 	}
-	if o.MasterName != "" && o.IsClusterMode {
+	isSentinel := query.Has("master_name")
+	switch {
+	case query.Has("skip_verify") && u.Scheme != "rediss":
+		return errors.New("skip_verify has a meaning with rediss:// only")
+	case isCluster && isSentinel:
 		return errors.New("cluster and master_name of the Redis URL exclude each other")
+	case isSentinel && query.Get("master_name") == "":
+		return errors.New("master_name of the Redis URL is empty")
+	case !isSentinel && (query.Has("username") || query.Has("password")):
+		return errors.New("username and password are parameters of a Sentinel URL: write redis://user:password@host")
+	case !isSentinel && !isCluster && query.Has("addr"):
+		return errors.New("several addresses need cluster=true or master_name in the Redis URL")
+	case isCluster && u.Path != "" && u.Path != "/" && u.Path != "/0":
+		return errors.New("a Redis Cluster has the database 0 only")
+	}
+	for _, ours := range []string{"cluster", "skip_verify", "pool_size"} {
+		query.Del(ours)
+	}
+	u.RawQuery = query.Encode()
+	return b.parse(u.String(), isCluster, isSentinel, unverified)
+}
+
+// parameters are the names that may stand in a URL. All others are refused, whether go-redis knows them or not.
+var parameters = map[string]struct{}{"addr": {}, "cluster": {}, "master_name": {}, "username": {}, "password": {}, "pool_size": {}, "skip_verify": {}}
+
+// isAddress reports whether a text is host:port.
+func isAddress(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	n, bad := strconv.ParseUint(port, 10, 16)
+	return err == nil && host != "" && bad == nil && n > 0
+}
+
+func truth(query url.Values, name string) (value bool, err error) {
+	if !query.Has(name) {
+		return false, nil
+	}
+	if value, err = strconv.ParseBool(query.Get(name)); err != nil {
+		return false, fmt.Errorf("%s of the Redis URL is neither true nor false", name)
+	}
+	return value, nil
+}
+
+func links(query url.Values) (int, error) {
+	if !query.Has("pool_size") {
+		return defaultLinks, nil
+	}
+	n, err := strconv.Atoi(query.Get("pool_size"))
+	if err != nil || n < 1 {
+		return 0, errors.New("pool_size of the Redis URL is not a whole number of at least 1")
+	}
+	return min(n, maxLinks), nil
+}
+
+// parse lets go-redis read the URL. Its errors may show what it read, and are not passed on.
+func (b *Backend) parse(address string, isCluster, isSentinel, unverified bool) (err error) {
+	var (
+		secure *tls.Config
+		db     int
+	)
+	switch {
+	case isCluster:
+		if b.cluster, err = goredis.ParseClusterURL(address); err == nil {
+			secure = b.cluster.TLSConfig
+		}
+	case isSentinel:
+		if b.sentinel, err = goredis.ParseFailoverURL(address); err == nil {
+			secure, db = b.sentinel.TLSConfig, b.sentinel.DB
+		}
+	default:
+		if b.single, err = goredis.ParseURL(address); err == nil {
+			secure, db = b.single.TLSConfig, b.single.DB
+		}
+	}
+	if err != nil || db < 0 {
+		return errURL
+	}
+	if secure != nil {
+		secure.MinVersion, secure.InsecureSkipVerify = tls.VersionTLS12, unverified
 	}
 	return nil
 }
-
-// defaultPoolSize is how many connections are allowed where the URL does not say: each workspace with requests under way
-// uses one, or two where Redis is slow.
-const defaultPoolSize = 256
-
-// client makes the client. It connects when it is first used.
-//
-// The deadline of each call is the context's, so that a changed timeout needs no new client. What go-redis would do on
-// its own is off: retries count a cost twice, and its log is a line for each failed connection.
-func (b *Backend) client() goredis.UniversalClient {
-	quiet()
-	o := b.options
-	o.ContextTimeoutEnabled = true
-	o.MaxRetries, o.DialerRetries = -1, 1
-	o.DialTimeout, o.PoolTimeout = MaxTimeout, MaxTimeout
-	o.ReadTimeout, o.WriteTimeout = MaxTimeout, MaxTimeout
-	o.PoolSize = max(o.PoolSize, 1)
-	if b.options.PoolSize == 0 {
-		o.PoolSize = defaultPoolSize
-	}
-	o.ReadBufferSize, o.WriteBufferSize, o.PipelinePoolSize = 4096, 4096, -1
-	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	switch {
-	case o.MasterName != "":
-		return goredis.NewFailoverClient(o.Failover())
-	case o.IsClusterMode:
-		cluster := o.Cluster()
-		// Else it reads the table of all commands first, which an ACL user need not be allowed to.
-		cluster.DisableRoutingPolicies = true
-		return goredis.NewClusterClient(cluster)
-	}
-	return goredis.NewClient(o.Simple())
-}
-
-var quiet = sync.OnceFunc(logging.Disable)

@@ -10,35 +10,44 @@ import (
 )
 
 func TestParseBackend(t *testing.T) {
+	secure := func(unverified bool) *tls.Config {
+		return &tls.Config{ServerName: "redis.example", MinVersion: tls.VersionTLS12, InsecureSkipVerify: unverified}
+	}
+	single := func(o goredis.Options) Backend { o.Network = "tcp"; return Backend{single: &o, links: defaultLinks} }
+	cluster := func(o goredis.ClusterOptions) Backend { return Backend{cluster: &o, links: defaultLinks} }
+	sentinel := func(o goredis.FailoverOptions) Backend { return Backend{sentinel: &o, links: defaultLinks} }
 	for _, c := range []struct {
 		name, url string
-		want      goredis.UniversalOptions
+		want      Backend
 	}{
-		{"a host", "redis://localhost", goredis.UniversalOptions{Addrs: []string{"localhost:6379"}}},
-		{"a port and a database", "redis://localhost:6380/3", goredis.UniversalOptions{Addrs: []string{"localhost:6380"}, DB: 3}},
-		{"an IPv6 address", "redis://[::1]:6380/", goredis.UniversalOptions{Addrs: []string{"[::1]:6380"}}},
-		{"a password", "redis://:p%40ss@localhost", goredis.UniversalOptions{Addrs: []string{"localhost:6379"}, Password: "p@ss"}},
-		{"an ACL user", "redis://gateway:pass@localhost", goredis.UniversalOptions{Addrs: []string{"localhost:6379"}, Username: "gateway", Password: "pass"}},
-		{"a pool size", "redis://localhost?pool_size=7", goredis.UniversalOptions{Addrs: []string{"localhost:6379"}, PoolSize: 7}},
-		{"TLS", "rediss://redis.example", goredis.UniversalOptions{Addrs: []string{"redis.example:6379"},
-			TLSConfig: &tls.Config{ServerName: "redis.example", MinVersion: tls.VersionTLS12}}},
-		{"TLS without verification", "rediss://redis.example?skip_verify=true", goredis.UniversalOptions{Addrs: []string{"redis.example:6379"},
-			TLSConfig: &tls.Config{ServerName: "redis.example", MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}}},
-		{"a cluster", "redis://u:p@a:1?cluster=true&addr=b:2&addr=c:3", goredis.UniversalOptions{
-			Addrs: []string{"a:1", "b:2", "c:3"}, IsClusterMode: true, Username: "u", Password: "p"}},
-		{"a cluster by one seed", "redis://a:1?cluster=true", goredis.UniversalOptions{Addrs: []string{"a:1"}, IsClusterMode: true}},
-		{"no cluster", "redis://a:1?cluster=false", goredis.UniversalOptions{Addrs: []string{"a:1"}}},
-		{"Sentinels, with users of their own", "redis://su:sp@a:26379/2?master_name=m&addr=b:26379&username=u&password=p", goredis.UniversalOptions{
-			Addrs: []string{"a:26379", "b:26379"}, MasterName: "m", DB: 2, SentinelUsername: "su", SentinelPassword: "sp", Username: "u", Password: "p"}},
+		{"a host", "redis://localhost", single(goredis.Options{Addr: "localhost:6379"})},
+		{"a port and a database", "redis://localhost:6380/3", single(goredis.Options{Addr: "localhost:6380", DB: 3})},
+		{"an IPv6 address", "redis://[::1]:6380/", single(goredis.Options{Addr: "[::1]:6380"})},
+		{"a password", "redis://:p%40ss@localhost", single(goredis.Options{Addr: "localhost:6379", Password: "p@ss"})},
+		{"an ACL user", "redis://gateway:pass@localhost", single(goredis.Options{Addr: "localhost:6379", Username: "gateway", Password: "pass"})},
+		{"a pool size", "redis://localhost?pool_size=7", Backend{single: &goredis.Options{Network: "tcp", Addr: "localhost:6379"}, links: 7}},
+		{"a pool size beyond all use", "redis://localhost?pool_size=5000", Backend{single: &goredis.Options{Network: "tcp", Addr: "localhost:6379"}, links: maxLinks}},
+		{"TLS", "rediss://redis.example", single(goredis.Options{Addr: "redis.example:6379", TLSConfig: secure(false)})},
+		{"TLS without verification", "rediss://redis.example?skip_verify=true", single(goredis.Options{Addr: "redis.example:6379", TLSConfig: secure(true)})},
+		{"a cluster", "redis://u:p@a:1?cluster=true&addr=b:2&addr=c:3", cluster(goredis.ClusterOptions{
+			Addrs: []string{"a:1", "b:2", "c:3"}, Username: "u", Password: "p"})},
+		{"a cluster by one seed", "redis://a:1/0?cluster=true", cluster(goredis.ClusterOptions{Addrs: []string{"a:1"}})},
+		{"a cluster over TLS, not verified", "rediss://redis.example?cluster=true&skip_verify=1", cluster(goredis.ClusterOptions{
+			Addrs: []string{"redis.example:6379"}, TLSConfig: secure(true)})},
+		{"not a cluster", "redis://a:1?cluster=false", single(goredis.Options{Addr: "a:1"})},
+		{"Sentinels, with users of their own", "redis://su:sp@a:26379/2?master_name=m&addr=b:26379&username=u&password=p", sentinel(goredis.FailoverOptions{
+			SentinelAddrs: []string{"a:26379", "b:26379"}, MasterName: "m", DB: 2, SentinelUsername: "su", SentinelPassword: "sp", Username: "u", Password: "p"})},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, err := ParseBackend(c.url, "")
 			require.NoError(t, err)
-			require.Equal(t, c.want, b.options)
 			require.Equal(t, DefaultPrefix, b.Prefix())
 			require.NotContains(t, b.Identity(), "localhost")
-			client := b.client()
-			require.NoError(t, client.Close())
+			c.want.prefix, c.want.identity = b.prefix, b.identity
+			require.Equal(t, c.want, *b)
+			e, err := New(b, Settings{}, Options{})
+			require.NoError(t, err)
+			require.NoError(t, e.Close())
 		})
 	}
 }
@@ -52,13 +61,19 @@ func TestParseBackendRefuses(t *testing.T) {
 		{"a port that is none", "redis://localhost:hunter2", "is not valid"},
 		{"a password with a hash", "redis://u:hunter2#x@localhost", "is not valid"},
 		{"a password with a slash", "redis://u:hunter2/x@localhost", "is not valid"},
-		{"a password that looks like a port", "redis://u:1/hunter2@localhost", "is no database number"},
+		{"a password that looks like a port", "redis://u:1/hunter2@localhost", "is not valid"},
 		{"a password with a question mark", "redis://u:1?hunter2=x@localhost", "a parameter of the Redis URL is not known"},
 		{"a bad escape", "redis://u:%zzhunter2@localhost", "is not valid"},
 		{"a bad escape in a parameter", "redis://localhost?addr=%zzhunter2", "parameters of the Redis URL are not valid"},
-		{"a database that is none", "redis://localhost/hunter2", "is no database number"},
-		{"a negative database", "redis://localhost/-1", "is no database number"},
+		{"a database that is none", "redis://localhost/hunter2", "is not valid"},
+		{"a negative database", "redis://localhost/-1", "is not valid"},
 		{"a parameter of go-redis that is not the operator's", "redis://localhost?read_timeout=5s", "is not known"},
+		{"another one", "redis://localhost?db=5", "is not known"},
+		{"and one of its cluster", "redis://localhost?cluster=true&read_only=true", "is not known"},
+		{"a parameter in other letters", "redis://localhost?Pool_Size=5", "is not known"},
+		{"two databases", "redis://localhost/1/2", "is not valid"},
+		{"a port beyond all", "redis://localhost:70000", "names no port from 1 to 65535"},
+		{"an IPv6 address without brackets", "redis://::1:6379", "an IPv6 address in brackets"},
 		{"a parameter twice", "redis://localhost?pool_size=1&pool_size=2", "given twice"},
 		{"several addresses of what", "redis://a:1?addr=b:2", "need cluster=true or master_name"},
 		{"an address without port", "redis://a:1?cluster=true&addr=b", "not host:port"},
@@ -67,7 +82,7 @@ func TestParseBackendRefuses(t *testing.T) {
 		{"a cluster, maybe", "redis://a:1?cluster=maybe", "neither true nor false"},
 		{"an empty master", "redis://a:1?master_name=", "is empty"},
 		{"a password as parameter", "redis://a:1?password=hunter2", "parameters of a Sentinel URL"},
-		{"no pool", "redis://a:1?pool_size=0", "no number from 1"},
+		{"no pool", "redis://a:1?pool_size=0", "not a whole number of at least 1"},
 		{"no TLS to verify", "redis://a:1?skip_verify=true", "with rediss:// only"},
 		{"verify, maybe", "rediss://a:1?skip_verify=maybe", "neither true nor false"},
 	} {
@@ -94,6 +109,11 @@ func TestIdentityTellsBackendsApart(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, b.Identity(), again.Identity())
 	}
+	one, err := ParseBackend("redis://a:1?cluster=true&pool_size=2&addr=b:2", "")
+	require.NoError(t, err)
+	same, err := ParseBackend("redis://a:1?addr=b:2&pool_size=2&cluster=true", "")
+	require.NoError(t, err)
+	require.Equal(t, one.Identity(), same.Identity(), "parameters have no order")
 }
 
 // FuzzParseBackend: no panic, and never the password in an error.
@@ -108,7 +128,7 @@ func FuzzParseBackend(f *testing.F) {
 			require.NotContains(t, err.Error(), secret)
 			return
 		}
-		require.NotEmpty(t, b.options.Addrs)
+		require.True(t, b.single != nil || b.cluster != nil || b.sentinel != nil)
 		require.NotContains(t, b.Identity(), secret)
 	})
 }

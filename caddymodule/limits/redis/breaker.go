@@ -11,10 +11,10 @@ const breakerFailures = 5
 // breaker keeps requests from waiting for a Redis that is away. It opens by itself; only who asks whether Redis is back
 // closes it: a reply to a call that began earlier says nothing of now.
 type breaker struct {
-	open atomic.Bool
+	open     atomic.Bool
+	failures atomic.Int64 // requests in a row
 
-	mu       sync.Mutex
-	failures int64 // requests in a row
+	mu sync.Mutex // guards changes of both
 }
 
 // failed counts requests that waited in vain, all those that shared the round trip. It reports whether that opened the
@@ -22,21 +22,22 @@ type breaker struct {
 func (b *breaker) failed(requests int64) (opened bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.failures += requests
-	return b.failures >= breakerFailures && b.open.CompareAndSwap(false, true)
+	return b.failures.Add(requests) >= breakerFailures && b.open.CompareAndSwap(false, true)
 }
 
 // succeeded starts the count anew.
 func (b *breaker) succeeded() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.failures = 0
+	if b.failures.Load() != 0 {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.failures.Store(0)
+	}
 }
 
 // close lets requests call again. It reports whether they could not.
 func (b *breaker) close() (closed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.failures = 0
+	b.failures.Store(0)
 	return b.open.CompareAndSwap(true, false)
 }

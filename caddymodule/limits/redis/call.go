@@ -26,65 +26,128 @@ var takeHash = func() string {
 // early is by how many ms a key ends before its window; take.lua says why.
 const early = 2
 
-// errReply is a reply that the script cannot have given.
+// errReply is the error of a reply that the script cannot have given.
 var errReply = errors.New("redis gave a reply that is not the script's")
 
-// reply is what the script returned: granted, Redis' time in ms, then count and end of each window.
+// call is the script's command about one batch. Its arguments point into it, so that a call is used again without
+// allocating: a link keeps the calls of its last pipeline.
+type call struct {
+	batch   *batch
+	command *goredis.IntSliceCmd
+	args    []any
+	keys    [record.MaxWindows]key
+	cost, n int64
+	windows [record.MaxWindows]told
+
+	// What it came to, of whoever sent it:
+	answer *reply
+	err    error
+	sentOn bool // its batch was sent to another node, or put off
+}
+
+// told is what the script is told of one window; take.lua says what each number means.
+type told struct{ limit, duration, seen, seenEnd, known, owed int64 }
+
+// key is the name of a counter, which go-redis asks for when it writes the command.
+type key struct {
+	prefix, workspace, suffix string
+	seconds                   int64
+	name                      []byte
+}
+
+// MarshalBinary gives the name. The bytes hold until the next call.
+func (k *key) MarshalBinary() ([]byte, error) {
+	k.name = append(k.name[:0], k.prefix...)
+	k.name = append(k.name, k.workspace...)
+	k.name = append(k.name, k.suffix...)
+	k.name = strconv.AppendInt(k.name, k.seconds, 10)
+	return k.name, nil
+}
+
+// newCall gives a call about so many windows.
+func newCall(windows int) *call {
+	c := &call{}
+	c.args = append(c.args, "evalsha", takeHash, windows)
+	for i := range windows {
+		c.args = append(c.args, &c.keys[i])
+	}
+	c.args = append(c.args, &c.cost, &c.n)
+	for i := range windows {
+		w := &c.windows[i]
+		c.args = append(c.args, &w.limit, &w.duration, &w.seen, &w.seenEnd, &w.known, &w.owed)
+	}
+	c.command = goredis.NewIntSliceCmd(context.Background(), c.args...)
+	return c
+}
+
+// prepare makes the call one about the batch, which is sent now. The batch's stripe is locked.
+func (c *call) prepare(b *batch, prefix string, now int64) {
+	c.batch, c.cost, c.n = b, b.cost, b.n
+	if b.cost == peekCost {
+		c.cost, c.n = 1, 0
+	}
+	for i := range b.windows {
+		limit := &b.windows[i]
+		c.keys[i].prefix, c.keys[i].workspace, c.keys[i].suffix = prefix, b.workspace, b.suffix
+		c.keys[i].seconds = int64(limit.Duration / time.Second)
+		c.windows[i] = told{limit: limit.Limit, duration: c.keys[i].seconds}
+		if w := b.account.window(limit.Duration); w != nil {
+			w.tell(&c.windows[i], now)
+		}
+	}
+	c.ready(false)
+}
+
+// ready lets the call be sent, with the whole script or with its hash.
+func (c *call) ready(whole bool) {
+	c.args[0], c.args[1] = "evalsha", takeHash
+	if whole {
+		c.args[0], c.args[1] = "eval", takeScript
+	}
+	c.command.SetErr(nil)
+	c.command.SetVal(nil)
+}
+
+// reply gives what the script said in a flight. A reply that is whole counts, even where the connection broke after it.
+func (c *call) reply(f *flight) (*reply, error) {
+	values, err := c.command.Val(), c.command.Err()
+	whole := len(values) == 2+2*len(c.batch.windows) && values[len(values)-1] > 0
+	switch {
+	case whole:
+		return newReply(values, f.sentAt, f.heardAt), nil
+	case err != nil:
+		return nil, err
+	case f.said != nil:
+		return nil, f.said // the command was never sent
+	}
+	return nil, errReply
+}
+
+// reply is what the script returned: granted, count and end of each window, Redis' time in ms.
 type reply struct {
-	values []int64
-	sentAt int64 // when the call began, on the engine's clock
-	skew   int64 // Redis' time less the engine's, in ms. Redis took its time before the call ended: never ahead of what it is
+	values          []int64
+	sentAt, heardAt int64 // instants on the engine's clock
+	// skew is Redis' time less the engine's, in ms, as little and as much as it can be: Redis took its time after the call
+	// was sent and before the reply was heard.
+	skew, skewMax int64
+}
+
+func newReply(values []int64, sentAt, heardAt int64) *reply {
+	r := &reply{values: values, sentAt: sentAt, heardAt: heardAt}
+	r.skew = r.unixMilli() - heardAt/int64(time.Millisecond) - 1
+	r.skewMax = r.unixMilli() - sentAt/int64(time.Millisecond) + 1
+	return r
 }
 
 func (r *reply) granted() int64   { return r.values[0] }
-func (r *reply) unixMilli() int64 { return r.values[1] }
+func (r *reply) unixMilli() int64 { return r.values[len(r.values)-1] }
 
 // window is the count and the end of the i-th window; the end is 0 where none runs.
-func (r *reply) window(i int) (count, reset int64) { return r.values[2+2*i], r.values[3+2*i] }
+func (r *reply) window(i int) (count, reset int64) { return r.values[1+2*i], r.values[2+2*i] }
 
-// instant is when a window ends on the engine's monotonic clock. Redis took its time after the call began, so that this
-// is early by up to a round trip and never late: nobody is refused who would be granted.
-func (r *reply) instant(reset int64) int64 {
-	return r.sentAt + (reset*1000-early-r.unixMilli())*int64(time.Millisecond)
-}
-
-// takeCmd is the script's call. It is never sent twice: a lost reply does not mean that nothing was taken.
-type takeCmd struct{ *goredis.Cmd }
-
-// NoRetry forbids go-redis' cluster client what MaxRetries forbids the others.
-func (takeCmd) NoRetry() bool { return true }
-
-// call runs the script for n requests of one cost. The names of the windows' keys begin with key.
-func (e *Engine) call(ctx context.Context, key string, windows []record.Window, seen []window, cost, n int64) (*reply, error) {
-	args := make([]any, 0, 5+5*len(windows))
-	args = append(args, "evalsha", takeHash, len(windows))
-	for _, w := range windows {
-		args = append(args, key+strconv.FormatInt(int64(w.Duration/time.Second), 10))
-	}
-	args = append(args, cost, n)
-	for i, w := range windows {
-		args = append(args, w.Limit, int64(w.Duration/time.Second), seen[i].seen, seen[i].reset)
-	}
-
-	client, began := *e.client.Load(), e.now()
-	cmd := takeCmd{goredis.NewCmd(ctx, args...)}
-	err := client.Process(ctx, cmd)
-	if goredis.HasErrorPrefix(err, "NOSCRIPT") {
-		args[0], args[1] = "eval", takeScript
-		cmd = takeCmd{goredis.NewCmd(ctx, args...)}
-		err = client.Process(ctx, cmd)
-	}
-	var values []int64
-	if err == nil {
-		values, err = cmd.Int64Slice()
-	}
-	if err == nil && len(values) != 2+2*len(windows) {
-		err = errReply
-	}
-	if err != nil {
-		return nil, err
-	}
-	r := &reply{values: values, sentAt: began, skew: values[1] - e.now()/int64(time.Millisecond) - 1}
-	e.skew.Store(r.skew)
-	return r, nil
+// instants are when a window ends on the engine's monotonic clock, at the earliest and at the latest. By the earliest
+// nobody is refused who would be granted.
+func (r *reply) instants(reset int64) (earliest, latest int64) {
+	left := (reset*1000 - early - r.unixMilli()) * int64(time.Millisecond)
+	return r.sentAt + left, r.heardAt + left
 }

@@ -29,6 +29,13 @@ type observed struct {
 	mu   sync.Mutex
 	away []bool
 	last error
+	full []int64
+}
+
+func (o *observed) Full(maxWorkspaces int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.full = append(o.full, maxWorkspaces)
 }
 
 func (o *observed) Called(requests int64, _ time.Duration, err error) {
@@ -39,7 +46,7 @@ func (o *observed) Called(requests int64, _ time.Duration, err error) {
 	}
 }
 
-func (o *observed) Away(away bool, err error) {
+func (o *observed) Away(_ string, away bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.away = append(o.away, away)
@@ -142,6 +149,16 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		return
+	}
+	if order := os.Getenv(busyOrder); order != "" {
+		if err := beBusy(order, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if os.Getenv(hogOrder) != "" {
+		hog()
 	}
 	authority := newAuthority()
 	// The system's authorities are read once in a process: those of the tests have to be theirs from the start.

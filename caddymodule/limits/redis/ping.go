@@ -16,13 +16,18 @@ var ErrMisconfigured = errors.New("redis refuses this gateway")
 var misconfigured = []string{
 	"WRONGPASS", "NOAUTH", "NOPERM", "AUTH", "invalid password", "DB index", "MOVED", "CROSSSLOT",
 	"This instance has cluster support disabled",
+	"Protocol error: unauthenticated", // instead of NOAUTH, where a call has more than ten arguments
 	"The user executing the script",
 }
 
-// Ping takes from a window of nobody's, as any request would. The error wraps ErrMisconfigured where the configuration is
-// at fault; any other says that Redis is away now, which is no reason not to start. It never holds the password.
+// noWorkspace is the workspace that Ping takes from: no workspace has an empty id.
+const noWorkspace = ""
+
+// Ping takes from a window that no workspace has, as any request would. The error wraps ErrMisconfigured where the
+// configuration is at fault. Any other says that Redis is away now, which is not a reason to refuse to start. It never
+// holds the password.
 func (e *Engine) Ping(ctx context.Context) error {
-	err := e.probe(ctx, "")
+	err := e.nodes.of(noWorkspace).probe(ctx, noWorkspace)
 	for _, beginning := range misconfigured {
 		if goredis.HasErrorPrefix(err, beginning) {
 			return fmt.Errorf("%w: %w", ErrMisconfigured, err)

@@ -14,11 +14,11 @@ import (
 // bring it there. A database other than 0 and a Cluster need one more each.
 func (b *Backend) Rights() string {
 	rights := "~" + b.prefix + ":* +eval +evalsha +time +pttl +get +set +pexpireat"
-	if b.options.DB != 0 {
-		rights += " +select"
-	}
-	if b.options.IsClusterMode {
+	switch {
+	case b.cluster != nil:
 		rights += " +cluster|slots"
+	case b.single != nil && b.single.DB != 0, b.sentinel != nil && b.sentinel.DB != 0:
+		rights += " +select"
 	}
 	return rights
 }
@@ -39,7 +39,7 @@ func (e *Engine) Check(ctx context.Context) error {
 // lacking names the commands that the user of Redis may not run, judged by a failure and by running each on a key of
 // nobody's, which lives for a second. It is empty where there are none, or Redis says nothing of them.
 func (e *Engine) lacking(ctx context.Context, failure error) string {
-	ctx, cancel := context.WithTimeout(ctx, e.settings.Load().Timeout+connecting)
+	ctx, cancel := context.WithTimeout(ctx, e.settings.Load().Timeout+grace)
 	defer cancel()
 	var lacking []string
 	refuses := func(command string, err error) {
@@ -51,7 +51,8 @@ func (e *Engine) lacking(ctx context.Context, failure error) string {
 		refuses(command, failure)
 	}
 	key := e.prefix + "}:rights"
-	client := *e.client.Load()
+	client := e.backend.client()
+	defer client.Close()
 	for _, command := range [][]any{
 		{"eval", "return 1", 1, key}, {"evalsha", takeHash, 1, key, 1, 0, 1, 1, 0, 0}, {"time"}, {"pttl", key}, {"get", key},
 		{"set", key, 0, "px", time.Second.Milliseconds()}, {"pexpireat", key, time.Now().Add(time.Second).UnixMilli()},

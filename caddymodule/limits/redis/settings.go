@@ -3,12 +3,14 @@ package redis
 import (
 	"fmt"
 	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 )
 
 // Outage says what happens to requests while Redis is away.
 type Outage string
 
-// The outage modes (design, section 8).
+// The outage modes.
 const (
 	// OutageLocal grants this gateway's share of every limit: what Redis had left when last seen, divided by the number
 	// of gateways.
@@ -34,6 +36,8 @@ type Settings struct {
 	// Timeout is how long a round trip may take before Redis counts as away for it, from MinTimeout to MaxTimeout;
 	// 0: DefaultTimeout.
 	Timeout time.Duration
+	// MaxWorkspaces bounds the workspaces with a running window; 0: limits.DefaultMaxWorkspaces.
+	MaxWorkspaces int
 	// Gateways is among how many gateways OutageLocal divides what is left of a limit, at least 1; 0: 1.
 	Gateways int64
 }
@@ -54,6 +58,8 @@ func (s Settings) withDefaults() (Settings, error) {
 		return s, fmt.Errorf("on_outage %q is not known: write local, allow or refuse", s.OnOutage)
 	case s.Timeout < MinTimeout || s.Timeout > MaxTimeout:
 		return s, fmt.Errorf("timeout %s is out of range: write 1ms to 10s", s.Timeout)
+	case s.MaxWorkspaces < 0 || s.MaxWorkspaces > limits.MostWorkspaces:
+		return s, fmt.Errorf("max_workspaces %d is out of range: write 1 to %d", s.MaxWorkspaces, limits.MostWorkspaces)
 	case s.Gateways < 1 || s.Gateways > MaxGateways:
 		return s, fmt.Errorf("expected_gateways %d is out of range: write 1 or more", s.Gateways)
 	}

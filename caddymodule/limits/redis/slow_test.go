@@ -21,7 +21,7 @@ import (
 )
 
 // distant passes everything on to a server, each answer after a delay that may be changed, and gives its URL.
-func distant(t *testing.T, server *services.RedisServer, delay *atomic.Int64) (url string) {
+func distant(t testing.TB, server *services.RedisServer, delay *atomic.Int64) (url string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -169,14 +169,15 @@ func TestARetryAfterALocalRefusalIsGranted(t *testing.T) {
 	}
 }
 
-// TestRequestsThatWereNeverSentAreNoRoundTrip: they fail with the one before.
+// TestRequestsThatWereNeverSentAreNoRoundTrip: where all connections wait for a Redis that says nothing, those behind them
+// are told when they are.
 func TestRequestsThatWereNeverSentAreNoRoundTrip(t *testing.T) {
-	e, o := newEngine(t, blackhole(t), redis.Settings{Timeout: 300 * time.Millisecond})
+	e, o := newEngine(t, blackhole(t)+"?pool_size=2", redis.Settings{Timeout: 300 * time.Millisecond})
 	w := windows(t, "1000000/1h")
 	var all sync.WaitGroup
 	for n := range 3 {
 		all.Go(func() {
-			<-time.After(time.Duration(n) * 140 * time.Millisecond) // the third joins when two are under way
+			<-time.After(time.Duration(n) * 60 * time.Millisecond) // the third comes when two are under way
 			take(t, e, "ws", w, 1)
 		})
 	}
@@ -196,6 +197,38 @@ func TestWhatALateReplySaysIsLearnt(t *testing.T) {
 	require.Equal(t, limits.FromLocal, take(t, e, "ws", w, 5).Source)
 	services.Wait(t, "the reply", func() bool { return remaining(e.Last("ws", w))[0] == 94 })
 	require.Equal(t, int64(1), o.errors.Load(), "it was late, once")
+}
+
+// TestWhatWasGrantedMeanwhileIsChargedWhereRedisAnswersLate: it counts in all windows, for all gateways, whatever the limit
+// says; and what the late reply granted is not charged twice.
+func TestWhatWasGrantedMeanwhileIsChargedWhereRedisAnswersLate(t *testing.T) {
+	server := services.Redis(t)
+	client := server.Client()
+	defer client.Close()
+	delay := &atomic.Int64{}
+	slow, o := newEngine(t, distant(t, server, delay), redis.Settings{Timeout: 200 * time.Millisecond})
+	fast, _ := newEngine(t, server.URL(), patient)
+	w := windows(t, "10/1h", "100/1d")
+	used := func() string {
+		return client.Get(context.Background(), "tollgate:{ws}:3600").Val() + " " + client.Get(context.Background(), "tollgate:{ws}:86400").Val()
+	}
+	take(t, slow, "another", w, 1) // a connection
+	require.True(t, take(t, fast, "ws", w, 7).Granted)
+	delay.Store(int64(400 * time.Millisecond))
+	granted := take(t, slow, "ws", w, 5) // Redis has 3 left; this gateway knows nothing of that
+	require.True(t, granted.Granted)
+	require.Equal(t, limits.FromLocal, granted.Source)
+	services.Wait(t, "the charge", func() bool { return used() == "12 12" })
+	require.False(t, take(t, fast, "ws", w, 1).Granted)
+	services.Wait(t, "the reply to the charge", func() bool { return remaining(slow.Last("ws", w))[1] == 88 })
+
+	delay.Store(0)
+	require.Equal(t, limits.FromRedis, take(t, slow, "other", w, 1).Source)
+	delay.Store(int64(400 * time.Millisecond))
+	require.Equal(t, limits.FromLocal, take(t, slow, "other", w, 1).Source)
+	services.Wait(t, "the late reply", func() bool { return remaining(slow.Last("other", w))[0] == 8 })
+	require.Equal(t, "2", client.Get(context.Background(), "tollgate:{other}:3600").Val(), "taken once")
+	require.Empty(t, o.outages(), "Redis answered")
 }
 
 // TestARedisThatRefusesToWriteIsAway: one outage for as long as it lasts, whatever it answers to who only reads.
@@ -250,13 +283,11 @@ func TestForeignKeysHurtNobody(t *testing.T) {
 		})
 	}
 	require.Zero(t, o[0].errors.Load())
-	t.Run("a count that outlives its window ends with it", func(t *testing.T) {
+	t.Run("a count that would outlive its window", func(t *testing.T) {
 		require.NoError(t, client.Set(ctx, "tollgate:{ws_long}:1", "10", time.Hour).Err())
-		second := windows(t, "10/1s")
-		result := take(t, g[0], "ws_long", second, 1)
-		require.False(t, result.Granted)
-		require.Equal(t, int64(1), result.RetryAfter)
-		<-time.After(time.Duration(result.RetryAfter) * time.Second)
-		require.True(t, take(t, g[0], "ws_long", second, 1).Granted)
+		result := take(t, g[0], "ws_long", windows(t, "10/1s"), 1)
+		require.True(t, result.Granted)
+		require.Equal(t, []int64{9}, remaining(result.State))
+		require.LessOrEqual(t, client.PTTL(ctx, "tollgate:{ws_long}:1").Val(), time.Second)
 	})
 }

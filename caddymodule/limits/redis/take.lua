@@ -1,11 +1,14 @@
--- Takes a cost up to n times from all windows of a workspace; n = 0 only looks. What is not granted writes nothing, but
--- for a key that lives longer than its window may (its server's clock was set back, or it is not ours): it ends in time then.
+-- Takes a cost up to n times from all windows of a workspace; n = 0 only looks. What is not granted writes nothing, unless
+-- something is owed or the server's clock was set back.
 --
 -- KEYS  the counter of each window: what was used of it, living until the window ends.
--- ARGV  cost, n, then for each window: its limit, its duration in seconds, and the count and end (Unix seconds) that the
---       calling gateway saw of it, 0 and 0 where it saw none.
--- Returns how often the cost was taken, Redis' time in ms, then for each window its count and end; the end is 0 where
--- no window runs.
+-- ARGV  cost, n, then for each window
+--         its limit and its duration in seconds,
+--         the count and the end (Unix seconds) that the calling gateway saw of it, 0 and 0 where it saw none,
+--         for how many ms it still runs at most by the gateway's own clock, which nobody sets,
+--         and what the gateway has granted in it without asking: that is added, whatever the limit is.
+-- Returns how often the cost was taken, then for each window its count and end, then Redis' time in ms. The end is 0 where
+-- no window runs. The time comes last: a reply that broke off on the way lacks it.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local cost, granted = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -21,46 +24,61 @@ local function count(value)
   return n and n > 0 and math.floor(math.min(n, 2 ^ 53)) or 0
 end
 
-local counts, ends = {}, {}
+local function live(key, last)
+  redis.call('PEXPIREAT', key, string.format('%.0f', last * 1000 - early))
+end
+
+local counts, ends, owed = {}, {}, {}
 for i, key in ipairs(KEYS) do
-  local limit, duration = tonumber(ARGV[4 * i - 1]), tonumber(ARGV[4 * i])
-  local seen, seen_end = tonumber(ARGV[4 * i + 1]), tonumber(ARGV[4 * i + 2])
-  local left = redis.call('PTTL', key)
+  local at = 6 * i - 3
+  local limit, duration = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+  local seen, seen_end, known = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+  owed[i] = tonumber(ARGV[at + 5])
   counts[i], ends[i] = 0, 0
-  if left > duration * 1000 then
-    ends[i] = second + duration
-    redis.call('PEXPIREAT', key, string.format('%.0f', ends[i] * 1000 - early))
-  elseif left > 0 then
-    ends[i] = math.floor((now + left + early + 500) / 1000)
-  end
+  local left, key_end = redis.call('PTTL', key), 0
   if left > 0 then
-    local value = redis.pcall('GET', key)
-    -- Only another type is no count. A user who may not read must not find every limit unused.
-    if type(value) == 'table' and not string.find(value.err, 'WRONGTYPE', 1, true) then
-      return value
+    key_end = math.floor((now + left + early + 500) / 1000)
+    -- The key of a window that would outlive its duration is not ours, or Redis' clock was set back.
+    if key_end <= second + duration or key_end == seen_end then
+      local value = redis.pcall('GET', key)
+      -- Only another type is no count. A user who may not read must not find every limit unused.
+      if type(value) == 'table' and not string.find(value.err, 'WRONGTYPE', 1, true) then
+        return value
+      end
+      counts[i], ends[i] = count(value), key_end
     end
-    counts[i] = count(value)
   end
   -- A Redis that lost its data is trusted no lower than what the gateway saw, for as long as that window would run.
-  if seen_end * 1000 - early > now then
+  local seen_left = seen_end * 1000 - early - now
+  if known > 0 and seen_left > 0 then
     counts[i] = math.max(counts[i], seen)
-    if ends[i] == 0 then
+    if ends[i] == 0 or ends[i] == seen_end then
       ends[i] = math.min(seen_end, second + duration)
+      -- More is left by Redis' clock than by the gateway's: Redis' clock was set back. The window ends when its duration is
+      -- over all the same.
+      if seen_left > known + 1000 then
+        ends[i] = math.min(ends[i], math.max(second + 1, math.floor((now + known + early) / 1000)))
+      end
+      if key_end == seen_end and ends[i] < key_end then
+        live(key, ends[i])
+      end
     end
   end
+  counts[i] = counts[i] + owed[i]
   granted = math.min(granted, math.max(0, math.floor((limit - counts[i]) / cost)))
 end
 
-local reply = {granted, now}
+local reply = {granted}
 for i, key in ipairs(KEYS) do
-  if granted > 0 then
+  if granted > 0 or owed[i] > 0 then
     if ends[i] == 0 then
-      ends[i] = second + tonumber(ARGV[4 * i])
+      ends[i] = second + tonumber(ARGV[6 * i - 2])
     end
     counts[i] = counts[i] + granted * cost
     redis.call('SET', key, string.format('%.0f', counts[i]))
-    redis.call('PEXPIREAT', key, string.format('%.0f', ends[i] * 1000 - early))
+    live(key, ends[i])
   end
-  reply[2 * i + 1], reply[2 * i + 2] = counts[i], ends[i]
+  reply[2 * i], reply[2 * i + 1] = counts[i], ends[i]
 end
+reply[#reply + 1] = now
 return reply

@@ -5,18 +5,19 @@ package stripes
 import (
 	"errors"
 	"hash/maphash"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// DefaultBound is how many workspaces a table follows where its Options say nothing else.
+// DefaultBound is how many workspaces a table follows where nothing else is said.
 const DefaultBound = 1 << 20
 
 // ErrFull is the answer to a workspace that is not followed yet while the table follows as many as it may, none of
 // which has ended. To forget one of those would grant its customer a second limit, to share one would take from a
 // stranger's: so the newcomer is refused, loudly.
-var ErrFull = errors.New("the gateway follows as many workspaces as it may: raise the limit of tracked workspaces")
+var ErrFull = errors.New("the gateway counts for as many workspaces as it may: raise max_workspaces of counters")
 
 // stripeCount is how many locks the workspaces are spread over.
 const stripeCount = 256
@@ -24,16 +25,24 @@ const stripeCount = 256
 // Value is what is followed of one workspace.
 type Value interface {
 	comparable
-	// Ended reports that nothing is left to remember. It is called under the lock of the workspace.
-	Ended(now int64) bool
+	// Ends is when nothing is left to remember: now or earlier where that is so already, Pending where it is not known
+	// yet. It is called under the lock of the workspace.
+	Ends(now int64) int64
 }
+
+// Pending is the end of a value of which nobody knows yet when it ends.
+const Pending = math.MaxInt64
 
 // Options are the settings of a Table.
 type Options struct {
-	// Now is the instant that Value.Ended is asked about, in the values' own unit.
-	Now func() int64
-	// Bound is how many workspaces may be followed; 0: DefaultBound.
+	// Now is the instant that Value.Ends is asked about, in the values' own unit, of which Second are a second.
+	Now    func() int64
+	Second int64
+	// Bound is how many workspaces may be followed, until SetBound says something else; 0: DefaultBound.
 	Bound int
+	// Full is told that a workspace was refused because the table is full: once, and again when there was room in between.
+	// It may be nil.
+	Full func(bound int64)
 	// SweepEvery is how often ended ones are forgotten; 0: once a minute.
 	SweepEvery time.Duration
 }
@@ -41,11 +50,19 @@ type Options struct {
 // Table follows workspaces. Make it by New.
 type Table[V Value] struct {
 	now     func() int64
-	bound   int64
+	second  int64
+	full    func(bound int64)
+	bound   atomic.Int64
 	tracked atomic.Int64
+	told    atomic.Bool // that the table is full
 	seed    maphash.Seed
 	stripes [stripeCount]Stripe[V]
 	sweeper sweeper
+
+	added    atomic.Bool // since the table was last swept
+	sweeping sync.Mutex  // guards the rest
+	swept    int64       // when it last was
+	soonest  int64       // the first end of those that were left then
 }
 
 // Stripe is one lock and the workspaces under it, padded so that two locks never share a cache line.
@@ -57,10 +74,8 @@ type Stripe[V Value] struct {
 
 // New gives a table that works at once. Start adds the sweeper.
 func New[V Value](o Options) *Table[V] {
-	t := &Table[V]{now: o.Now, bound: int64(o.Bound), seed: maphash.MakeSeed()}
-	if t.bound == 0 {
-		t.bound = DefaultBound
-	}
+	t := &Table[V]{now: o.Now, second: o.Second, full: o.Full, seed: maphash.MakeSeed(), swept: o.Now() - o.Second}
+	t.SetBound(o.Bound)
 	for i := range t.stripes {
 		t.stripes[i].values = map[string]V{}
 	}
@@ -69,6 +84,14 @@ func New[V Value](o Options) *Table[V] {
 		t.sweeper.every = time.Minute
 	}
 	return t
+}
+
+// SetBound changes how many workspaces may be followed; 0: DefaultBound. Nobody who is followed is forgotten for it.
+func (t *Table[V]) SetBound(bound int) {
+	if bound == 0 {
+		bound = DefaultBound
+	}
+	t.bound.Store(int64(bound))
 }
 
 // Start launches the sweeper, once however often it is called, and never after Stop.
@@ -90,31 +113,73 @@ func (s *Stripe[V]) Get(workspace string) V { return s.values[workspace] }
 
 // Add begins to follow a workspace. The error is ErrFull, unless ended ones in the stripe can make room.
 func (t *Table[V]) Add(s *Stripe[V], workspace string, value V) error {
-	if t.tracked.Add(1) > t.bound && t.forgetEnded(s) == 0 {
-		t.tracked.Add(-1)
-		return ErrFull
+	bound := t.bound.Load()
+	if tracked := t.tracked.Add(1); tracked > bound {
+		if forgotten, _ := t.forgetEnded(s, t.now()); tracked-forgotten > bound {
+			t.tracked.Add(-1)
+			if t.full != nil && t.told.CompareAndSwap(false, true) {
+				t.full(bound)
+			}
+			return ErrFull
+		}
 	}
 	s.values[workspace] = value
+	if !t.added.Load() {
+		t.added.Store(true)
+	}
 	return nil
 }
 
+// RetryAfter is in how many seconds the first of those that are followed ends, for a workspace that found the table full;
+// 0: there is room now. No lock of a stripe may be held: those that have ended are forgotten, at most once a second.
+func (t *Table[V]) RetryAfter() int64 {
+	t.sweeping.Lock()
+	defer t.sweeping.Unlock()
+	now := t.now()
+	if now-t.swept >= t.second && (now >= t.soonest || t.added.Load()) {
+		t.forgetAll(now)
+	}
+	switch {
+	case t.tracked.Load() < t.bound.Load():
+		return 0
+	case t.soonest == Pending:
+		return 1
+	}
+	return max(1, (t.soonest-now+t.second-1)/t.second)
+}
+
 func (t *Table[V]) sweep() {
+	t.sweeping.Lock()
+	defer t.sweeping.Unlock()
+	t.forgetAll(t.now())
+}
+
+// forgetAll forgets all that have ended, and finds out when the next one does.
+func (t *Table[V]) forgetAll(now int64) {
+	t.swept, t.soonest = now, Pending
+	t.added.Store(false)
 	for i := range t.stripes {
 		s := &t.stripes[i]
 		s.Lock()
-		t.forgetEnded(s)
+		_, soonest := t.forgetEnded(s, now)
 		s.Unlock()
+		t.soonest = min(t.soonest, soonest)
+	}
+	if bound := t.bound.Load(); t.tracked.Load() < bound-bound/10 {
+		t.told.Store(false)
 	}
 }
 
-func (t *Table[V]) forgetEnded(s *Stripe[V]) (forgotten int64) {
-	now := t.now()
+func (t *Table[V]) forgetEnded(s *Stripe[V], now int64) (forgotten, soonest int64) {
+	soonest = Pending
 	for workspace, value := range s.values {
-		if value.Ended(now) {
+		if ends := value.Ends(now); ends <= now {
 			delete(s.values, workspace)
 			forgotten++
+		} else {
+			soonest = min(soonest, ends)
 		}
 	}
 	t.tracked.Add(-forgotten)
-	return forgotten
+	return forgotten, soonest
 }

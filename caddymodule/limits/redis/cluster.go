@@ -1,0 +1,152 @@
+package redis
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// maxHops is how many redirections a batch follows.
+const maxHops = 5
+
+// tryAgainAfter is how long a batch is put off whose keys are on their way to another node.
+const tryAgainAfter = 5 * time.Millisecond
+
+// cluster is a Redis Cluster: a shard for each master that is heard of. go-redis' client knows which node serves which
+// slot, and learns it anew once a minute and when a node says that it was asked in vain.
+type cluster struct {
+	engine *Engine
+	slots  *goredis.ClusterClient
+	known  atomic.Bool // the slots were read once
+	lobby  *shard      // where batches wait until then
+
+	mu      sync.RWMutex
+	shards  map[string]*shard // by address
+	closed  bool
+	closing sync.WaitGroup // of those that are forgotten
+}
+
+func newCluster(e *Engine) *cluster {
+	n := &cluster{engine: e, slots: e.backend.topology(), shards: map[string]*shard{}}
+	n.lobby = newShard(e, n, "", 1, nil)
+	n.lobby.find = n.find
+	return n
+}
+
+// of is part of nodes.
+func (n *cluster) of(workspace string) *shard {
+	if !n.known.Load() {
+		return n.lobby
+	}
+	s, err := n.find(context.Background(), workspace)
+	if err != nil {
+		return n.lobby
+	}
+	return s
+}
+
+// find gives the shard that counts for a workspace. It asks the nodes if that was never done.
+func (n *cluster) find(ctx context.Context, workspace string) (*shard, error) {
+	client, err := n.slots.MasterForKey(ctx, n.engine.prefix+workspace+countSuffix)
+	if err != nil {
+		return nil, err
+	}
+	n.known.Store(true)
+	return n.at(client.Options().Addr), nil
+}
+
+// at gives the shard of the node at an address.
+func (n *cluster) at(address string) *shard {
+	n.mu.RLock()
+	s := n.shards[address]
+	n.mu.RUnlock()
+	if s != nil {
+		return s
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s = n.shards[address]; s == nil {
+		s = newShard(n.engine, n, address, n.engine.backend.links, n.engine.backend.node(address))
+		s.closed = n.closed
+		n.shards[address] = s
+	}
+	return s
+}
+
+// redirect is part of nodes.
+func (n *cluster) redirect(from *shard, b *batch, err error) (send func()) {
+	moved, isMoved := goredis.IsMovedError(err)
+	ask, isAsk := goredis.IsAskError(err)
+	switch {
+	case isMoved || isAsk:
+		if isMoved {
+			n.slots.ReloadState(context.Background())
+		}
+		if b.hops++; b.hops > maxHops {
+			return nil
+		}
+		b.asking = isAsk
+		to := n.at(complete(moved+ask, from.address))
+		return func() { to.enqueue(b) }
+	case goredis.IsTryAgainError(err):
+		// Some keys of the workspace are here and some are not, until the slot has moved.
+		if b.tries++; time.Duration(b.tries)*tryAgainAfter > n.engine.settings.Load().Timeout {
+			return nil
+		}
+		return func() {
+			time.AfterFunc(tryAgainAfter, func() {
+				b.asking = false
+				n.of(b.workspace).enqueue(b)
+			})
+		}
+	case goredis.IsClusterDownError(err), goredis.IsReadOnlyError(err):
+		n.slots.ReloadState(context.Background())
+	}
+	return nil
+}
+
+// complete fills in the host where a node names only the port of another one: it is the node's own.
+func complete(address, from string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host != "" {
+		return address
+	}
+	own, _, _ := net.SplitHostPort(from)
+	return net.JoinHostPort(own, port)
+}
+
+// moved is part of nodes.
+func (n *cluster) moved(from *shard, workspace string) bool {
+	n.slots.ReloadState(context.Background()) // for the next time
+	return from != n.lobby && n.of(workspace) != from
+}
+
+// forget is part of nodes.
+func (n *cluster) forget(s *shard) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.shards[s.address] == s && !n.closed {
+		delete(n.shards, s.address)
+		n.closing.Go(s.close)
+	}
+}
+
+// close is part of nodes.
+func (n *cluster) close() {
+	n.mu.Lock()
+	n.closed = true
+	shards := make([]*shard, 0, len(n.shards)+1)
+	for _, s := range n.shards {
+		shards = append(shards, s)
+	}
+	n.mu.Unlock()
+	for _, s := range append(shards, n.lobby) {
+		s.close()
+	}
+	n.closing.Wait()
+	_ = n.slots.Close() // of connections that nobody uses
+}

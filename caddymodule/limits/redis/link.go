@@ -1,0 +1,265 @@
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// link is one connection to one node of Redis: a go-redis client of its own, which has no other connection. One pipeline at
+// a time uses it. Once broken it is closed and another one takes its place.
+type link struct {
+	shard  *shard
+	open   context.Context // ends when the link is closed
+	close  context.CancelFunc
+	client *goredis.Client // nil until the link is used
+	wire   atomic.Pointer[wire]
+	// waiting is since when, by the shard's own time, the link has waited for the network; resting where it does not.
+	waiting atomic.Int64
+	late    atomic.Bool // its flight was given up: what comes back now is too late
+	// silentFrom is since when, by the shard's own time, nothing has come back, silentSince since when by the engine's clock,
+	// and excused for how long of it nothing could. They are guarded by the shard's lock.
+	silentFrom, silentSince int64
+	excused                 time.Duration
+
+	asked bool // the node was asked which process it is
+
+	flight   flight
+	commands []goredis.Cmder
+	spare    [record.MaxWindows + 1][]*call // by the number of windows
+}
+
+// resting is the time since when a link waits that waits for nothing.
+const resting = -1
+
+func newLink(s *shard) *link {
+	l := &link{shard: s}
+	l.waiting.Store(resting)
+	l.open, l.close = context.WithCancel(context.Background())
+	return l
+}
+
+// breakOff makes whoever uses the link return with an error at once.
+func (l *link) breakOff() {
+	l.close()
+	if w := l.wire.Load(); w != nil {
+		_ = w.Close() // whatever it says, nobody uses the connection any more
+	}
+}
+
+// end closes the link. Nobody uses it.
+func (l *link) end() {
+	l.breakOff()
+	if l.client != nil {
+		_ = l.client.Close() // of a connection that is closed already
+	}
+}
+
+// exchange sends all calls of the flight in one write and reads all replies. What a call came to is in its command; an
+// error says that the link is broken.
+func (l *link) exchange(f *flight) (err error) {
+	defer func() {
+		// Otherwise the process would end, and the requests that wait would never be answered.
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("calling redis: panic: %v", panicked)
+		}
+	}()
+	if l.client == nil {
+		l.client = l.shard.connect()
+		l.client.AddHook(dialing{l})
+	}
+	if err = l.run(f, f.calls); err != nil {
+		return err
+	}
+	var unknown []*call // where Redis does not know the script yet, nothing was executed
+	for _, c := range f.calls {
+		if goredis.HasErrorPrefix(c.command.Err(), "NOSCRIPT") {
+			c.ready(len(unknown) == 0)
+			unknown = append(unknown, c)
+		}
+	}
+	if unknown == nil {
+		return nil
+	}
+	return l.run(f, unknown)
+}
+
+// run sends calls and reads their replies. The error is that of the link, not one that Redis gave.
+func (l *link) run(f *flight, calls []*call) error {
+	ctx, pipeline := context.Background(), l.client.Pipeline()
+	l.commands = l.commands[:0]
+	for _, c := range calls {
+		if c.batch.asking {
+			l.commands = append(l.commands, goredis.NewCmd(ctx, "asking"))
+		}
+		l.commands = append(l.commands, c.command)
+	}
+	var info *goredis.StringCmd
+	if w := l.wire.Load(); !l.asked && (l.shard.near || w != nil && w.near()) {
+		l.asked = true
+		info = goredis.NewStringCmd(ctx, "info", "server")
+		l.commands = append(l.commands, info)
+	}
+	f.sentAt = l.shard.engine.now()
+	_ = pipeline.BatchProcess(ctx, l.commands...) // only queues them
+	_, err := pipeline.Exec(ctx)
+	f.heardAt = l.shard.engine.now()
+	l.rest()
+	if info != nil {
+		l.shard.neighbour.Store(newNeighbour(field(info.Val(), "process_id"), field(info.Val(), "executable")))
+	}
+	if f.said = err; said(err) {
+		return nil
+	}
+	return err
+}
+
+// said reports whether an error is one that Redis gave, and not one of the link.
+func said(err error) bool {
+	var reply goredis.Error
+	return errors.As(err, &reply)
+}
+
+// call gives a call about so many windows, which is the flight's until the link is used again.
+func (l *link) call(windows int) *call {
+	spare := l.spare[windows]
+	if len(spare) == 0 {
+		return newCall(windows)
+	}
+	c := spare[len(spare)-1]
+	l.spare[windows] = spare[:len(spare)-1]
+	return c
+}
+
+// keep lets the calls be used again. Nobody else holds the flight.
+func (l *link) keep(calls []*call) {
+	for _, c := range calls {
+		n := len(c.batch.windows)
+		c.batch = nil
+		l.spare[n] = append(l.spare[n], c)
+	}
+}
+
+// wait says that from now on only the network can let the link go on.
+func (l *link) wait() { l.waiting.Store(l.shard.own.Load()) }
+
+// rest says that it goes on.
+func (l *link) rest() { l.waiting.Store(resting) }
+
+// wire is the connection of a link. It knows since when the link has waited for the network.
+type wire struct {
+	*net.TCPConn
+	link *link
+}
+
+// Read is part of net.Conn.
+func (w *wire) Read(p []byte) (n int, err error) {
+	w.link.wait()
+	n, err = w.TCPConn.Read(p)
+	w.link.rest()
+	if n > 0 && !w.link.late.Load() {
+		w.link.shard.heard.Store(w.link.shard.own.Load())
+	}
+	return n, err
+}
+
+// Write is part of net.Conn.
+func (w *wire) Write(p []byte) (n int, err error) {
+	w.link.wait()
+	n, err = w.TCPConn.Write(p)
+	w.link.rest()
+	return n, err
+}
+
+// near reports whether the node runs on this machine.
+func (w *wire) near() bool {
+	here, isTCP := w.LocalAddr().(*net.TCPAddr)
+	there, too := w.RemoteAddr().(*net.TCPAddr)
+	return isTCP && too && here.IP.Equal(there.IP)
+}
+
+// isNear reports whether an address is one of this machine. Others may be as well.
+func isNear(address string) bool {
+	host, _, _ := net.SplitHostPort(address)
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+// field is a value in what Redis says of itself.
+func field(info, name string) string {
+	_, rest, _ := strings.Cut(info, "\n"+name+":")
+	value, _, _ := strings.Cut(rest, "\r")
+	return value
+}
+
+// dialing lets go-redis dial for a link.
+type dialing struct{ *link }
+
+// linkOf is the key under which the context of a dial holds the link.
+type linkOf struct{}
+
+// DialHook says that the link waits, and ends the dial with the link.
+func (d dialing) DialHook(next goredis.DialHook) goredis.DialHook {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithCancel(context.WithValue(ctx, linkOf{}, d.link))
+		defer cancel()
+		defer context.AfterFunc(d.open, cancel)()
+		d.wait()
+		defer d.rest()
+		return next(ctx, network, address)
+	}
+}
+
+// ProcessHook is part of goredis.Hook.
+func (dialing) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook { return next }
+
+// ProcessPipelineHook is part of goredis.Hook.
+func (dialing) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return next
+}
+
+// dialer gives go-redis a dialer that puts a wire under the connections of links, and under TLS where there is TLS.
+// Connections to Sentinels belong to no link: go-redis dials them in contexts of its own.
+func dialer(secure *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+	plain := net.Dialer{Timeout: MaxTimeout}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := plain.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		if l, found := ctx.Value(linkOf{}).(*link); found {
+			w := &wire{TCPConn: conn.(*net.TCPConn), link: l}
+			l.wire.Store(w)
+			conn = w
+			if l.open.Err() != nil {
+				_ = conn.Close()
+				return nil, errClosed
+			}
+		}
+		if secure == nil {
+			return conn, nil
+		}
+		client := tls.Client(conn, secure)
+		if err := client.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
+		return client, nil
+	}
+}
+
+// Interface guards
+var (
+	_ goredis.Hook = dialing{}
+	_ net.Conn     = (*wire)(nil)
+	_ syscall.Conn = (*wire)(nil)
+)
