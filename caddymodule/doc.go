@@ -15,8 +15,9 @@
 package caddymodule
 
 import (
-	// What serves requests, and the commands.
+	// What serves requests, the commands, and what operators see.
 	_ "github.com/tollgate-gateway/tollgate/caddymodule/command"
+	_ "github.com/tollgate-gateway/tollgate/caddymodule/dashboard"
 	_ "github.com/tollgate-gateway/tollgate/caddymodule/gateway"
 
 	// Where keys are kept.

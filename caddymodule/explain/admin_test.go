@@ -1,9 +1,6 @@
 package explain_test
 
 import (
-	"encoding/json"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -28,19 +25,6 @@ func open(t *testing.T) (g *harness.Gateway, d *harness.Desk, admin string) {
 	d.Must(t, "workspace", "create", "ws_acme", "--plan", "tiny")
 	require.NoError(t, caddy.Load(document, true))
 	return g, d, admin
-}
-
-// get asks the admin endpoint.
-func get(t *testing.T, method, url string) (int, string) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
-	require.NoError(t, err)
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return response.StatusCode, string(body)
 }
 
 // TestExplainAsksTheRunningGateway: the windows are those of the gateway, and asking spends nothing.
@@ -91,48 +75,6 @@ func TestExplainDoesNotMistakeGateways(t *testing.T) {
 	e := d.Explain(t, "GET", "/leads", "--key-id", key, "--config", "Caddyfile.other")
 	require.False(t, e.Windows.Known)
 	require.Contains(t, e.Windows.Source, "uses another key store (sqlite "+d.Dir+"/tollgate.db)")
-}
-
-func TestAdminEndpoint(t *testing.T) {
-	_, d, admin := open(t)
-	_, secret := d.Created(t, "--workspace", "ws_acme")
-	status, body := get(t, "GET", "http://"+admin+"/tollgate/")
-	require.Equal(t, 200, status)
-	var gateway struct {
-		Store    string
-		Plans    map[string][]string
-		Policies struct {
-			Generation uint64
-			Files      []string
-		}
-	}
-	require.NoError(t, json.Unmarshal([]byte(body), &gateway))
-	require.Equal(t, "sqlite "+d.Dir+"/tollgate.db", gateway.Store)
-	require.Equal(t, []string{"3/1m", "10/1h"}, gateway.Plans["tiny"])
-	require.Empty(t, gateway.Plans["trial"])
-	require.EqualValues(t, 1, gateway.Policies.Generation)
-	require.NotEmpty(t, gateway.Policies.Files)
-
-	status, body = get(t, "GET", "http://"+admin+"/tollgate/workspaces/ws_acme/windows")
-	require.Equal(t, 200, status)
-	require.Contains(t, body, `"windows":[{"window":"3/1m","remaining":3,"reset":`)
-	require.NotContains(t, body, secret)
-	for name, c := range map[string]struct {
-		method, path string
-		status       int
-	}{
-		"unknown workspace": {"GET", "workspaces/ws_nobody/windows", 404},
-		"bad id":            {"GET", "workspaces/..%2fx/windows", 404},
-		"no windows":        {"GET", "workspaces/ws_acme", 404},
-		"another path":      {"GET", "keys", 404},
-		"writing":           {"POST", "workspaces/ws_acme/windows", 405},
-		"deleting":          {"DELETE", "", 405},
-	} {
-		t.Run("refuses/"+name, func(t *testing.T) {
-			status, _ := get(t, c.method, "http://"+admin+"/tollgate/"+c.path)
-			require.Equal(t, c.status, status)
-		})
-	}
 }
 
 // TestCommandsLeaveNothingRunning in the process that gives them.

@@ -70,8 +70,38 @@ func Explain(ctx context.Context, c *config.Configuration, q Question) (*Answer,
 	if err := app.Provision(modules); err != nil {
 		return nil, c.Wrong(err)
 	}
+	s, err := config.OpenProvisioned(app)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	return a.explain(modules, c, app, s, func() windows { return findWindows(ctx, c, app, a.identity) })
+}
+
+// Running answers the question for the gateway that runs in this process with that configuration: by its own policies,
+// store and counters, of which it changes nothing.
+func Running(ctx context.Context, c *config.Configuration, app *gateway.App, q Question) (*Answer, error) {
+	a := &asked{Question: q}
+	if err := a.read(ctx, c); err != nil {
+		return nil, err
+	}
+	s, err := config.Running(app)
+	if err != nil {
+		return nil, err
+	}
+	active := caddy.ActiveContext()
+	active.Context = ctx
+	// The function that ends the new context also calls what the running configuration has for its own end (Caddy 2.11.9,
+	// NewContextWithCause): it is not called. The context ends with ctx; matchers and rewrites have nothing else to end.
+	modules, _ := caddy.NewContext(active)
+	return a.explain(modules, c, app, s, func() windows { return windowsHere(ctx, app, a.identity) })
+}
+
+// explain takes the request to its gate, and through it for the holder of the key.
+func (a *asked) explain(modules caddy.Context, c *config.Configuration, app *gateway.App, s *config.Store, left func() windows) (*Answer, error) {
+	var err error
 	a.app, a.walk.ctx = app, modules
-	if a.identity, err = holder(ctx, app, q.KeyID); err != nil {
+	if a.identity, err = holder(modules, s, a.KeyID); err != nil {
 		return nil, err
 	}
 	if err := a.walk.start(); err != nil {
@@ -80,11 +110,11 @@ func Explain(ctx context.Context, c *config.Configuration, q Question) (*Answer,
 	if a.walk.gate == nil {
 		return a.answer(), nil
 	}
-	return a.judged(ctx, c)
+	return a.judged(modules, c, left)
 }
 
 // judged takes the request through the gate that it came to.
-func (a *asked) judged(ctx context.Context, c *config.Configuration) (*Answer, error) {
+func (a *asked) judged(ctx context.Context, c *config.Configuration, left func() windows) (*Answer, error) {
 	own, err := a.walk.gate.Config()
 	if err != nil {
 		return nil, c.Wrong(err)
@@ -93,7 +123,7 @@ func (a *asked) judged(ctx context.Context, c *config.Configuration) (*Answer, e
 	if err != nil {
 		return nil, c.Wrong(err)
 	}
-	a.windows = findWindows(ctx, c, a.app, a.identity)
+	a.windows = left()
 	a.outcome = handler.Rehearse(ctx, &gateway.Rehearsal{
 		Request: a.walk.facts, Identity: a.identity, Body: a.Body, Windows: a.windows.state,
 	})
@@ -145,13 +175,9 @@ func (a *asked) synthetic(ctx context.Context, u *url.URL, to *address) *http.Re
 }
 
 // holder is the identity behind a key's id.
-func holder(ctx context.Context, app *gateway.App, id string) (*record.Identity, error) {
-	s, err := config.OpenProvisioned(app)
+func holder(ctx context.Context, s *config.Store, id string) (*record.Identity, error) {
+	id, err := s.KeyID(ctx, id)
 	if err != nil {
-		return nil, err
-	}
-	defer s.Close()
-	if id, err = s.KeyID(ctx, id); err != nil {
 		return nil, err
 	}
 	key, err := s.Key(ctx, id)

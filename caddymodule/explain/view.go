@@ -121,9 +121,7 @@ func (a *asked) answer() *Answer {
 	}
 	answer.Route, answer.Steps, answer.Refusals = a.viewRoute(), a.steps(), viewRefusals(a.outcome.Policy)
 	answer.Windows.Source, answer.Windows.Known = a.windows.source, a.windows.known
-	for _, s := range a.windows.state.Statuses() {
-		answer.Windows.List = append(answer.Windows.List, gateway.WindowView{Window: s.Window, Remaining: s.Remaining, Reset: s.Reset})
-	}
+	answer.Windows.List = gateway.ViewWindows(&a.windows.state)
 	answer.Verdict = viewVerdict(a.outcome.Verdict.Refusal)
 	return answer
 }

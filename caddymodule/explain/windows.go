@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
@@ -54,6 +53,20 @@ func findWindows(ctx context.Context, c *config.Configuration, app *gateway.App,
 	return windows{state: stateOf(limits, time.Now().Unix(), nil), source: "as if unused, because " + err.Error()}
 }
 
+// windowsHere asks the counters of the gateway that runs in this process.
+func windowsHere(ctx context.Context, app *gateway.App, identity *record.Identity) windows {
+	plan, workspace := app.Plan(identity.Workspace.Plan), identity.Workspace
+	if plan.Denied {
+		return windows{source: "none: the plan is denied", known: true}
+	}
+	limits := plan.Limits(workspace)
+	state, err := app.Counters().Peek(ctx, workspace.ID, limits)
+	if err != nil {
+		return windows{state: stateOf(limits, time.Now().Unix(), nil), source: "as if unused, because " + err.Error()}
+	}
+	return windows{state: state, source: "this gateway", known: true}
+}
+
 // stateOf puts the counts that somebody gave, by the windows' durations, into the present windows.
 func stateOf(windows []record.Window, now int64, given []gateway.WindowView) limits.State {
 	state := limits.NewState(now)
@@ -74,13 +87,7 @@ const askTimeout = 3 * time.Second
 
 // askGateway asks a running gateway through its admin endpoint.
 func askGateway(c *config.Configuration, app *gateway.App, workspace string, windows []record.Window) (limits.State, string, error) {
-	var read struct {
-		Admin caddy.AdminConfig `json:"admin"`
-	}
-	if err := json.Unmarshal(c.Document, &read); err == nil && read.Admin.Disabled {
-		return limits.State{}, "", fmt.Errorf("the configuration has no admin endpoint by which a running gateway could be asked")
-	}
-	endpoint, err := caddycmd.DetermineAdminAPIAddress("", c.Document, c.File, "")
+	endpoint, err := c.AdminAddress()
 	if err != nil {
 		return limits.State{}, "", err
 	}

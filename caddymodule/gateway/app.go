@@ -15,6 +15,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/meter"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/secrets"
@@ -72,6 +73,9 @@ type App struct {
 	auth       gate.Throttle[netip.Addr]
 	refusals   gate.Throttle[string]
 	outsiders  gate.Throttle[gate.Outsider]
+	status     pool.Lease[*remembered]
+	notes      notes
+	sites      []*Handler
 	manages    bool                       // a site has tollgate_keys
 	seen       map[*caddyhttp.Server]bool // the servers that were looked at while they were loaded
 	told       map[string]bool            // the plans of which was said that nobody configured them
@@ -103,6 +107,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	if err := a.provisionThrottles(); err != nil {
+		return err
+	}
+	if a.status, err = pool.Acquire("status", newRemembered); err != nil {
 		return err
 	}
 	if a.KnownKeys < 0 {
@@ -145,6 +152,24 @@ func (a *App) defaults() {
 		a.CountersRaw = json.RawMessage(`{"engine":"memory"}`)
 	}
 }
+
+// throttles are this gateway's counts of refusals.
+type throttles struct {
+	auth      *limits.Throttle[netip.Addr]
+	refusals  *limits.Throttle[string]
+	outsiders *limits.Throttle[gate.Outsider]
+}
+
+func newThrottles() (*throttles, error) {
+	return &throttles{
+		auth:      limits.NewThrottle[netip.Addr](limits.AuthPolicy, nil),
+		refusals:  limits.NewThrottle[string](limits.RefusalPolicy, nil),
+		outsiders: limits.NewThrottle[gate.Outsider](limits.RefusalPolicy, nil),
+	}, nil
+}
+
+// Destruct has nothing to end.
+func (*throttles) Destruct() error { return nil }
 
 func (a *App) provisionThrottles() (err error) {
 	if a.throttles, err = pool.Acquire("throttles", newThrottles); err != nil {
@@ -191,6 +216,7 @@ func (a *App) Start() error {
 	if err := a.counters.Start(); err != nil {
 		return err
 	}
+	a.startStatus()
 	if err := a.startPolicies(); err != nil {
 		return err
 	}
@@ -200,6 +226,7 @@ func (a *App) Start() error {
 
 // Stop ends the watching of files. What else runs in the background may be shared with the configuration that follows.
 func (a *App) Stop() error {
+	a.notes.end()
 	if !a.watchers.stop() {
 		a.logger.Warn("what reads secrets or counts keys has not ended; it is left behind")
 	}
@@ -208,7 +235,7 @@ func (a *App) Stop() error {
 
 // Cleanup gives back what Provision took.
 func (a *App) Cleanup() error {
-	return errors.Join(a.releaseKeys(), a.throttles.Release(), a.releasePolicies())
+	return errors.Join(a.releaseKeys(), a.throttles.Release(), a.releasePolicies(), a.status.Release())
 }
 
 // Interface guards

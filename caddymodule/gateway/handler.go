@@ -15,6 +15,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/headers"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
+	"github.com/tollgate-gateway/tollgate/caddymodule/status"
 )
 
 func init() { caddy.RegisterModule(new(Handler)) }
@@ -47,6 +48,7 @@ type Handler struct {
 	mapper    *envelope.Mapper
 	logger    *zap.Logger
 	leftmost  sync.Once
+	counts    map[*route.Route]*status.Route
 	decisions *zap.Logger
 }
 
@@ -69,6 +71,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	for _, r := range h.Routes {
 		meters.Admit(r.Path)
 	}
+	h.countRoutes()
 	h.warn()
 	return h.app.lookAround(ctx, h.logger, h.Source)
 }

@@ -112,7 +112,7 @@ func printedNowhere(t *testing.T, g *harness.Gateway, admin string, values ...st
 		"caddy.log": g.ReadFile(t, "caddy.log"), "access.log": g.ReadFile(t, "access.log"),
 		"metrics": g.Do(t, harness.Request{Path: "/metrics"}).Body,
 	}
-	for _, path := range []string{"/config/", "/tollgate/", "/metrics", "/debug/vars", "/reverse_proxy/upstreams"} {
+	for _, path := range []string{"/config/", "/tollgate/status", "/tollgate/refusals", "/tollgate/workspaces/ws_acme", "/metrics", "/debug/vars", "/reverse_proxy/upstreams"} {
 		response, err := http.Get("http://" + admin + path)
 		require.NoError(t, err)
 		body, err := io.ReadAll(response.Body)

@@ -19,6 +19,7 @@ type keyCache struct {
 	*keystore.Cache
 	settings *pool.Settings[keySettings]
 	failing  meter.Failing
+	health   health
 }
 
 // keySettings are what a configuration says of a cache.
@@ -37,6 +38,7 @@ func openKeys(store KeyStore) (pool.Lease[*keyCache], error) {
 		said, k := new(keyLines), new(keyCache)
 		report := func(part string, err error) {
 			said.report(part, err)
+			k.health.note(part, err)
 			k.failing.Note(part, err != nil)
 		}
 		opened, err := store.Open(func(err error) { report("keys", err) }, true)

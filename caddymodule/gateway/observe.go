@@ -29,6 +29,7 @@ func (c *call) end() {
 		report.Source = envelope.SourceGateway
 	}
 	why := c.why(&report)
+	c.remember(&report, &why)
 	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.Inline(c))
 	}

@@ -70,8 +70,10 @@ func (a *App) provisionPolicies(ctx caddy.Context) error {
 		return fmt.Errorf("loading policies: %w", err)
 	}
 	a.policies = a.files.Value.WithTimeout(time.Duration(a.PolicyTimeout))
+	a.notes.policies.loaded(nil)
 	before := a.policies.Report().Generation
 	if err := a.policies.Refresh(ctx); err != nil {
+		a.notes.policies.loaded(err)
 		a.logger.Error(policiesNotTaken, zap.Error(err), zap.String("do", policiesAdvice))
 	}
 	if a.policies.Report().Generation != before {
@@ -127,6 +129,7 @@ func (a *App) releasePolicies() error {
 }
 
 func (a *App) policiesLoaded(err error) {
+	a.notes.policies.loaded(err)
 	changes := &a.files.Value.changes
 	if err != nil {
 		meters.PolicyLoadFailures.Inc()

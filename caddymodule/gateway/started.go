@@ -32,7 +32,7 @@ func (a *App) announce(ctx context.Context) {
 	}
 	a.logger.Info("tollgate has started", append(line, zap.String("counters", guestName(a.counters)), zap.Int("policies", a.ownPolicies()))...)
 	if summary.Made {
-		a.logger.Warn("the key store did not exist: an empty one was made, in which no key is known", zap.String("place", a.store.Place()))
+		a.warn(a.logger, "the key store did not exist: an empty one was made, in which no key is known", zap.String("place", a.store.Place()))
 	}
 	a.warnPlans(summary.Plans)
 }
@@ -76,7 +76,7 @@ func (a *App) warnPlans(inUse []string) {
 			a.told = map[string]bool{}
 		}
 		a.told[plan] = true
-		a.logger.Warn("a plan in use is not configured: its workspaces are denied", zap.String("plan", plan),
+		a.warn(a.logger, "a plan in use is not configured: its workspaces are denied", zap.String("plan", plan),
 			zap.String("write", "plan "+plan+" <limit>/<duration>, or denied "+plan))
 	}
 }

@@ -30,11 +30,11 @@ func (a *App) lookAround(ctx caddy.Context, logger *zap.Logger, source string) e
 	}
 	a.seen[server] = true
 	if server.TrustedProxiesStrict == 0 && trustsProxies(server) {
-		logger.Warn(leftmostWarning, zap.String("server", server.Name()), zap.String("at", source))
+		a.warn(logger, leftmostWarning, zap.String("server", server.Name()), zap.String("at", source))
 	}
 	findings, err := site.Loading(server).Findings()
 	if err != nil {
-		logger.Warn("what stands before the gates of this server is not known", zap.String("server", server.Name()), zap.Error(err))
+		a.warn(logger, "what stands before the gates of this server is not known", zap.String("server", server.Name()), zap.Error(err))
 	}
 	var fatal []error
 	for _, finding := range findings {
@@ -42,7 +42,7 @@ func (a *App) lookAround(ctx caddy.Context, logger *zap.Logger, source string) e
 			fatal = append(fatal, errors.New(finding.Text))
 			continue
 		}
-		logger.Warn(finding.Text)
+		a.warn(logger, finding.Text)
 	}
 	return errors.Join(fatal...)
 }
@@ -63,7 +63,7 @@ func trustsProxies(server *caddyhttp.Server) bool {
 func (h *Handler) warn() {
 	for _, r := range h.Routes {
 		if r.Public && r.Path == "/*" && slices.ContainsFunc(r.Methods, func(m string) bool { return m != http.MethodOptions }) {
-			h.logger.Warn(fmt.Sprintf("%s: public %s /* lets through unchecked whatever has no route of its own: name the paths that are public",
+			h.app.warn(h.logger, fmt.Sprintf("%s: public %s /* lets through unchecked whatever has no route of its own: name the paths that are public",
 				r.at(h), strings.Join(r.Methods, ",")))
 		}
 		var poor []string
@@ -73,7 +73,7 @@ func (h *Handler) warn() {
 			}
 		}
 		if len(poor) > 0 {
-			h.logger.Warn(fmt.Sprintf("%s: route %s: cost %d is above the limit of some plans, whose workspaces are refused with 403: %s",
+			h.app.warn(h.logger, fmt.Sprintf("%s: route %s: cost %d is above the limit of some plans, whose workspaces are refused with 403: %s",
 				r.at(h), r.Path, r.Cost, strings.Join(poor, ", ")))
 		}
 	}

@@ -63,12 +63,13 @@ func (a *App) provisionSecrets() (err error) {
 		return fmt.Errorf("reading the path of the secrets folder: %w", err)
 	}
 	a.secrets, err = secrets.Open(path)
+	a.notes.secrets.loaded(nil)
 	return err
 }
 
 // watchFiles says what has started, and follows the secrets for changes.
 func (a *App) watchFiles() {
-	follow := []func(context.Context){a.announce}
+	follow := []func(context.Context){a.announce, a.turnStatus}
 	if a.secrets != nil {
 		a.logSecretWarnings()
 		follow = append(follow, a.watchSecrets)
@@ -78,6 +79,7 @@ func (a *App) watchFiles() {
 
 func (a *App) watchSecrets(ctx context.Context) {
 	a.secrets.Watch(ctx, watchEvery, func(err error) {
+		a.notes.secrets.loaded(err)
 		if err != nil {
 			a.watchers.secrets.Say(func(leftOut int) {
 				a.logger.Error("secrets are not taken, the last good ones go on", zap.Error(err),

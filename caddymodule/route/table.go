@@ -12,8 +12,12 @@ import (
 
 // Table finds routes. It is immutable and may be used by any number of goroutines.
 type Table struct {
-	root node
+	root   node
+	routes []*Route
 }
+
+// Routes are all of them, in the order in which they were given: the very ones that a Match names.
+func (t *Table) Routes() []*Route { return t.routes }
 
 // node is a place in the tree: what comes after certain segments, literals taken in folded form.
 type node struct {
@@ -39,6 +43,7 @@ func New(routes []*Route) (*Table, error) {
 	for _, r := range routes {
 		e, err := newEntry(r)
 		if err == nil {
+			t.routes = append(t.routes, &e.route)
 			err = t.add(e)
 		}
 		if err != nil {

@@ -53,6 +53,15 @@ func (f *Folder) Value(workspace, name string) (string, bool) {
 // Warnings say which files others than their owner can read.
 func (f *Folder) Warnings() []string { return f.current.Load().warnings }
 
+// Count is for how many workspaces there are values, and how many there are.
+func (f *Folder) Count() (workspaces, values int) {
+	current := f.current.Load()
+	for _, own := range current.values {
+		values += len(own)
+	}
+	return len(current.values), values
+}
+
 // Watch reads the folder again whenever it has changed, until ctx ends, and tells loaded the outcome.
 func (f *Folder) Watch(ctx context.Context, every time.Duration, loaded func(error)) {
 	f.files.Poll(ctx, every, func() { loaded(f.reload()) })

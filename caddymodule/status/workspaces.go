@@ -13,7 +13,7 @@ const (
 	// slots is for how many workspaces a half of the time that is looked back on has room. It is a power of 2.
 	slots = 1 << 17
 	// probes is how many places a workspace may have in it.
-	probes = 32
+	probes = 128
 	// halfLife is how long a half is.
 	halfLife = 30 * time.Minute
 )
@@ -50,18 +50,20 @@ func NewWorkspaces(now time.Time) *Workspaces {
 
 // Count counts a request of a workspace. It allocates only for a workspace that was not seen for half an hour.
 func (w *Workspaces) Count(workspace string, refused bool) {
-	s := w.current.Load().slot(maphash.String(w.seed, workspace), workspace)
+	s := w.current.Load().slot(w.hash(workspace), workspace)
 	s.requests.Add(1)
 	if refused {
 		s.refused.Add(1)
 	}
 }
 
+// hash is a workspace's, never 0.
+func (w *Workspaces) hash(workspace string) uint64 { return maphash.String(w.seed, workspace) | 1 }
+
 // slot is the one of a workspace: a new one where it has none yet.
 func (h *half) slot(hash uint64, workspace string) *slot {
-	hash |= 1 // never 0
 	for i := range uint64(probes) {
-		s := &h.slots[(hash>>1+i)%slots]
+		s := &h.slots[place(hash, i)]
 		switch known := s.hash.Load(); {
 		case known == hash:
 			return s
@@ -74,6 +76,25 @@ func (h *half) slot(hash uint64, workspace string) *slot {
 		}
 	}
 	return &h.others
+}
+
+// place is the i-th place that a workspace may have. The steps differ by workspace: nearly full, neighbours would else crowd.
+func place(hash, i uint64) uint64 { return (hash>>1 + i*(hash>>40|1)) % slots }
+
+// find is the slot of a workspace; nil if it has none. It may be called for a nil half.
+func (h *half) find(hash uint64) *slot {
+	if h == nil {
+		return nil
+	}
+	for i := range uint64(probes) {
+		switch s := &h.slots[place(hash, i)]; s.hash.Load() {
+		case hash:
+			return s
+		case 0:
+			return nil
+		}
+	}
+	return nil
 }
 
 // Turn forgets what is older than an hour. It is to be called every minute or so.
@@ -99,39 +120,88 @@ func (w *Workspaces) Since() time.Time {
 	return w.current.Load().began
 }
 
-// Busiest are the workspaces with the most requests, and MostRefused those with the most refusals, up to n of each.
-func (w *Workspaces) Busiest(n int) (busiest, mostRefused []Workspace) {
-	all := make(map[string]Workspace)
-	for _, h := range []*half{w.current.Load(), w.before.Load()} {
-		if h != nil {
-			h.addTo(all)
-		}
-	}
-	list := make([]Workspace, 0, len(all))
-	for _, one := range all {
-		list = append(list, one)
-	}
-	by := func(count func(*Workspace) int64) []Workspace {
-		slices.SortFunc(list, func(a, b Workspace) int {
-			return cmp.Or(cmp.Compare(count(&b), count(&a)), strings.Compare(a.ID, b.ID))
-		})
-		top := slices.Clone(list[:min(n, len(list))])
-		return slices.DeleteFunc(top, func(one Workspace) bool { return count(&one) == 0 })
-	}
-	return by(func(one *Workspace) int64 { return one.Requests }), by(func(one *Workspace) int64 { return one.Refused })
+// Of is what was counted for one workspace.
+func (w *Workspaces) Of(workspace string) Workspace {
+	one, hash := Workspace{ID: workspace}, w.hash(workspace)
+	w.current.Load().find(hash).addTo(&one)
+	w.before.Load().find(hash).addTo(&one)
+	return one
 }
 
-func (h *half) addTo(all map[string]Workspace) {
-	for i := range h.slots {
-		s := &h.slots[i]
-		name := s.name.Load()
-		if name == nil {
+// Busiest are the workspaces with the most requests, and those with the most refusals, up to n of each. Counted is how many
+// workspaces there are.
+func (w *Workspaces) Busiest(n int) (busiest, mostRefused []Workspace, counted int) {
+	requests, refused := top{n: n}, top{n: n, refused: true}
+	current, before := w.current.Load(), w.before.Load()
+	for _, h := range []*half{current, before} {
+		if h == nil {
 			continue
 		}
-		one := all[*name]
-		one.ID = *name
+		for i := range h.slots {
+			s := &h.slots[i]
+			name, hash := s.name.Load(), s.hash.Load()
+			if name == nil || h == before && current.find(hash) != nil {
+				continue // empty, or counted already
+			}
+			one := Workspace{ID: *name}
+			s.addTo(&one)
+			if h == current {
+				before.find(hash).addTo(&one)
+			}
+			counted++
+			requests.offer(&one)
+			refused.offer(&one)
+		}
+	}
+	return requests.sorted(), refused.sorted(), counted
+}
+
+// addTo adds what the slot counted. It may be called for a nil slot.
+func (s *slot) addTo(one *Workspace) {
+	if s != nil {
 		one.Requests += int64(s.requests.Load())
 		one.Refused += int64(s.refused.Load())
-		all[*name] = one
 	}
+}
+
+// top keeps the n workspaces with the highest counts, of those that have one.
+type top struct {
+	n       int
+	refused bool // by refusals; else by requests
+	list    []Workspace
+	last    Workspace // of the n so far, once there are so many
+}
+
+func (t *top) by(one *Workspace) int64 {
+	if t.refused {
+		return one.Refused
+	}
+	return one.Requests
+}
+
+// offer takes a workspace into the list, if it belongs there. The list grows to twice n before it is cut.
+func (t *top) offer(one *Workspace) {
+	if t.by(one) == 0 || t.last.ID != "" && t.compare(*one, t.last) > 0 {
+		return
+	}
+	if t.list = append(t.list, *one); len(t.list) >= 2*t.n+16 {
+		t.sort()
+		t.list = t.list[:t.n]
+		if t.n > 0 {
+			t.last = t.list[t.n-1]
+		}
+	}
+}
+
+func (t *top) sort() { slices.SortFunc(t.list, t.compare) }
+
+// compare puts the higher count first, and of equal ones the id.
+func (t *top) compare(a, b Workspace) int {
+	return cmp.Or(cmp.Compare(t.by(&b), t.by(&a)), strings.Compare(a.ID, b.ID))
+}
+
+// sorted is the list, the highest first; never nil.
+func (t *top) sorted() []Workspace {
+	t.sort()
+	return append([]Workspace{}, t.list[:min(t.n, len(t.list))]...)
 }

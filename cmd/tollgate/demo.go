@@ -13,6 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/dashboard"
 )
 
 // The ports of the demo, where they are free.
@@ -25,8 +27,8 @@ func demoCommand() caddycmd.Command {
 	return caddycmd.Command{
 		Name: "demo", Short: "Shows the gateway at work on this machine: a backend, keys, and requests to paste",
 		Long: `Starts an example backend and the gateway in front of it, on loopback and in a temporary folder, with workspaces and
-keys, and prints requests to paste into another terminal. It opens no admin port and touches nothing of yours. Ctrl-C
-ends it and removes the folder.`,
+keys, and prints requests to paste into another terminal, and where its dashboard is. Its admin endpoint is at a free port of
+loopback; it touches nothing of yours. Ctrl-C ends it and removes the folder.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args = cobra.NoArgs
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -46,7 +48,9 @@ type demo struct {
 	end     context.CancelFunc
 	folder  string
 	backend *backend
-	port    int // the gateway's
+	port    int    // the gateway's
+	admin   string // the admin endpoint's address
+	relay   *dashboard.Relay
 	people  []*customer
 }
 
@@ -103,6 +107,10 @@ func (d *demo) start(ctx context.Context) (err error) {
 		return err
 	}
 	d.tellPort("gateway", d.port, gatewayPort)
+	if d.relay, err = dashboard.NewRelay(d.admin, 0); err != nil {
+		return err
+	}
+	go func() { _ = d.relay.Serve(ctx) }() // ends with the demo
 	return ctx.Err()
 }
 

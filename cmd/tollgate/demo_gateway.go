@@ -24,10 +24,11 @@ const network = "demo"
 
 func init() { caddy.RegisterNetwork(network, takeHeld) }
 
-// caddyfile is the gateway's: %[1]d its port, %[2]s the routes, %[3]d the backend's port. It names no folder, whose name
+// caddyfile is the gateway's: %[1]d its port, %[2]s the routes, %[3]d the
+// backend's port, %[4]d the admin endpoint's. It names no folder, whose name
 // might mean something in it.
 const caddyfile = `{
-	admin off
+	admin 127.0.0.1:%[4]d
 	persist_config off
 	auto_https off
 	grace_period 2s
@@ -78,7 +79,12 @@ func (d *demo) startGateway() error {
 
 func (d *demo) loadGateway() error {
 	caddy.DefaultStorage.Path = filepath.Join(d.folder, "storage")
-	text := fmt.Appendf(nil, caddyfile, d.port, routes(), d.backend.port)
+	admin, err := freePort()
+	if err != nil {
+		return err
+	}
+	d.admin = fmt.Sprintf("127.0.0.1:%d", admin)
+	text := fmt.Appendf(nil, caddyfile, d.port, routes(), d.backend.port, admin)
 	if err := os.WriteFile(d.config(), text, 0o600); err != nil {
 		return err
 	}
@@ -87,6 +93,16 @@ func (d *demo) loadGateway() error {
 		return err
 	}
 	return caddy.Load(config, true)
+}
+
+// freePort is a port of the loopback address that nobody listens on: one that the kernel chooses, so never that of an admin
+// endpoint which somebody else has.
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("finding a port for the admin endpoint: %w", err)
+	}
+	return portOf(listener), listener.Close()
 }
 
 // config is the gateway's Caddyfile, for the commands that are printed.

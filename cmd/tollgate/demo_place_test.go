@@ -95,8 +95,8 @@ func TestDemoThatNobodyReads(t *testing.T) {
 	require.Empty(t, entries, "its folder is removed")
 }
 
-// listensOnLoopbackOnly sees that the process listens where it says, and nowhere else: no admin endpoint, no other
-// interface. Only Linux tells.
+// listensOnLoopbackOnly sees that the process listens where it says, and nowhere else: no other interface, and no
+// admin endpoint where somebody's own may be. Only Linux tells.
 func (d *running) listensOnLoopbackOnly(t *testing.T) {
 	t.Helper()
 	descriptors, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", d.program.Process.Pid))
@@ -123,11 +123,26 @@ func (d *running) listensOnLoopbackOnly(t *testing.T) {
 	}
 	gateway, backend := d.urls(t)
 	var promised []string
-	for _, url := range []string{gateway, backend} {
+	dashboard := regexp.MustCompile(`live: (http\S*)`).FindStringSubmatch(d.text)
+	require.Len(t, dashboard, 2, d.text)
+	for _, url := range []string{gateway, backend, dashboard[1], "http://" + d.admin(t)} {
 		var port int
 		_, err := fmt.Sscanf(url, "http://127.0.0.1:%d", &port)
 		require.NoError(t, err)
 		promised = append(promised, fmt.Sprintf("0100007F:%04X", port)) // as a little-endian machine writes 127.0.0.1
 	}
 	require.ElementsMatch(t, promised, listening)
+	require.NotContains(t, listening, "0100007F:07E3", "2019 is Caddy's own")
+}
+
+// admin is the address of its admin endpoint, which stands in the Caddyfile that its lines name.
+func (d *running) admin(t *testing.T) string {
+	t.Helper()
+	named := regexp.MustCompile(`--config (\S+)`).FindStringSubmatch(d.text)
+	require.Len(t, named, 2, d.text)
+	text, err := os.ReadFile(strings.Trim(named[1], "'\""))
+	require.NoError(t, err)
+	found := regexp.MustCompile(`admin (127\.0\.0\.1:\d+)`).FindStringSubmatch(string(text))
+	require.Len(t, found, 2)
+	return found[1]
 }

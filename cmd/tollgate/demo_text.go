@@ -16,6 +16,7 @@ type step struct{ shows, line string }
 // invite prints what there is and what to do with it.
 func (d *demo) invite() {
 	d.say("\nThe gateway is ready at http://127.0.0.1:%d, in front of the backend at http://127.0.0.1:%d.", d.port, d.backend.port)
+	d.say("Its dashboard, live: %s", d.relay.URL())
 	d.say("\nworkspace   plan     limit   key                   name           may use")
 	limits := map[string]string{"pro": "200/1m", "starter": "60/1m", "trial": "denied"}
 	for _, c := range d.people {

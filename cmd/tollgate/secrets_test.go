@@ -52,7 +52,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 		"commands": notes.String() + stderr, "caddy.log": string(g.read("caddy.log")), "access.log": string(g.read("access.log")),
 		"database": string(g.read("tollgate.db*")), "autosave": string(g.read("home/*/caddy/*")),
 	}
-	for _, path := range []string{"/config/", "/metrics", "/tollgate/", "/tollgate/workspaces/ws_acme/windows"} {
+	for _, path := range []string{"/config/", "/metrics", "/tollgate/status", "/tollgate/refusals", "/tollgate/workspaces", "/tollgate/workspaces/ws_acme", "/tollgate/traffic", "/tollgate/workspaces/ws_acme/windows"} {
 		places["admin "+path] = g.ask(t, path)
 	}
 	g.kill() // only then what it wrote is all there

@@ -48,6 +48,7 @@ type Counters struct {
 	hold          pool.Lease[*redisState]
 	leave         func() // takes this configuration's settings out of the engine; nil: they were not put in
 	logger        *zap.Logger
+	place         string
 }
 
 // redisState is the pooled engine with its observer.
@@ -57,6 +58,7 @@ type redisState struct {
 	log      pool.Logger
 	changes  sync.Map     // of *lines.Changes, by node
 	said     atomic.Int64 // when the log last told of a failed call, in Unix seconds
+	counted  counted
 }
 
 // redisSettings are what a configuration says of an engine.
@@ -80,6 +82,7 @@ func (s *redisState) Destruct() error {
 // Called is part of redis.Observer.
 func (s *redisState) Called(requests int64, took time.Duration, err error) {
 	redisMeters.called(requests, took, err)
+	s.counted.called(requests, err)
 	if err == nil {
 		return
 	}
@@ -92,6 +95,7 @@ func (s *redisState) Called(requests int64, took time.Duration, err error) {
 
 // Away is part of redis.Observer: one line when Redis goes, one when it is back.
 func (s *redisState) Away(node string, away bool, err error) {
+	s.counted.went(node, away, err)
 	changes, _ := s.changes.LoadOrStore(node, new(lines.Changes))
 	changes.(*lines.Changes).Say(func(leftOut int) {
 		logger := s.log.Load()
@@ -223,7 +227,7 @@ func (c *Counters) Provision(ctx caddy.Context) error {
 		return err
 	}
 	engine := c.hold.Value.engine
-	c.Counters = engine
+	c.Counters, c.place = engine, backend.Place()
 	return pool.Register(ctx.GetMetricsRegistry(), redisMeters.collectors(engine.Away)...)
 }
 
@@ -260,6 +264,7 @@ func (c *Counters) Cleanup() error {
 // Interface guards
 var (
 	_ gateway.CounterEngine = (*Counters)(nil)
+	_ gateway.CounterTeller = (*Counters)(nil)
 	_ redis.Observer        = (*redisState)(nil)
 	_ caddy.Provisioner     = (*Counters)(nil)
 	_ caddy.CleanerUpper    = (*Counters)(nil)

@@ -2,6 +2,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
@@ -32,6 +34,17 @@ type Configuration struct {
 	apps map[string]json.RawMessage
 }
 
+// Of gives a configuration that is Caddy's JSON already. The name stands for it in errors.
+func Of(name string, document []byte) (*Configuration, error) {
+	var whole struct {
+		Apps map[string]json.RawMessage `json:"apps"`
+	}
+	if err := json.Unmarshal(document, &whole); err != nil {
+		return nil, fmt.Errorf("reading configuration %s: %w", name, err)
+	}
+	return &Configuration{File: name, Document: document, apps: whole.Apps}, nil
+}
+
 // Find reads the configuration in the file, or the first default one where the name is empty. The adapter may be empty:
 // the file's name then tells a Caddyfile, as it does to Caddy.
 func Find(file, adapter string) (*Configuration, error) {
@@ -43,13 +56,11 @@ func Find(file, adapter string) (*Configuration, error) {
 	if err != nil {
 		return nil, err
 	}
-	var whole struct {
-		Apps map[string]json.RawMessage `json:"apps"`
+	c, err := Of(file, document)
+	if err != nil {
+		return nil, fmt.Errorf("reading configuration %s: it is neither a Caddyfile nor JSON, name its format with --adapter: %w", file, errors.Unwrap(err))
 	}
-	if err := json.Unmarshal(document, &whole); err != nil {
-		return nil, fmt.Errorf("reading configuration %s: it is neither a Caddyfile nor JSON, name its format with --adapter: %w", file, err)
-	}
-	return &Configuration{File: file, Document: document, apps: whole.Apps}, nil
+	return c, nil
 }
 
 // read reads the file, or the first default one, whose name it then writes into file.
@@ -100,6 +111,20 @@ func (c *Configuration) App() (*gateway.App, error) {
 func (c *Configuration) Servers() ([]*site.Server, error) {
 	servers, err := site.Servers(c.apps["http"])
 	return servers, c.Wrong(err)
+}
+
+// AdminAddress is where the admin endpoint is of a gateway that runs with this configuration.
+func (c *Configuration) AdminAddress() (string, error) {
+	var read struct {
+		Admin caddy.AdminConfig `json:"admin"`
+	}
+	switch err := json.Unmarshal(c.Document, &read); {
+	case err != nil:
+		return "", c.Wrong(err)
+	case read.Admin.Disabled:
+		return "", errors.New("the configuration has no admin endpoint by which a running gateway could be asked")
+	}
+	return cmp.Or(read.Admin.Listen, caddy.DefaultAdminListen), nil
 }
 
 // Wrong names the configuration in an error about it.

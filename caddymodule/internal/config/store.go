@@ -75,6 +75,21 @@ func OpenProvisioned(app *gateway.App) (*Store, error) {
 	return s, err
 }
 
+// Running is the key store of the gateway that runs in this process. Closing it is not needed, and does nothing to the gateway.
+func Running(app *gateway.App) (*Store, error) {
+	admin, err := app.Admin()
+	if err != nil {
+		return nil, err
+	}
+	return &Store{Admin: admin, Store: borrowed{app.Store()}, Place: app.KeyStore().Place(), KeyPrefix: app.KeyPrefix, free: func() {}}, nil
+}
+
+// borrowed is a store that somebody else closes.
+type borrowed struct{ keystore.Store }
+
+// Close does nothing.
+func (borrowed) Close() error { return nil }
+
 func openModule(app *gateway.App, module gateway.KeyStore, create bool) (*Store, error) {
 	if maker, ok := module.(gateway.StoreMaker); ok && create {
 		if err := maker.MakeRoom(); err != nil {

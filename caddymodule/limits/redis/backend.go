@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
 )
@@ -88,6 +89,17 @@ func ParseBackend(rawURL, prefix string) (*Backend, error) {
 // Identity tells one backend from another, for a pool that keeps engines over configuration reloads. It shows nothing of
 // the URL.
 func (b *Backend) Identity() string { return b.identity }
+
+// Place says where it is, for people: without users and passwords.
+func (b *Backend) Place() string {
+	switch {
+	case b.cluster != nil:
+		return "cluster " + strings.Join(b.cluster.Addrs, ",")
+	case b.sentinel != nil:
+		return b.sentinel.MasterName + " of sentinels " + strings.Join(b.sentinel.SentinelAddrs, ",") + ", database " + strconv.Itoa(b.sentinel.DB)
+	}
+	return b.single.Addr + "/" + strconv.Itoa(b.single.DB)
+}
 
 // Prefix begins the name of every key.
 func (b *Backend) Prefix() string { return b.prefix }
