@@ -44,7 +44,8 @@ type Decision struct {
 	// WWW-Authenticate challenge (RFC 6750, section 3); else nil.
 	MissingScopes []string
 	// File and Line are where the rule stands whose message the refusal has: the first where several say the same. File is
-	// as the policies were read, and begins with "embedded:" for the gateway's own; it is empty where no rule was found.
+	// as the policies were read, and begins with "embedded:" for the gateway's own; it is empty where no rule was found, and
+	// for large requests where only a second evaluation would find it.
 	File string
 	Line int
 	// Remembered tells that an earlier request with an equal input got this decision.

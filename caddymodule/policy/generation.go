@@ -164,7 +164,7 @@ func (g *generation) ask(ctx context.Context, in *Input, timeout time.Duration) 
 	case bad != nil:
 		return d, g.blame(ctx, value, timeout, bad)
 	}
-	return g.located(ctx, value, timeout, d), nil
+	return g.located(ctx, in, value, timeout, d), nil
 }
 
 // eval evaluates a prepared query within timeout and while ctx lasts, and gives its result to take. No goroutine waits

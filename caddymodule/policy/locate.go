@@ -66,15 +66,54 @@ func (g *generation) says(refusal ast.Value) (text said, constant bool) {
 	return said{string(code), cmp.Or(string(message), g.standardMessage(string(code)))}, constant
 }
 
+// What is followed step by step is bounded: the values in a body, and the bytes of path and query.
+const (
+	locatedValues = 256
+	locatedBytes  = 2 << 10
+)
+
+// large reports whether a request is too large for being evaluated twice.
+func (in *Input) large() bool {
+	left := locatedValues
+	return len(in.Path)+len(in.RawQuery) > locatedBytes || in.HasBody && !fits(in.Body, &left)
+}
+
+// fits takes the values that a JSON value is made of off what is left, and reports whether there was room for all.
+func fits(value any, left *int) bool {
+	if *left--; *left < 0 {
+		return false
+	}
+	switch value := value.(type) {
+	case []any:
+		for _, element := range value {
+			if !fits(element, left) {
+				return false
+			}
+		}
+	case map[string]any:
+		for _, member := range value {
+			if !fits(member, left) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // located puts into a refusal where the rule stands whose message it has. Where only one rule can say so that is known;
 // else a second evaluation is followed step by step, and of several the first by file and line is told. Where that fails
 // the refusal stands, and tells no place.
-func (g *generation) located(ctx context.Context, input ast.Value, timeout time.Duration, d Decision) Decision {
+//
+// A large request is not evaluated twice: it costs several times as much again, and its sender would choose how much.
+func (g *generation) located(ctx context.Context, in *Input, input ast.Value, timeout time.Duration, d Decision) Decision {
 	if d.Allow {
 		return d
 	}
 	if rule := g.places.byText[said{d.Code, d.Message}]; rule != nil && !g.places.open {
 		d.File, d.Line = rule.Location.File, rule.Location.Row
+		return d
+	}
+	if in.large() {
 		return d
 	}
 	w, err := g.witnessed(ctx, input, timeout)
