@@ -33,6 +33,9 @@ type Options struct {
 	Cancel context.CancelFunc
 	// Hook may be nil.
 	Hook Hook
+	// Busy reports whether the server may be writing an informational header of its own right now. Those of the backend are
+	// then left out: net/http would write the one into the other. Nil: it never is.
+	Busy func() bool
 	// Secret reports whether an error body holds what nobody may see; nil: none does. Such a body becomes the code's
 	// standard message.
 	Secret func(body []byte) bool
@@ -117,7 +120,9 @@ func (w *Writer) inform(status int) {
 		return
 	}
 	w.informational++
-	w.sendHeader(status)
+	if w.opt.Busy == nil || !w.opt.Busy() {
+		w.sendHeader(status)
+	}
 }
 
 // decide looks at a final status.

@@ -57,6 +57,9 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
 	options := envelope.Options{
 		Mapper: h.mapper, Method: r.Method, Context: r.Context(), Cancel: cancel, Hook: c, Credential: h.injectsAuthorization(),
 	}
+	if c.inbound.expects {
+		options.Busy = c.inbound.awaited
+	}
 	if h.injectsSecrets() {
 		options.Secret = func(text []byte) bool { return c.sent.In(text) }
 	}

@@ -115,6 +115,10 @@ func (b *inbound) Close() error {
 	return nil
 }
 
+// awaited reports whether nothing of the body has come yet. While the client waits for "100 Continue" that may be written at
+// any moment, by whoever reads first, and net/http keeps no other informational header from being written into it.
+func (b *inbound) awaited() bool { return b.read.Load() == 0 && !b.ended.Load() }
+
 // whole reports whether the body has been read to its end, or there is none.
 func (b *inbound) whole() bool {
 	return b.source == nil || b.ended.Load() || b.declared > 0 && b.read.Load() >= b.declared

@@ -289,7 +289,7 @@ func TestNoBodyIsTooMuchForTheTime(t *testing.T) {
 			body := `{"name": {"first": "Ana"}, ` + fields + `}`
 			n := testing.AllocsPerRun(1, func() { require.False(t, g.decide("Contact", body, "konecty.*").Allow) })
 			t.Logf("%.1f allocations for each element", n/elements)
-			require.Less(t, n/elements, 18.0)
+			require.Less(t, n/elements, 30.0) // with the race detector; about half without
 		})
 	}
 }
