@@ -10,7 +10,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// maxHops is how many redirections a batch follows.
+// maxHops is how many redirections a batch follows at once.
 const maxHops = 5
 
 // tryAgainAfter is how long a batch is put off whose keys are on their way to another node.
@@ -87,26 +87,31 @@ func (n *cluster) redirect(from *shard, b *batch, err error) (send func()) {
 			n.slots.ReloadState(context.Background())
 		}
 		if b.hops++; b.hops > maxHops {
-			return nil
+			b.hops = 0
+			return n.later(b) // nodes that name each other have not heard yet which of them it is
 		}
 		b.asking = isAsk
 		to := n.at(complete(moved+ask, from.address))
 		return func() { to.enqueue(b) }
 	case goredis.IsTryAgainError(err):
-		// Some keys of the workspace are here and some are not, until the slot has moved.
-		if b.tries++; time.Duration(b.tries)*tryAgainAfter > n.engine.settings.Load().Timeout {
-			return nil
-		}
-		return func() {
-			time.AfterFunc(tryAgainAfter, func() {
-				b.asking = false
-				n.of(b.workspace).enqueue(b)
-			})
-		}
+		return n.later(b) // some keys of the workspace are here and some are not, until the slot has moved
 	case goredis.IsClusterDownError(err), goredis.IsReadOnlyError(err):
 		n.slots.ReloadState(context.Background())
 	}
 	return nil
+}
+
+// later puts a batch off, to ask whoever is then known to serve it; nil: it was put off for as long as a request may wait.
+func (n *cluster) later(b *batch) (send func()) {
+	if b.tries++; time.Duration(b.tries)*tryAgainAfter > n.engine.settings.Load().Timeout {
+		return nil
+	}
+	return func() {
+		time.AfterFunc(tryAgainAfter, func() {
+			b.asking = false
+			n.of(b.workspace).enqueue(b)
+		})
+	}
 }
 
 // complete fills in the host where a node names only the port of another one: it is the node's own.

@@ -81,17 +81,24 @@ func (l *link) exchange(f *flight) (err error) {
 	if err = l.run(f, f.calls); err != nil {
 		return err
 	}
-	var unknown []*call // where Redis does not know the script yet, nothing was executed
-	for _, c := range f.calls {
-		if goredis.HasErrorPrefix(c.command.Err(), "NOSCRIPT") {
-			c.ready(len(unknown) == 0)
-			unknown = append(unknown, c)
+	// Where Redis does not know the script, nothing was executed. The first call that says so brings it along for all, and if
+	// that one is sent to another node before it is read, each of the others does.
+	for _, each := range []bool{false, true} {
+		var unknown []*call
+		for _, c := range f.calls {
+			if goredis.HasErrorPrefix(c.command.Err(), "NOSCRIPT") {
+				c.ready(each || unknown == nil)
+				unknown = append(unknown, c)
+			}
+		}
+		if unknown == nil {
+			return nil
+		}
+		if err = l.run(f, unknown); err != nil {
+			return err
 		}
 	}
-	if unknown == nil {
-		return nil
-	}
-	return l.run(f, unknown)
+	return nil
 }
 
 // run sends calls and reads their replies. The error is that of the link, not one that Redis gave.
