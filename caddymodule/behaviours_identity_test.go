@@ -146,7 +146,7 @@ func TestConnectionAndUpgrade(t *testing.T) {
 			require.NotContains(t, seen[0].Header, "Http2-Settings")
 		},
 	}, {
-		Name:   "B06d/websocket among other tokens is no upgrade",
+		Name:   "B06d/websocket among other tokens is not an upgrade",
 		Raw:    raw("Connection: Upgrade, close", "Upgrade: websocket, h2c"),
 		Status: 200, Hits: 1, Limits: harness.Workspace,
 		Check: seesOnly("Upgrade"),

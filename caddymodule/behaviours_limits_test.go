@@ -68,7 +68,7 @@ func TestLimitCountsDown(t *testing.T) {
 			Status: 429, Code: "RATE_LIMITED", Limits: harness.Workspace,
 		},
 		{
-			Name:    "E18/another forwarded address is no other counter",
+			Name:    "E18/another forwarded address is the same counter",
 			Request: harness.Request{Path: "/plain", Key: one("small"), Header: harness.Header("X-Forwarded-For", "198.51.100.9")},
 			Status:  429, Code: "RATE_LIMITED", Limits: harness.Workspace,
 		},

@@ -21,6 +21,6 @@ func TestScanRefusesWhatCannotBeScanned(t *testing.T) {
 		require.ErrorContains(t, err, root+" is neither a folder nor a regular file")
 	}
 	unread, err := apikey.Scan(dir, "tg", func(apikey.Found) error { return nil })
-	require.NoError(t, err, "one below a folder is passed by, as is every other that is no file")
+	require.NoError(t, err, "one below a folder is passed by, as is every other that is not a file")
 	require.Empty(t, unread)
 }

@@ -123,7 +123,7 @@ func importedSecret(prefix, line string) (record.Sum, error) {
 func importedHash(line string) (sum record.Sum, err error) {
 	raw, err := hex.DecodeString(line)
 	if err != nil || len(raw) != len(sum) {
-		return sum, fmt.Errorf("this is no SHA-256: write %d hexadecimal digits", 2*len(sum))
+		return sum, fmt.Errorf("this is not a SHA-256 hash: write %d hexadecimal digits", 2*len(sum))
 	}
 	return record.Sum(raw), nil
 }

@@ -61,7 +61,7 @@ var blunders = map[string]harness.Blunder{
 	"octal address":                 {Line: "key create --workspace ws_acme --allow-ip 0127.0.0.1", Want: `address "0127.0.0.1" is not valid`},
 	"expiry in the past":            {Line: "key create --workspace ws_acme --expires 2020-01-01T00:00:00Z", Want: "is in the past"},
 	"expiry of no time":             {Line: "key create --workspace ws_acme --expires 0s", Want: "is in the past"},
-	"expiry that is no time":        {Line: "key create --workspace ws_acme --expires tomorrow", Want: "expiry 'tomorrow' is not valid"},
+	"expiry that is not a time":     {Line: "key create --workspace ws_acme --expires tomorrow", Want: "expiry 'tomorrow' is not valid"},
 	"expiry without a zone":         {Line: "key create --workspace ws_acme --expires 2099-01-01T00:00:00", Want: "is not valid"},
 	"name with a line break":        {Line: "key create --workspace ws_acme --name \"a\nb\"", Want: "unprintable"},
 	"empty name":                    {Line: `key create --workspace ws_acme --name ""`, Want: "--name is empty"},
@@ -70,7 +70,7 @@ var blunders = map[string]harness.Blunder{
 	"unknown key":                   {Line: "key show key_nobody", Want: `key "key_nobody" does not exist`},
 	"unknown key to revoke":         {Line: "key revoke key_nobody", Want: `key "key_nobody" does not exist`},
 	"unknown key to explain":        {Line: "explain GET /leads --key-id key_nobody", Want: `key "key_nobody" does not exist`},
-	"grace that is no duration":     {Line: "key rotate key_nobody --grace soon", Want: `duration "soon" is not valid`},
+	"grace that is not a duration":  {Line: "key rotate key_nobody --grace soon", Want: `duration "soon" is not valid`},
 	"grace that is too long":        {Line: "key rotate KEY --grace 9999d", Want: "out of range"},
 	"no key":                        {Line: "key revoke", Want: "missing KEY_ID; usage: revoke KEY_ID"},
 	"two keys":                      {Line: "key revoke KEY KEY", Want: "; usage: revoke KEY_ID"},
@@ -86,7 +86,7 @@ var blunders = map[string]harness.Blunder{
 	"secret twice":                  {Stdin: harness.GoodSecret + "\n" + harness.GoodSecret + "\n", Line: "key import --workspace ws_acme", Want: "line 2 is the same as line 1"},
 	"wrong checksum":                {Stdin: "tg_" + strings.Repeat("0", 40) + "\n", Line: "key import --workspace ws_acme", Want: "line 1: the secret begins like one of ours ('tg_') and has a wrong checksum"},
 	"secret that is known":          {Stdin: harness.GoodSecret + "1\n" + "known-secret-0123456789\n", Line: "key import --workspace ws_acme", Want: "line 2: this secret belongs to key"},
-	"hash that is none":             {Stdin: harness.GoodSecret + "\n", Line: "key import --workspace ws_acme --sha256", Want: "line 1: this is no SHA-256"},
+	"hash that is not one":          {Stdin: harness.GoodSecret + "\n", Line: "key import --workspace ws_acme --sha256", Want: "line 1: this is not a SHA-256 hash"},
 	"hash of a wrong checksum":      {Stdin: "tg_" + strings.Repeat("0", 40) + "\n", Line: "key hash", Want: "the secret begins like one of ours ('tg_') and has a wrong checksum"},
 	"hash of a short secret":        {Stdin: "short\n", Line: "key hash", Want: "from 16 to 256"},
 	"secret on the command line":    {Stdin: harness.GoodSecret, Line: "key hash imported-secret-0123456789", Want: "unexpected argument; usage: hash"},
@@ -94,7 +94,7 @@ var blunders = map[string]harness.Blunder{
 	"explain without a key":         {Line: "explain GET /leads", Want: `required flag(s) "key-id" not set`},
 	"explain of a word":             {Line: "explain GET leads --key-id KEY", Want: "'leads' is neither a path nor a URL"},
 	"explain of a foreign site":     {Line: "explain GET https://other.example.com/leads --key-id KEY", Want: "has no site for https://other.example.com: they are :8080"},
-	"explain with a bad address":    {Line: "explain GET /leads --key-id KEY --ip 0127.0.0.1", Want: "'0127.0.0.1' is no IP address"},
+	"explain with a bad address":    {Line: "explain GET /leads --key-id KEY --ip 0127.0.0.1", Want: "'0127.0.0.1' is not an IP address"},
 	"explain with two queries":      {Line: "explain GET /leads?a=1 --query a=2 --key-id KEY", Want: "the query is given twice"},
 	"explain with no such body":     {Line: "explain POST /leads --key-id KEY --body nowhere.json", Want: "nowhere.json"},
 	"no such configuration":         {Line: "key list --config nowhere/Caddyfile", Want: "nowhere/Caddyfile"},
@@ -176,7 +176,7 @@ func files(t *testing.T, d *harness.Desk) (list []string) {
 // TestStoresThatAreNone: what is not a key store is left as it is.
 func TestStoresThatAreNone(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"corrupt": {strings.Repeat("this is no database ", 100), "is not a SQLite database"},
+		"corrupt": {strings.Repeat("this is not a database ", 100), "is not a SQLite database"},
 		"empty":   {"", "create it with: workspace create"},
 	} {
 		t.Run("refuses/"+name, func(t *testing.T) {

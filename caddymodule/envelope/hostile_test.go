@@ -184,7 +184,7 @@ func TestBodiesThatMayNotBe(t *testing.T) {
 		{"HEAD with a body", "HEAD", whole(200, "body"), 200},
 		{"HEAD of an error", "HEAD", whole(404, "body"), 404},
 		{"HEAD of a JSON that may be soft", "HEAD", whole(200, `{"success":false}`, jsonHeader), 200},
-		{"HEAD of a status that is none", "HEAD", whole(999, ""), 502},
+		{"HEAD of a status that is not one", "HEAD", whole(999, ""), 502},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -35,14 +35,14 @@ func TestKeepErrors(t *testing.T) {
 		body   string
 		want   []string
 	}{
-		"a message":                {400, `{"message":"no <b>"}`, []string{"no <b>"}},
-		"details, in order":        {422, `{"message":"no","errors":{"b":["x","y"],"a":["z"]}}`, []string{"no", "z", "x; y"}},
-		"a soft failure":           {200, `{"success":false,"errors":[{"message":"Field a is required"}]}`, []string{"Field a is required", "Field a is required"}},
-		"5xx says nothing":         {500, `{"errors":[{"message":"secret"}]}`, []string{refusal.CodeInternal.Message()}},
-		"an outage says nothing":   {200, `{"success":false,"errors":[{"message":"secret is away"}]}`, []string{refusal.CodeInternal.Message()}},
-		"nothing to say":           {404, `{}`, []string{refusal.CodeNotFound.Message()}},
-		"a valid envelope":         {400, "{\"success\":false,\"error\":{\"code\":\"VALIDATION_ERROR\",\"message\":\"m\",\"details\":{\"b\":1.50,\"a\":[\"x\"],\"c\":\"y\"}},\"id\":7}\n", []string{"m", `["x"]`, "1.50", "y"}},
-		"details that are no text": {404, `{"success":false,"error":{"code":"NOT_FOUND","message":"m","details":{"a":{"b":null}}}}`, []string{"m", `{"b":null}`}},
+		"a message":                 {400, `{"message":"no <b>"}`, []string{"no <b>"}},
+		"details, in order":         {422, `{"message":"no","errors":{"b":["x","y"],"a":["z"]}}`, []string{"no", "z", "x; y"}},
+		"a soft failure":            {200, `{"success":false,"errors":[{"message":"Field a is required"}]}`, []string{"Field a is required", "Field a is required"}},
+		"5xx says nothing":          {500, `{"errors":[{"message":"secret"}]}`, []string{refusal.CodeInternal.Message()}},
+		"an outage says nothing":    {200, `{"success":false,"errors":[{"message":"secret is away"}]}`, []string{refusal.CodeInternal.Message()}},
+		"nothing to say":            {404, `{}`, []string{refusal.CodeNotFound.Message()}},
+		"a valid envelope":          {400, "{\"success\":false,\"error\":{\"code\":\"VALIDATION_ERROR\",\"message\":\"m\",\"details\":{\"b\":1.50,\"a\":[\"x\"],\"c\":\"y\"}},\"id\":7}\n", []string{"m", `["x"]`, "1.50", "y"}},
+		"details that are not text": {404, `{"success":false,"error":{"code":"NOT_FOUND","message":"m","details":{"a":{"b":null}}}}`, []string{"m", `{"b":null}`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := exchange(t, Options{Mapper: m}, responds(tt.status, "application/json", tt.body))

@@ -128,7 +128,7 @@ func TestPassesNothingElse(t *testing.T) {
 		"success is true":      `{"success":true,"error":{"code":"VALIDATION_ERROR","message":"m","details":null}}`,
 		"unknown code":         `{"success":false,"error":{"code":"TEAPOT","message":"m","details":null}}`,
 		"details are a list":   `{"success":false,"error":{"code":"VALIDATION_ERROR","message":"m","details":[]}}`,
-		"message is no text":   `{"success":false,"error":{"code":"VALIDATION_ERROR","message":1,"details":null}}`,
+		"message is not text":  `{"success":false,"error":{"code":"VALIDATION_ERROR","message":1,"details":null}}`,
 		"success is twice":     `{"success":false,"success":true,"error":{"code":"VALIDATION_ERROR","message":"m","details":null}}`,
 		"something follows":    `{"success":false,"error":{"code":"VALIDATION_ERROR","message":"m","details":null}} {}`,
 		"names in other case":  `{"Success":false,"Error":{"Code":"VALIDATION_ERROR","Message":"m","Details":null}}`,

@@ -106,7 +106,7 @@ func TestOffKeepsTrailersOfWhatIsHeld(t *testing.T) {
 			require.Equal(t, 404, res.StatusCode)
 			require.Equal(t, "no", string(body))
 			require.Equal(t, "text/plain", res.Header.Get("Content-Type"))
-			require.Empty(t, res.Header.Get("X-Sum"), "a trailer is no header")
+			require.Empty(t, res.Header.Get("X-Sum"), "a trailer is not a header")
 			require.Equal(t, "abc", res.Trailer.Get("X-Sum"))
 			<-g.reports
 		})

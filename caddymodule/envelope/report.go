@@ -34,7 +34,7 @@ type Report struct {
 	Status int
 	// Code is the envelope's code; "": no error.
 	Code refusal.Code
-	// Reason is the catalogue's row; "": the answer is no refusal.
+	// Reason is the catalogue's row; "": the answer is not a refusal.
 	Reason string
 	// Backend is what the backend said and the caller must not see, bounded and printable; "" for nothing.
 	Backend string

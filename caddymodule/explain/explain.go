@@ -147,7 +147,7 @@ func (a *asked) read(ctx context.Context, c *config.Configuration) error {
 	}
 	client, err := netip.ParseAddr(a.IP)
 	if err != nil {
-		return fmt.Errorf("reading --ip: '%s' is no IP address", a.IP)
+		return fmt.Errorf("reading --ip: '%s' is not an IP address", a.IP)
 	}
 	a.client, a.target = client.Unmap(), address.target // unmapped, as a listener writes it
 	u, err := url.ParseRequestURI(address.target)

@@ -30,7 +30,7 @@ func FuzzTargetReachesBackendUnchanged(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, target string) {
 		if strings.ContainsAny(target, " \t\r\n") || target == "" {
-			t.Skip("no request target: it would end the request line")
+			t.Skip("this is not a request target: it would end the request line")
 		}
 		g.Backend.Seen()
 		conn, err := net.Dial("tcp", g.Addr)

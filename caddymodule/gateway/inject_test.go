@@ -231,9 +231,9 @@ func TestInjectMistakes(t *testing.T) {
 		require.Regexp(t, g.Dir+`/Caddyfile:\d+: inject Authorization`, err.Error())
 	})
 	for name, c := range map[string]struct{ file, want string }{
-		"missing folder":              {"", "secrets"},
-		"folder that is no workspace": {"secrets/not a workspace/x", "is not named by a workspace"},
-		"value that no header takes":  {"secrets/ws_acme/konecty", "ws_acme/konecty holds line ends"},
+		"missing folder":                 {"", "secrets"},
+		"folder that is not a workspace": {"secrets/not a workspace/x", "is not named by a workspace"},
+		"value that no header takes":     {"secrets/ws_acme/konecty", "ws_acme/konecty holds line ends"},
 	} {
 		t.Run("refuses/"+name, func(t *testing.T) {
 			g := harness.New(t)

@@ -81,7 +81,7 @@ func TestPolicyRefusals(t *testing.T) {
 		status     int
 		code       string
 	}{
-		{"C11/a refusal that is no object", "package tollgate.authz\n\ndeny contains json.unmarshal(\"1\")\n", 500, "INTERNAL_ERROR"},
+		{"C11/a refusal that is not an object", "package tollgate.authz\n\ndeny contains json.unmarshal(\"1\")\n", 500, "INTERNAL_ERROR"},
 		{"C11/an unknown code", strings.Replace(rule("true", "TEAPOT", "x"), `"TEAPOT"`, `upper("teapot")`, 1), 500, "INTERNAL_ERROR"},
 		{"C12/an evaluation error", "package tollgate.authz\n\ndeny contains {\"code\": \"FORBIDDEN\", \"message\": x, \"details\": null} if {\nx := f(1)\n}\n\nf(_) := \"a\"\n\nf(_) := \"b\"\n", 500, "INTERNAL_ERROR"},
 		{"C22/FORBIDDEN beats NOT_FOUND", rule("true", "NOT_FOUND", "x") + "\ndeny contains {\"code\": \"FORBIDDEN\", \"message\": \"y\", \"details\": null}\n", 403, "FORBIDDEN"},
@@ -114,7 +114,7 @@ func TestPolicyThatNeverEnds(t *testing.T) {
 	setup.Options = strings.Replace(setup.Options, "policy_timeout 2s", "policy_timeout 100ms", 1)
 	require.NoError(t, g.Load(setup.Caddyfile()))
 	g.Run(t, []harness.Case{{
-		Name: "C13/late decision is no decision", Request: harness.Request{Path: "/plain", Key: harness.CRM}, Status: 500, Code: "INTERNAL_ERROR", Limits: harness.Workspace,
+		Name: "C13/late decision is not a decision", Request: harness.Request{Path: "/plain", Key: harness.CRM}, Status: 500, Code: "INTERNAL_ERROR", Limits: harness.Workspace,
 	}})
 }
 

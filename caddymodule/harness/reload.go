@@ -24,15 +24,19 @@ func (g *Gateway) Load(text string) error {
 		return err
 	}
 	g.clients.closeIdle()
-	for deadline := time.Now().Add(WaitFor); ; time.Sleep(time.Millisecond) {
+	tick, late := time.NewTicker(time.Millisecond), time.After(WaitFor)
+	defer tick.Stop()
+	for {
 		after, stopped := servers(), true
 		for id := range before {
 			stopped = stopped && !after[id]
 		}
-		switch {
-		case stopped:
+		if stopped {
 			return nil
-		case time.Now().After(deadline):
+		}
+		select {
+		case <-tick.C:
+		case <-late:
 			return errors.New("the servers of the configuration before still take connections")
 		}
 	}

@@ -30,7 +30,7 @@ func CheckWorkspace(w *record.Workspace) error {
 	}
 	metadata, err := json.Marshal(w.Metadata)
 	if err != nil {
-		return invalid("metadata", fmt.Errorf("metadata is no JSON: %w", err))
+		return invalid("metadata", fmt.Errorf("metadata is not JSON: %w", err))
 	}
 	if len(metadata) > MaxMetadata {
 		return invalid("metadata", fmt.Errorf("metadata has %d bytes as JSON: at most %d are allowed", len(metadata), MaxMetadata))

@@ -50,7 +50,7 @@ func TestCheckKey(t *testing.T) {
 		{"refuses a header in a scope", "scopes", record.Key{ID: "key_1", Scopes: []record.Scope{"a\r\nX-Evil: 1"}}},
 		{"refuses host bits", "allowed_ips", record.Key{ID: "key_1", AllowedIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/8")}}},
 		{"refuses IPv4 inside IPv6", "allowed_ips", record.Key{ID: "key_1", AllowedIPs: []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.1/128")}}},
-		{"refuses a network that is none", "allowed_ips", record.Key{ID: "key_1", AllowedIPs: make([]netip.Prefix, 1)}},
+		{"refuses a network that is not one", "allowed_ips", record.Key{ID: "key_1", AllowedIPs: make([]netip.Prefix, 1)}},
 		{"refuses 1001 networks", "allowed_ips", record.Key{ID: "key_1", AllowedIPs: make([]netip.Prefix, 1001)}},
 		{"refuses a year that RFC 3339 lacks", "expires_at", record.Key{ID: "key_1", ExpiresAt: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}},
 	} {

@@ -155,7 +155,7 @@ func TestAddressKey(t *testing.T) {
 			require.NotEqual(t, key, limits.AddressKey(netip.MustParseAddr(c.other)))
 		})
 	}
-	t.Run("what is no address is one bucket, and nobody else's", func(t *testing.T) {
+	t.Run("what is not an address is one bucket, and nobody else's", func(t *testing.T) {
 		require.Equal(t, netip.Addr{}, limits.AddressKey(netip.Addr{}))
 		require.NotEqual(t, netip.Addr{}, limits.AddressKey(netip.MustParseAddr("::1")))
 	})

@@ -28,7 +28,7 @@ func TestBundlesKeepToTheirRoots(t *testing.T) {
 		"data outside":                 {`{"roots": ["tollgate", "lists"]}`, map[string][]byte{"a.rego": post, "other/data.json": []byte(`{"a": 1}`)}, `b.tar.gz:other/data.json: data.other lies outside the roots of the bundle`},
 		"data beside a root":           {`{"roots": ["tollgate", "lists/a"]}`, map[string][]byte{"a.rego": post, "data.json": []byte(`{"lists": {"b": 1}}`)}, `b.tar.gz:data.json: data.lists.b lies outside`},
 		"data in place of a root":      {`{"roots": ["tollgate", "lists/a"]}`, map[string][]byte{"a.rego": post, "data.json": []byte(`{"lists": 1}`)}, `data.lists lies outside`},
-		"a manifest that is no JSON":   {`roots`, map[string][]byte{"a.rego": post}, "b.tar.gz: reading its .manifest: invalid character"},
+		"a manifest that is not JSON":  {`roots`, map[string][]byte{"a.rego": post}, "b.tar.gz: reading its .manifest: invalid character"},
 		"a manifest of a folder below": {"", map[string][]byte{"a.rego": post, "x/.manifest": []byte(`{"roots": []}`)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

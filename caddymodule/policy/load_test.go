@@ -31,7 +31,7 @@ func TestRefusesToLoad(t *testing.T) {
 		"a default for a helper of ours":   {map[string]string{"a.rego": authz("default _plan_eligible := true\n")}, "a.rego:3: _plan_eligible"},
 		"a helper of ours with brackets":   {map[string]string{"a.rego": authz("_address_allowed.x if true\n")}, "a.rego:3: _address_allowed"},
 		"a function of ours":               {map[string]string{"a.rego": authz("_covers(_, _) if true\n")}, "a.rego:3: _covers"},
-		"deny that is no set":              {map[string]string{"a.rego": authz("deny := set()\n")}, "conflicting rules data.tollgate.authz.deny found"},
+		"deny that is not a set":           {map[string]string{"a.rego": authz("deny := set()\n")}, "conflicting rules data.tollgate.authz.deny found"},
 		"a default for deny":               {map[string]string{"a.rego": authz("default deny := set()\n")}, "a.rego:3: "},
 		"deny below deny":                  {map[string]string{"a.rego": authz("deny.team contains 1\n")}, "rule data.tollgate.authz.deny conflicts with: rule data.tollgate.authz.deny.team at "},
 		"the tests of ours in other files": {map[string]string{"a.rego": "package tollgate.authz_test\n\na := 1\n"}, "a.rego:1: "},
@@ -51,7 +51,7 @@ func TestRefusesToLoad(t *testing.T) {
 		"the clock":                        {map[string]string{"a.rego": refusal(`time.now_ns() > 1`)}, "a.rego:4: time.now_ns is not available to policies: a decision depends on its input alone, not on the clock"},
 		"chance":                           {map[string]string{"a.rego": refusal(`rand.intn("x", 2) == 1`)}, "a.rego:4: rand.intn is not available to policies: a decision depends on its input alone, not on chance"},
 		"the environment":                  {map[string]string{"a.rego": refusal(`opa.runtime().env.HOME`)}, "a.rego:4: opa.runtime is not available to policies: a decision depends on its input alone, not on the process that makes it"},
-		"refusals in a file of tests":      {map[string]string{"latest_test.rego": refusal(`input.request.method == "POST"`)}, "latest_test.rego:1: package tollgate.authz in a file of tests, which are no part of the policies"},
+		"refusals in a file of tests":      {map[string]string{"latest_test.rego": refusal(`input.request.method == "POST"`)}, "latest_test.rego:1: package tollgate.authz in a file of tests, which do not belong to the policies"},
 		"an unused import":                 {map[string]string{"a.rego": "package team\n\nimport data.other\n\na := 1\n"}, "a.rego:3: import data.other unused"},
 		"an unused variable":               {map[string]string{"a.rego": refusal("x := 1")}, "a.rego:4: assigned var x unused"},
 		"an undefined function":            {map[string]string{"a.rego": refusal("team.f(1)")}, "a.rego:4: undefined function team.f"},
@@ -63,7 +63,7 @@ func TestRefusesToLoad(t *testing.T) {
 		"YAML data with a name twice":      {map[string]string{"a.rego": authz("_a := 1\n"), "data.yaml": "a: 1\na: 2\n"}, "data.yaml: yaml: unmarshal errors: line 2: mapping key \"a\" already defined at line 1"},
 		"broken YAML data":                 {map[string]string{"a.rego": authz("_a := 1\n"), "data.yaml": "a: 1\nb: [\n"}, "data.yaml: yaml: line 2: "},
 		"data that are too deep":           {map[string]string{"a.rego": authz("_a := 1\n"), "data.json": strings.Repeat("[", 2000)}, "data.json:1: it has more than 1000 arrays and objects within each other"},
-		"data that are no object":          {map[string]string{"a.rego": authz("_a := 1\n"), "data.yaml": "- a\n"}, "data.yaml: the data is not an object at its top level"},
+		"data that are not an object":      {map[string]string{"a.rego": authz("_a := 1\n"), "data.yaml": "- a\n"}, "data.yaml: the data is not an object at its top level"},
 		"data for our packages":            {map[string]string{"a.rego": authz("_a := 1\n"), "tollgate/authz/data.json": `{"deny": []}`}, "data.json: data.tollgate is the gateway's own"},
 		"data that two files say":          {map[string]string{"a.rego": authz("_a := 1\n"), "a.json": `{"x": {"y": 1}}`, "b.json": `{"x": {"y": 2}}`}, "b.json: data.x.y is defined by another file already"},
 		"data under the name of a rule":    {map[string]string{"a.rego": "package team\n\nbad := 1\n", "data.json": `{"team": {"bad": 2}}`}, "conflicting rule for data path team/bad found"},
@@ -149,7 +149,7 @@ func TestLoadsMountsOfKubernetes(t *testing.T) {
 }
 
 func TestRefusesPaths(t *testing.T) {
-	root := folder(t, map[string]string{"a.txt": "x", "a.tar.gz": "this is no gzip", "loop/a.rego": authz("_a := 1\n")})
+	root := folder(t, map[string]string{"a.txt": "x", "a.tar.gz": "this is not gzip", "loop/a.rego": authz("_a := 1\n")})
 	require.NoError(t, os.Symlink(".", filepath.Join(root, "loop", "again")))
 	require.NoError(t, os.Symlink(os.DevNull, filepath.Join(root, "pipe.rego")))
 	write(t, filepath.Join(root, "short.tar.gz"), tarball(t, map[string][]byte{"a.rego": []byte(authz("_a := 1\n"))})[:60])

@@ -38,7 +38,7 @@ func checkPackage(module *ast.Module, test bool, taken map[string]bool) error {
 	case name == "tollgate.authz_test" && test:
 		return nil
 	case name == authzPackage && test:
-		return fmt.Errorf("%s: package tollgate.authz in a file of tests, which are no part of the policies: "+
+		return fmt.Errorf("%s: package tollgate.authz in a file of tests, which do not belong to the policies: "+
 			"use package tollgate.authz_test, or a file name that does not end in _test.rego", at)
 	case name != authzPackage:
 		return fmt.Errorf("%s: package %s is the gateway's own, it makes the decision: write refusals as deny in package "+

@@ -140,7 +140,7 @@ func readValue(file string, size int64) (string, error) {
 	}
 	value := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	if strings.ContainsFunc(value, unprintable) || !utf8.ValidString(value) {
-		return "", fmt.Errorf("%s holds line ends, control characters or bytes that are no UTF-8: no header can carry it", file)
+		return "", fmt.Errorf("%s holds line ends, control characters or bytes that are not UTF-8: a header cannot carry it", file)
 	}
 	return value, nil
 }

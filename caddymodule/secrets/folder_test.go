@@ -78,10 +78,10 @@ func TestWorldReadableFilesAreWarnedOf(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	for name, c := range map[string]struct{ file, value, want string }{
-		"folder that is no workspace": {"-bad/token", "x", "not named by a workspace"},
-		"value of two lines":          {"ws/token", "s3cret\r\nX-Evil: 1", "control characters"},
-		"value that is no UTF-8":      {"ws/token", "s3cret\xff", "no UTF-8"},
-		"huge value":                  {"ws/token", strings.Repeat("s3cret", 4000), "at most"},
+		"folder that is not a workspace": {"-bad/token", "x", "not named by a workspace"},
+		"value of two lines":             {"ws/token", "s3cret\r\nX-Evil: 1", "control characters"},
+		"value that is not UTF-8":        {"ws/token", "s3cret\xff", "are not UTF-8"},
+		"huge value":                     {"ws/token", strings.Repeat("s3cret", 4000), "at most"},
 	} {
 		t.Run("refuses/"+name, func(t *testing.T) {
 			dir := t.TempDir()

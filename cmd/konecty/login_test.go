@@ -169,7 +169,7 @@ func TestHostileServersWriteNothingOfTheirsIntoTheFiles(t *testing.T) {
 	k := answering(t, 200, "application/json", `{"success":true,"logged":true,"authId":"abcdefghij","user":{"_id":"x\nEVIL=1"}}`)
 	k.token = ""
 	k.run("login", "verify-otp", "--email", "a@b.com", "--otp", "123456").ok()
-	require.Equal(t, "KONECTY_URL="+k.host+"\nKONECTY_TOKEN=abcdefghij\n", k.kept(".env"), "an id that is none is left out")
+	require.Equal(t, "KONECTY_URL="+k.host+"\nKONECTY_TOKEN=abcdefghij\n", k.kept(".env"), "an id that is not one is left out")
 	k = answering(t, 400, "application/json", `{"success":false,"errors":[{"message":"no 123456"}]}`)
 	k.token = ""
 	got := k.run("login", "verify-otp", "--email", "a@b.com", "--otp", "123456")

@@ -41,7 +41,7 @@ func TestSoftFailuresLeaveAsErrors(t *testing.T) {
 		failed("permission for a module", create("Product", `{"name": "x"}`), 403, "FORBIDDEN"),
 		failed("unknown module", create("Invoice", `{"name": "x"}`), 404, "NOT_FOUND"),
 		failed("unknown module of a query", posted(query, all, `{"document": "Foo"}`), 400, "VALIDATION_ERROR"),
-		{Name: "an id that nobody has is no error", Request: harness.Request{Path: data + "Contact/nobody", Key: all}, Status: 200, Hits: 1, Limits: harness.Workspace,
+		{Name: "an id that nobody has is not an error", Request: harness.Request{Path: data + "Contact/nobody", Key: all}, Status: 200, Hits: 1, Limits: harness.Workspace,
 			Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
 				require.JSONEq(t, `{"success": true, "data": [], "total": 0}`, a.Body)
 			}},

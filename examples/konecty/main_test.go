@@ -36,7 +36,7 @@ func TestRunRefuses(t *testing.T) {
 		says      string
 	}{
 		"no token":                   {"", func(string) string { return "" }, tokenVariable},
-		"an address that is none":    {"--listen nowhere", withToken, "listening on nowhere"},
+		"an address that is not one": {"--listen nowhere", withToken, "listening on nowhere"},
 		"a port that is taken":       {"--listen " + taken.Addr().String(), withToken, "listening on"},
 		"denying what is not there":  {"--deny Invoice", withToken, `no "Invoice"`},
 		"a word too many":            {"serve", withToken, "unexpected argument"},

@@ -50,7 +50,7 @@ func TestRunRefuses(t *testing.T) {
 		"an address that others reach":   {"--listen 0.0.0.0:0", "", "--beyond-loopback"},
 		"no address, which is all":       {"--listen :0", "", "--beyond-loopback"},
 		"the IPv6 address of all":        {"--listen [::]:0", "", "--beyond-loopback"},
-		"an address that is none":        {"--listen nowhere", "", "reading the address"},
+		"an address that is not one":     {"--listen nowhere", "", "reading the address"},
 		"a port that is taken":           {"--listen " + taken.Addr().String(), "", "listening on"},
 		"a folder without a key":         {"--data " + t.TempDir(), "", "KONEKTOR_KEY"},
 		"a short key":                    {"", "5a5a", "64 hexadecimal digits"},

@@ -154,7 +154,7 @@ func TestWhatIsNoKeyStoreIsLeftAlone(t *testing.T) {
 			}
 			require.NoError(t, os.WriteFile(path, content, 0o600))
 		}, "is not a key store, or a damaged one", false},
-		{"a place in a folder that is none", func(t *testing.T, path string) {}, "creating key store ", true},
+		{"a place in a folder that is not there", func(t *testing.T, path string) {}, "creating key store ", true},
 	} {
 		for _, may := range []bool{true, false} {
 			t.Run(test.name, func(t *testing.T) {

@@ -168,7 +168,7 @@ func TestPing(t *testing.T) {
 	e, _ = newEngine(t, server.URL()+"99", patient)
 	require.ErrorIs(t, e.Ping(context.Background()), redis.ErrMisconfigured, "there is no database 99")
 	e, _ = newEngine(t, "redis://"+server.Address()+"?cluster=true", patient)
-	require.Error(t, e.Ping(context.Background()), "it is no cluster")
+	require.Error(t, e.Ping(context.Background()), "it is not a cluster")
 }
 
 func TestCluster(t *testing.T) {

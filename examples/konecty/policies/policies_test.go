@@ -273,6 +273,9 @@ func TestScopesComeFirst(t *testing.T) {
 // TestNoBodyIsTooMuchForTheTime counts allocations, which say on any machine how much is done for each element of a
 // body: reading it costs a few, judging it many more.
 func TestNoBodyIsTooMuchForTheTime(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector allocates on its own: the run without it counts")
+	}
 	g := newGateway(t)
 	const elements = 20_000
 	var unknown strings.Builder
@@ -289,7 +292,7 @@ func TestNoBodyIsTooMuchForTheTime(t *testing.T) {
 			body := `{"name": {"first": "Ana"}, ` + fields + `}`
 			n := testing.AllocsPerRun(1, func() { require.False(t, g.decide("Contact", body, "konecty.*").Allow) })
 			t.Logf("%.1f allocations for each element", n/elements)
-			require.Less(t, n/elements, 30.0) // with the race detector; about half without
+			require.Less(t, n/elements, 18.0)
 		})
 	}
 }

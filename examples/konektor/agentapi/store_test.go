@@ -118,7 +118,7 @@ func TestNewRefuses(t *testing.T) {
 			require.NoError(t, db.Close())
 			return folder
 		}, bytes.Repeat([]byte{1}, agentapi.KeySize), "version 99"},
-		"a file that is no database": {func(t *testing.T) string {
+		"a file that is not a database": {func(t *testing.T) string {
 			folder := t.TempDir()
 			require.NoError(t, os.WriteFile(filepath.Join(folder, "konektor.db"), []byte(strings.Repeat("no database ", 100)), 0o600))
 			return folder

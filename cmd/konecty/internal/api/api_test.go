@@ -49,7 +49,7 @@ func TestQueries(t *testing.T) {
 	} {
 		records, err := client.Find(t.Context(), api.Query{Document: "Contact", Term: term, Fields: []string{"code", "name"}, Limit: 5})
 		require.NoError(t, err)
-		require.Equal(t, []api.Record{}, records, "an empty answer is no rows")
+		require.Equal(t, []api.Record{}, records, "an empty answer has no rows")
 		require.Equal(t, `POST /rest/query/json {"document":"Contact","fields":"_id,code,name","filter":`+filter+`,"limit":5}`, *sent)
 	}
 }

@@ -142,13 +142,13 @@ func TestWhatMustBeSent(t *testing.T) {
 		field api.Field
 		says  string
 	}{
-		"required":               {api.Field{Type: "text", IsRequired: true}, "is required: send text"},
-		"with a default":         {api.Field{Type: "text", IsRequired: true, DefaultValue: "x"}, ""},
-		"by language":            {api.Field{Type: "picklist", IsRequired: true, Options: options, DefaultValues: []any{map[string]any{"pt_BR": "a"}}}, ""},
-		"a default that is none": {api.Field{Type: "picklist", Options: options, DefaultValue: "lead"}, "is required, since the server's default is not valid: send one of, or a list of: a"},
-		"a bounded list":         {api.Field{Type: "text", IsList: isList(true), MaxElements: 2}, "is required: must be a list of at most 2"},
-		"a list of some":         {api.Field{Type: "text", IsList: isList(true), MinElements: 1}, "is required: must be a list of at least 1"},
-		"what is generated":      {api.Field{Type: "autoNumber", IsRequired: true}, ""},
+		"required":                        {api.Field{Type: "text", IsRequired: true}, "is required: send text"},
+		"with a default":                  {api.Field{Type: "text", IsRequired: true, DefaultValue: "x"}, ""},
+		"by language":                     {api.Field{Type: "picklist", IsRequired: true, Options: options, DefaultValues: []any{map[string]any{"pt_BR": "a"}}}, ""},
+		"a default that is not an option": {api.Field{Type: "picklist", Options: options, DefaultValue: "lead"}, "is required, since the server's default is not valid: send one of, or a list of: a"},
+		"a bounded list":                  {api.Field{Type: "text", IsList: isList(true), MaxElements: 2}, "is required: must be a list of at most 2"},
+		"a list of some":                  {api.Field{Type: "text", IsList: isList(true), MinElements: 1}, "is required: must be a list of at least 1"},
+		"what is generated":               {api.Field{Type: "autoNumber", IsRequired: true}, ""},
 	} {
 		c.field.Name = "f"
 		problems := payload.Problems(&api.Module{Document: "A", Fields: []api.Field{c.field}}, map[string]any{})
