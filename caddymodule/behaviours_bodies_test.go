@@ -119,6 +119,7 @@ func TestExpectIsAnsweredAtOnce(t *testing.T) {
 					_, _ = io.WriteString(conn, body)
 				}()
 				heard := conn.Rest()
+				require.Contains(t, heard, "HTTP/1.1 200 OK\r\n")
 				require.LessOrEqual(t, strings.Count(heard, "100 Continue"), 1)
 				require.NotContains(t, strings.TrimPrefix(heard, "HTTP/1.1 100 Continue\r\n\r\n"), "Continue", "nothing is written into it")
 			})

@@ -99,8 +99,10 @@ func TestStatusRoutesAndWorkspaces(t *testing.T) {
 	require.Nil(t, s.Secrets)
 	require.InDelta(t, s.Now, s.Loaded, 60)
 
+	found := false
 	for _, r := range ask[routes](t, d, "routes") {
 		if r.Pattern == "/leads/:id" {
+			found = true
 			require.Equal(t, []string{"agent.leads.read"}, r.Scopes)
 			require.Contains(t, r.Source, "Caddyfile:")
 			require.GreaterOrEqual(t, r.Requests, uint64(4))
@@ -108,6 +110,7 @@ func TestStatusRoutesAndWorkspaces(t *testing.T) {
 			require.NotNil(t, r.Backend.P50)
 		}
 	}
+	require.True(t, found, "the route is there")
 	var globex, trial bool
 	w := ask[workspaces](t, d, "workspaces")
 	for _, one := range w.Busiest {

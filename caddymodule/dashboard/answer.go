@@ -29,20 +29,7 @@ func sendProblem(w http.ResponseWriter, err error) {
 	if !ok {
 		p = &problem{http.StatusInternalServerError, err.Error()}
 	}
-	var body struct {
-		Success bool `json:"success"`
-		Error   struct {
-			Code    refusal.Code `json:"code"`
-			Message string       `json:"message"`
-			Details any          `json:"details"`
-		} `json:"error"`
-	}
-	body.Error.Code, body.Error.Message = refusal.CodeOf(p.status), p.text
-	text, err := json.Marshal(body)
-	if err != nil {
-		text = []byte(`{"success":false,"error":{"code":"INTERNAL_ERROR","message":"","details":null}}`)
-	}
-	sendText(w, p.status, text)
+	sendText(w, p.status, refusal.AppendEnvelope(nil, refusal.CodeOf(p.status), p.text, nil))
 }
 
 // sendWithout answers a question that has no parameters.

@@ -97,6 +97,11 @@ func configuration(r *http.Request) ([]byte, error) {
 		Method: http.MethodGet, URL: &url.URL{Path: "/config/"}, RequestURI: "/config/", Host: r.Host, RemoteAddr: r.RemoteAddr, TLS: r.TLS,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: http.NoBody,
 	}
+	for _, name := range []string{"Origin", "Referer"} { // an endpoint with enforce_origin asks for one
+		if values := r.Header[name]; values != nil {
+			ask.Header[name] = values
+		}
+	}
 	answer := &memory{header: http.Header{}}
 	server.Handler.ServeHTTP(answer, ask.WithContext(r.Context()))
 	if answer.status != 0 && answer.status != http.StatusOK {

@@ -108,18 +108,16 @@ func fileProblems(s *gateway.State) (list []Problem) {
 func failing(failed, all int64) bool { return failed >= 5 && failed*20 >= all }
 
 func backendProblems(recent *status.Traffic) (list []Problem) {
-	all := int64(0)
-	for _, n := range recent.Outcomes {
-		all += n
-	}
+	// Refusals do not count: whoever sends requests without a key must not hide a backend, or a gateway, that fails.
+	asked := recent.Outcomes[status.OutcomeOK] + recent.Outcomes[status.OutcomeBackend4xx] + recent.Outcomes[status.OutcomeBackend5xx]
 	minutes := "in the last five minutes"
-	if failed := recent.Outcomes[status.OutcomeBackend5xx]; failing(failed, all) {
+	if failed := recent.Outcomes[status.OutcomeBackend5xx]; failing(failed, asked) {
 		list = append(list, Problem{Severity: isError, Do: "Look at the backend; its words are in the log, by request id.",
-			Text: fmt.Sprintf("The backend answered %d of %d requests with a 5xx %s.", failed, all, minutes)})
+			Text: fmt.Sprintf("The backend answered %d of %d requests with a 5xx %s.", failed, asked, minutes)})
 	}
-	if failed := recent.Outcomes[string(refusal.CodeInternal)]; failing(failed, all) {
+	if failed := recent.Outcomes[string(refusal.CodeInternal)]; failing(failed, asked+failed) {
 		list = append(list, Problem{Severity: isError, Do: "The refusals below say why.",
-			Text: fmt.Sprintf("The gateway answered %d of %d requests with a 5xx of its own %s.", failed, all, minutes)})
+			Text: fmt.Sprintf("The gateway answered %d of %d requests with a 5xx of its own %s.", failed, asked+failed, minutes)})
 	}
 	return list
 }

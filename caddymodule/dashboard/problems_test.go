@@ -126,12 +126,15 @@ func TestAMovedDatabaseIsAProblem(t *testing.T) {
 func TestABackendThatFailsIsAProblem(t *testing.T) {
 	setup := harness.World()
 	setup.Gate += "route GET /away\n"
-	setup.Then = "handle /away {\n reverse_proxy 127.0.0.1:" + "1" + "\n}\nhandle {\n reverse_proxy $BACKEND\n}"
+	setup.Then = "handle /away {\n reverse_proxy 127.0.0.1:1\n}\nhandle {\n reverse_proxy $BACKEND\n}"
 	d := open(t, setup)
 	d.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
 	for range 60 {
 		d.from(t, harness.CRM, "/leads")
 		d.from(t, harness.CRM, "/away")
+		for range 30 { // what is refused hides nothing
+			d.from(t, "", "/leads")
+		}
 	}
 	says(t, d, "The backend answered ", "requests with a 5xx in the last five minutes.")
 	says(t, d, "The gateway answered ", "requests with a 5xx of its own in the last five minutes.")

@@ -73,6 +73,9 @@ func rewriteTo(to caddy.NetworkAddress) func(*httputil.ProxyRequest) {
 				out[name] = values
 			}
 		}
+		if !to.IsUnixNetwork() {
+			out.Set("Origin", "http://"+host) // an endpoint with enforce_origin asks for one
+		}
 		p.Out.Header = out
 		p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = "http", "admin", host
 	}

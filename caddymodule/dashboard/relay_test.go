@@ -57,8 +57,9 @@ func TestABrowserOpensThePage(t *testing.T) {
 	require.Equal(t, 403, status, "if Caddy lets it through, the relay has no reason any more: %s", body)
 
 	socket := "unix/" + filepath.Join(t.TempDir(), "admin.sock")
-	for _, admin := range []string{d.admin, socket + "|0600"} {
-		require.NoError(t, d.Load(d.text(admin)))
+	for _, c := range []struct{ admin, option string }{{d.admin, ""}, {d.admin, "enforce_origin"}, {socket + "|0600", ""}} {
+		admin := c.admin
+		require.NoError(t, d.Load(d.text(admin, c.option)))
 		url := relay(t, admin).URL()
 		status, body, header := browse(t, "GET", url, typed...)
 		require.Equal(t, 200, status, body)

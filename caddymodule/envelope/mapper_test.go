@@ -79,11 +79,13 @@ func fixtures(t testing.TB) []fixture {
 		}
 		require.NoError(t, err)
 		defer file.Close()
-		for lines := bufio.NewScanner(file); lines.Scan(); {
+		lines := bufio.NewScanner(file)
+		for lines.Scan() {
 			var f fixture
 			require.NoError(t, json.Unmarshal(lines.Bytes(), &f))
 			list = append(list, f)
 		}
+		require.NoError(t, lines.Err(), path)
 	}
 	require.GreaterOrEqual(t, len(list), 24)
 	return list

@@ -41,11 +41,13 @@ func wideFixtures(t testing.TB, paths ...string) (list []wideFixture) {
 		}
 		require.NoError(t, err)
 		defer file.Close()
-		for lines := bufio.NewScanner(file); lines.Scan(); {
+		lines := bufio.NewScanner(file)
+		for lines.Scan() {
 			var f wideFixture
 			require.NoError(t, json.Unmarshal(lines.Bytes(), &f))
 			list = append(list, f)
 		}
+		require.NoError(t, lines.Err(), path)
 	}
 	require.GreaterOrEqual(t, len(list), 90)
 	return list

@@ -69,7 +69,7 @@ func (a *address) hostPort() (string, uint, error) {
 	port, err := strconv.ParseUint(text, 10, 16)
 	switch {
 	case err != nil:
-		return "", 0, fmt.Errorf("the port of the URL is not a number: it is '%s'", text)
+		return "", 0, fmt.Errorf("the port of the URL is not a number from 0 to 65535: it is '%s'", text)
 	case name == "":
 		return "", 0, fmt.Errorf("the URL has no host: write one such as https://api.example.com/leads")
 	}

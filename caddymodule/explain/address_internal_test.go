@@ -54,8 +54,8 @@ func TestParseAddress(t *testing.T) {
 		"http://p@h:8080": "leave out what stands before the '@'",
 		"http:///x":       "the URL has no host",
 		"http://:80/x":    "the URL has no host",
-		"http://h:x/":     "the port of the URL is not a number: it is 'x'",
-		"http://h:70000/": "the port of the URL is not a number",
+		"http://h:x/":     "the port of the URL is not a number from 0 to 65535: it is 'x'",
+		"http://h:70000/": "the port of the URL is not a number from 0 to 65535",
 		"http://h#x":      "'h#x' is not a host",
 		"http://a b/":     "'a b' is not a host",
 	} {

@@ -138,7 +138,7 @@ func TestExplainFindsTheSite(t *testing.T) {
 		"https://api.example.com/named": "has no site for https://api.example.com",
 		"http://other.example.com:81/":  "has no site for http://other.example.com:81: they are api.example.com:80,*.api.example.com:80 :8081",
 		"http:///named":                 "has no host",
-		"http://api.example.com:x/":     "the port of the URL is not a number",
+		"http://api.example.com:x/":     "the port of the URL is not a number from 0 to 65535",
 	} {
 		t.Run("refuses/"+line, func(t *testing.T) {
 			d.Refuses(t, harness.Blunder{Line: "explain GET " + line + " --key-id " + key, Want: want}, key)

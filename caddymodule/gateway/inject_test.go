@@ -200,9 +200,9 @@ func TestSecretsThatEverybodyCanReadAreWarnedOf(t *testing.T) {
 	require.False(t, harness.Contains(g.ReadFile(t, "caddy.log"), "can be read by everybody"))
 	require.NoError(t, os.Chmod(g.Dir+"/secrets/ws_acme/unused", 0o644))
 	require.Eventually(t, func() bool {
-		return harness.Contains(g.ReadFile(t, "caddy.log"), "secret file is readable by other users", "ws_acme/unused: take the right away with: chmod o-r")
+		return harness.Contains(g.ReadFile(t, "caddy.log"), "secret file is readable by other users", "ws_acme/unused is readable by every user of this machine: chmod o-r")
 	}, harness.WaitFor, harness.Tick)
-	require.False(t, harness.Contains(g.ReadFile(t, "caddy.log"), "ws_acme/konecty: take"), "the others are well kept")
+	require.False(t, harness.Contains(g.ReadFile(t, "caddy.log"), "ws_acme/konecty is readable"), "the others are well kept")
 }
 
 func TestInjectMistakes(t *testing.T) {

@@ -29,22 +29,23 @@ func (c *call) end() {
 		report.Source = envelope.SourceGateway
 	}
 	why := c.why(&report)
-	c.remember(&report, &why)
+	took := c.upstreamTook(&report)
+	c.remember(&report, &why, took)
 	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.Inline(c))
 	}
 	c.log(&report)
 	c.logDecision(&report, &why)
 	c.trace(&report, &why)
-	c.count(&report, &why)
+	c.count(&report, &why, took)
 }
 
 // meters are the metrics of all configurations of the process.
 var meters = meter.New()
 
-func (c *call) count(report *envelope.Report, why *why) {
+func (c *call) count(report *envelope.Report, why *why, took time.Duration) {
 	r := meter.Request{
-		Verdict: &c.verdict, Code: string(report.Code), Source: string(report.Source), Reason: why.reason, Upstream: c.upstreamTook(report),
+		Verdict: &c.verdict, Code: string(report.Code), Source: string(report.Source), Reason: why.reason, Upstream: took,
 	}
 	if report.Unread != nil {
 		r.Unread = string(report.Unread.Kind)

@@ -76,9 +76,9 @@ func (a *App) turnStatus(ctx context.Context) {
 }
 
 // remember counts the request, and keeps why it was refused. Nothing of it is a secret, a path, a query or a body.
-func (c *call) remember(report *envelope.Report, why *why) {
+func (c *call) remember(report *envelope.Report, why *why, took time.Duration) {
 	v := &c.verdict
-	r := status.Request{Outcome: outcome(report, why.reason), Route: c.handler.counts[v.Match.Route], Backend: c.backendTook()}
+	r := status.Request{Outcome: outcome(report, why.reason), Route: c.handler.counts[v.Match.Route], Backend: took}
 	for _, took := range v.Took {
 		r.Gateway += took
 	}
@@ -104,7 +104,7 @@ func (c *call) remember(report *envelope.Report, why *why) {
 		table.Verdicts[v.Charged].Add(1)
 	}
 	switch {
-	case v.Decision.Generation == 0:
+	case v.Decision.Generation == 0 || v.Decision.Code == string(refusal.CodeInternal): // it was not asked, or failed
 	case v.Decision.Remembered:
 		table.Remembered.Add(1)
 	default:
@@ -123,16 +123,6 @@ func outcome(report *envelope.Report, reason string) string {
 		return status.OutcomeBackend5xx
 	}
 	return status.OutcomeBackend4xx
-}
-
-// backendTook is how long the backend took until its answer began; 0: nobody measured it.
-func (c *call) backendTook() time.Duration {
-	if !c.passed {
-		return 0
-	}
-	value, _ := c.repl.Get("http.reverse_proxy.upstream.latency")
-	took, _ := value.(time.Duration)
-	return took
 }
 
 // Failure is something that fails at present.

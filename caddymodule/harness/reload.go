@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"errors"
 	"regexp"
 	"runtime"
@@ -22,6 +23,9 @@ func (g *Gateway) Load(text string) error {
 	before := servers()
 	if err := caddy.Load(config, true); err != nil {
 		return err
+	}
+	if bytes.Contains(config, []byte(`"servers"`)) && len(servers()) == 0 {
+		return errors.New("no goroutine looks like one of Caddy's servers: the pattern 'serving' is out of date")
 	}
 	g.clients.closeIdle()
 	tick, late := time.NewTicker(time.Millisecond), time.After(WaitFor)

@@ -30,7 +30,8 @@ type Options struct {
 	// Paths are folders, .rego files, data files (.json, .yaml, .yml) and bundles (.tar.gz) that are added to the
 	// embedded policies.
 	Paths []string
-	// Timeout is how long one decision may run, from when its evaluation begins; 0 is DefaultTimeout.
+	// Timeout is how long one evaluation may run, from when it begins; 0 is DefaultTimeout. A refusal of a request that is not
+	// large may take a second one, which finds the rule.
 	Timeout time.Duration
 	// Remember is how many decisions are remembered; 0 is DefaultRemember, less is none.
 	Remember int

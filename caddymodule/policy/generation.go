@@ -161,6 +161,8 @@ func (g *generation) ask(ctx context.Context, in *Input, timeout time.Duration) 
 		return d, err
 	case !found:
 		return d, ErrUndefined
+	case bad != nil && in.large():
+		return d, bad
 	case bad != nil:
 		return d, g.blame(ctx, value, timeout, bad)
 	}

@@ -72,7 +72,7 @@ const (
 	locatedBytes  = 2 << 10
 )
 
-// large reports whether a request is too large for being evaluated twice.
+// large reports whether a request is too large for being evaluated twice, to locate a refusal or to blame a rule.
 func (in *Input) large() bool {
 	left := locatedValues
 	return len(in.Path)+len(in.RawQuery) > locatedBytes || in.HasBody && !fits(in.Body, &left)

@@ -33,5 +33,11 @@ func TestLargeRequestsAreNotEvaluatedTwice(t *testing.T) {
 	require.Contains(t, place(request().with(body(200))), "a.rego")
 	require.Empty(t, place(request().with(body(300))))
 	require.Empty(t, place(request().with(body(200)).with(query("q="+strings.Repeat("x", 3000)))))
+	malformed := engine(t, map[string]string{"a.rego": authz(`deny contains object.union({"code": "FORBIDDEN"}, {"status": input.request.body.list[0]})`)})
+	_, err := malformed.Decide(t.Context(), request().with(body(200)))
+	require.ErrorContains(t, err, "a.rego:3: ")
+	_, err = malformed.Decide(t.Context(), request().with(body(300)))
+	require.ErrorIs(t, err, ErrMalformed)
+	require.NotContains(t, err.Error(), "a.rego:3")
 	require.Equal(t, "embedded:tollgate/authz/scopes.rego", place(request().with(body(1)).with(func(in *Input) { in.Route.Scopes = []string{"other"}; in.Body = nil })))
 }

@@ -55,9 +55,7 @@ type Identity struct {
 
 // Usable reports whether the key may be used at the given instant.
 func (i *Identity) Usable(now time.Time) bool {
-	return !i.Key.Disabled && i.Key.RevokedAt.IsZero() &&
-		(i.Key.ExpiresAt.IsZero() || now.Before(i.Key.ExpiresAt)) &&
-		(i.SecretExpiresAt.IsZero() || now.Before(i.SecretExpiresAt))
+	return i.State(now) == "active"
 }
 
 // State says in a word whether the secret can be used at the given instant: active, secret_ended (its grace after a rotation

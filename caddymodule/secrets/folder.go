@@ -118,7 +118,7 @@ func (s *snapshot) readWorkspace(folder string) (map[string]string, error) {
 		case err != nil:
 			return nil, err
 		case info.Mode().Perm()&0o004 != 0:
-			s.warnings = append(s.warnings, file+": take the right away with: chmod o-r")
+			s.warnings = append(s.warnings, file+" is readable by every user of this machine: chmod o-r "+file)
 		}
 		if values[entry.Name()], err = readValue(file, info.Size()); err != nil {
 			return nil, err

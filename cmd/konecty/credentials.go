@@ -102,7 +102,7 @@ func (s *session) readPairs(file string, ini bool) (map[string]map[string]string
 	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
 		line = strings.TrimSpace(line)
 		if ini && strings.HasPrefix(line, "[") {
-			name := strings.TrimRight(sectionName(line), "/")
+			name := sectionName(line)
 			if sections[name] == nil {
 				sections[name] = map[string]string{}
 			}

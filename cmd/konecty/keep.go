@@ -105,9 +105,10 @@ func withSection(text, section string, pairs ...pair) string {
 	return b.String()
 }
 
-// sectionName is what stands between the brackets of a section's line. A host may hold brackets itself.
+// sectionName is what stands between the brackets of a section's line. A host may hold brackets itself; a slash at its end does
+// not count.
 func sectionName(line string) string {
-	return strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(line, "["), "]"))
+	return strings.TrimRight(strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(line, "["), "]")), "/")
 }
 
 func names(pairs []pair, name string) bool {

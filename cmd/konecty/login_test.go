@@ -98,6 +98,18 @@ func TestLoginKeepsWhatElseStandsInTheFiles(t *testing.T) {
 	require.Equal(t, 1, strings.Count(k.kept("credentials"), "["+b.url+"]"))
 }
 
+// TestALoginReplacesWhatIsKeptForTheHost, also where its name was written with a slash at its end.
+func TestALoginReplacesWhatIsKeptForTheHost(t *testing.T) {
+	b := newBare(t)
+	k := newcomer(t, b)
+	writeFile(t, filepath.Join(k.home, ".konecty", "credentials"), "["+b.url+"/]\nhost = "+b.url+"\nauthId = old\n")
+	k.run("login", "request-otp", "--email", "admin@example.com").ok()
+	k.stdin = b.SentCode("admin@example.com")
+	k.run("login", "verify-otp", "--email", "admin@example.com").ok()
+	require.NotContains(t, k.kept("credentials"), "old")
+	require.Equal(t, 1, strings.Count(k.kept("credentials"), "["+b.url))
+}
+
 func TestTokensAreSentToTheirOwnHostOnly(t *testing.T) {
 	host, tokens := named(t)
 	for name, c := range map[string]struct {

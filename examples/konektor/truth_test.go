@@ -60,8 +60,8 @@ func TestAccessLogsHideWhatIsSearchedFor(t *testing.T) {
 	}
 }
 
-// TestKeysAreMadeOverHTTP through the Caddyfiles as they are shipped, by a key that may.
-func TestKeysAreMadeOverHTTP(t *testing.T) {
+// TestKeysAreManagedOverHTTP through the Caddyfiles as they are shipped, by a key that may.
+func TestKeysAreManagedOverHTTP(t *testing.T) {
 	for name, caddyfile := range caddyfiles {
 		t.Run(name, func(t *testing.T) {
 			g := start(t, caddyfile)

@@ -256,7 +256,7 @@ func TestDashboard(t *testing.T) {
 	// A refusal that is made now appears by itself.
 	began := time.Now()
 	require.Equal(t, 403, g.ask("POST", "/leads"))
-	b.shows(t, 6*time.Second, "#refusals", "missing_scope") // 2 s are promised
+	b.shows(t, 2*time.Second, "#refusals", "missing_scope")
 	t.Logf("a refusal appeared after %v", time.Since(began))
 	b.shows(t, time.Second, "#refusals", "lacks agent.write")
 	for range 50 {

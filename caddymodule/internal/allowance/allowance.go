@@ -36,7 +36,7 @@ type Allowance struct {
 // Begin begins the work, which calls End in the same goroutine.
 func Begin(timeout time.Duration) *Allowance {
 	a := &Allowance{timeout: timeout, step: max(timeout/steps, 1)}
-	a.timer = time.AfterFunc(time.Hour, a.pass)
+	a.timer = time.AfterFunc(time.Hour, a.pass) // not a.step yet: pass uses a.timer, which must be set before it runs
 	a.timer.Reset(a.step)
 	return a
 }
@@ -91,6 +91,9 @@ func (a *Allowance) look() {
 func (a *Allowance) End() bool {
 	a.ended.Store(true)
 	a.timer.Stop()
+	if a.due.Load() {
+		a.look() // what it has used since it last asked
+	}
 	if a.measured {
 		runtime.UnlockOSThread()
 	}

@@ -36,3 +36,21 @@ func TestWorkEndsWhenItIsCancelled(t *testing.T) {
 	require.True(t, a.Cancelled())
 	require.True(t, a.End(), "it was not late")
 }
+
+// TestWorkThatDoesNotAskIsLateAllTheSame: what it used since it last asked counts at its end.
+func TestWorkThatDoesNotAskIsLateAllTheSame(t *testing.T) {
+	t.Parallel()
+	a := Begin(20 * time.Millisecond)
+	for !a.due.Load() {
+	}
+	require.False(t, a.Cancelled()) // from here on its time is measured, where the system tells it
+	used := func() time.Duration {
+		if ran, told := ThreadTime(); told {
+			return ran
+		}
+		return time.Duration(a.passed.Load()) * a.step
+	}
+	for began := used(); used()-began < 40*time.Millisecond; {
+	}
+	require.False(t, a.End())
+}

@@ -154,7 +154,7 @@ func inPart(part string, publicNames, mail bool) (found sureness) {
 		port := number != ""
 		name := strings.Trim(piece, ".-_%")
 		switch {
-		case startsWithDigit(rest) && endsWithIPv4(piece):
+		case startsWithDigit(rest) && endsWithIPv4(piece), port && holdsIPv4(piece):
 			return certain
 		case holdsIPv4(piece):
 			found = max(found, numbered)

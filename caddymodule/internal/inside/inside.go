@@ -56,14 +56,16 @@ func lowered(s string) string {
 	}, s)
 }
 
-// begins reports whether a text, what follows a colon or a bracket in it, or what is quoted begins with prefix.
+// begins reports whether a text, what follows a colon, a semicolon, a bracket or a line's end in it, or what is quoted begins with prefix.
 func begins(lower, prefix string) bool {
 	for from := 0; ; {
 		at := strings.Index(lower[from:], prefix)
 		if at < 0 {
 			return false
 		}
-		if at += from; at == 0 || strings.HasSuffix(lower[:at], ": ") || strings.HasSuffix(lower[:at], "] ") || strings.IndexByte(":([\"'`\n", lower[at-1]) >= 0 {
+		at += from
+		before := strings.TrimRight(lower[:at], " ")
+		if before == "" || strings.IndexByte(":;]\n\t\r", before[len(before)-1]) >= 0 || len(before) == at && strings.IndexByte("([\"'`", before[at-1]) >= 0 {
 			return true
 		}
 		from = at + 1

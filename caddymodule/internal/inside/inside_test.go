@@ -13,6 +13,7 @@ import (
 
 // inner are texts of drivers, resolvers, proxies and stack traces.
 var inner = []string{
+	"could not save; pq: relation x is not there", " pq: relation x is not there", "a\tpq: relation x is not there", "10.0.0.5.:27017 is not valid", "10.0.0.5-a:27017 is not valid",
 	"connect ECONNREFUSED 10.0.0.5:27017", "[Contact] read ECONNRESET", "connect ETIMEDOUT 10.0.0.5", "getaddrinfo ENOTFOUND db", "queryTxt EAI_AGAIN cluster0",
 	"connection 3 to 10.0.0.5:27017 closed", "connection <monitor> to mongo:27017 closed", "connection 7 to mongo closed",
 	"MongoNetworkError: the answer did not come", "MongoServerSelectionError", "Server selection timed out after 30000 ms", "PoolClearedError: ConnectionError",

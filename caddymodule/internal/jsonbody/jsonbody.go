@@ -37,8 +37,6 @@ func Parse(data []byte) (any, error) {
 		return nil, ErrUTF8
 	case !json.Valid(data):
 		return nil, ErrSyntax
-	case strictjson.Deeper(data, MaxDepth):
-		return nil, ErrDepth
 	case hasLoneSurrogate(data):
 		return nil, ErrSurrogate
 	}
@@ -46,6 +44,8 @@ func Parse(data []byte) (any, error) {
 	switch {
 	case errors.Is(err, strictjson.ErrDuplicate):
 		return nil, &duplicate{err}
+	case errors.Is(err, strictjson.ErrDepth):
+		return nil, ErrDepth
 	case errors.Is(err, ErrNumber):
 		return nil, ErrNumber
 	case err != nil:

@@ -46,11 +46,13 @@ func Check(path string) error {
 	inUse.Lock()
 	defer inUse.Unlock()
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && (isInUse(info) || info.Size() == 0) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	}
-	if err == nil && !info.Mode().IsRegular() {
+	case err == nil && !info.Mode().IsRegular(): // whatever its size: that of a pipe is 0
 		return fmt.Errorf("key store %s is not a regular file", path)
+	case err == nil && (isInUse(info) || info.Size() == 0):
+		return nil
 	}
 	var file *os.File
 	if err == nil {

@@ -30,6 +30,7 @@ func TestCheckTellsWhatIsNoDatabase(t *testing.T) {
 		"keys as YAML":      {text("workspaces:\n  - {id: ws, plan: pro}\n"), "is not a SQLite database: name another file; a file of keys that people edit is: keys file"},
 		"a short text":      {text("x"), "is not a SQLite database"},
 		"nearly a database": {text("SQLite format 3 "), "is not a SQLite database"},
+		"a pipe":            {func(path string) error { return syscall.Mkfifo(path, 0o600) }, "is not a regular file"},
 		"a folder":          {func(path string) error { return os.Mkdir(path, 0o700) }, "is not a regular file"},
 	} {
 		t.Run(name, func(t *testing.T) {

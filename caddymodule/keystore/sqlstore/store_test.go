@@ -87,7 +87,7 @@ func actionsOf(t *testing.T, s written) (all []string) {
 	return all
 }
 
-// TestABrokenConnectionIsTriedOnce: what it broke off is done a second time, a commit never.
+// TestABrokenConnectionIsTriedOnce: what it broke off is done a second time, and no third.
 func TestABrokenConnectionIsTriedOnce(t *testing.T) {
 	gone := errors.New("the server is gone")
 	as := *dialect

@@ -183,11 +183,13 @@ func (c *threeNodes) move(t *testing.T, slot, from, to int, keys ...string) {
 // owner is the id of the node that serves a slot, as one of the nodes sees it.
 func (c *threeNodes) owner(t *testing.T, node, slot int) string {
 	t.Helper()
-	ranges, err := c.clients[node].ClusterSlots(context.Background()).Result()
+	shards, err := c.clients[node].ClusterShards(context.Background()).Result()
 	require.NoError(t, err)
-	for _, r := range ranges {
-		if r.Start <= slot && slot <= r.End && len(r.Nodes) > 0 {
-			return r.Nodes[0].ID
+	for _, shard := range shards {
+		for _, slots := range shard.Slots {
+			if slots.Start <= int64(slot) && int64(slot) <= slots.End && len(shard.Nodes) > 0 {
+				return shard.Nodes[0].ID
+			}
 		}
 	}
 	return ""

@@ -216,6 +216,7 @@ func assertExact(t *testing.T, o busy, outcomes []outcome) {
 		}
 	}
 	t.Logf("%d windows, %d over", spans, over)
+	require.Positive(t, spans, "nothing was granted")
 	require.Zero(t, over, "windows over their limit, the worst has %d of %d", worst, o.Windows[0].Limit)
 	require.Zero(t, outages, "outages of a Redis that is well")
 }
