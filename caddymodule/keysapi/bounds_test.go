@@ -62,7 +62,7 @@ func TestWhatIsKnownIsSaidFirst(t *testing.T) {
 	require.Contains(t, refused.Details["scopes"], "has an empty segment")
 	require.Equal(t, "must be a string", refused.Details["name"])
 	require.Contains(t, refused.Details["a000"], "is not known here")
-	require.Equal(t, "983 fields more are not known here", refused.Details[more])
+	require.Equal(t, "983 more fields are not known here", refused.Details[more])
 	require.Len(t, refused.Details, mostDetails)
 }
 

@@ -69,7 +69,7 @@ func read[T any](f *form, name string, parse func(any) (T, error)) *T {
 func (f *form) done() error {
 	for n, name := range slices.Sorted(maps.Keys(f.fields)) {
 		if len(f.wrong) >= mostDetails-1 && n < len(f.fields)-1 {
-			f.wrong[more] = fmt.Sprintf("%d fields more are not known here", len(f.fields)-n)
+			f.wrong[more] = fmt.Sprintf("%d more fields are not known here", len(f.fields)-n)
 			break
 		}
 		f.wrong[name] = "is not known here: write one of " + strings.Join(f.known, ", ")

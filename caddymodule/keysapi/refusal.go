@@ -53,7 +53,7 @@ func bounded(details map[string]any) map[string]any {
 	kept := make(map[string]any, min(len(details), mostDetails+1))
 	for n, name := range slices.Sorted(maps.Keys(details)) {
 		if n == mostDetails {
-			kept[more] = fmt.Sprintf("%d fields more are wrong", len(details)-n)
+			kept[more] = fmt.Sprintf("and more fields are wrong: %d", len(details)-n)
 			break
 		}
 		value := details[name]

@@ -87,7 +87,7 @@ func decodeRefusal(object ast.Object) (Decision, error) {
 	case !hasCode || !hasMessage:
 		return bad("code or message is missing or is not a string")
 	case !slices.Contains(codes, string(code)):
-		return bad("code " + clip(code.String()) + " is none of " + strings.Join(codes, ", "))
+		return bad("code " + clip(code.String()) + " is not one of " + strings.Join(codes, ", "))
 	case details == nil:
 		return bad("details are missing")
 	}

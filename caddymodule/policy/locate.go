@@ -124,11 +124,7 @@ func (g *generation) located(ctx context.Context, in *Input, input ast.Value, ti
 		if text, _ := g.says(refusal.element.Value); text != (said{d.Code, d.Message}) {
 			continue
 		}
-		rules := w.origins(refusal)
-		if rules == nil {
-			rules = []*ast.Rule{refusal.rule}
-		}
-		for _, rule := range rules {
+		for _, rule := range w.makers(refusal) {
 			if at := rule.Location; d.File == "" || cmp.Or(cmp.Compare(at.File, d.File), cmp.Compare(at.Row, d.Line)) < 0 {
 				d.File, d.Line = at.File, at.Row
 			}

@@ -160,7 +160,7 @@ func TestRefusesFilesThatNobodyAsks(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"the published form":              {map[string]string{"a.rego": published}, "a.rego:3: allow of package httpapi.authz is never asked for a decision; no rule of this file is, it would refuse nobody: a request passes unless a rule refuses it, so write what is refused, in package tollgate.authz: deny contains {"},
+		"the published form":              {map[string]string{"a.rego": published}, "a.rego:3: allow of package httpapi.authz is never asked for a decision; no rule of this file is asked, so it would refuse nobody: a request passes unless a rule refuses it, so write what is refused, in package tollgate.authz: deny contains {"},
 		"beside a good one":               {map[string]string{"a.rego": published, "b.rego": good}, "a.rego:3: allow of package httpapi.authz is never asked"},
 		"allow in our package":            {map[string]string{"a.rego": authz("default allow := false\n\nallow if input.request.method == \"GET\"\n")}, "a.rego:3: allow of package tollgate.authz is never asked"},
 		"deny in another package":         {map[string]string{"a.rego": "package main\n\ndeny contains \"no\" if input.request.method == \"GET\"\n"}, "a.rego:3: deny of package main is never asked"},
@@ -235,7 +235,7 @@ func TestRefusesRefusalsThatCouldOnlyFail(t *testing.T) {
 		`deny contains ["FORBIDDEN", "no"]`: "a.rego:3: the refusal is of type array<string, string>",
 		`deny contains {"msg": "no"}`:       "a.rego:3: the refusal has no code",
 		`deny contains {"message": "no"} if input.request.method == "POST"`:                                                      "a.rego:3: the refusal has no code",
-		`deny contains {"code": "TEAPOT"}`:                                                                                       `a.rego:3: the refusal has the code "TEAPOT", which is none of FORBIDDEN, NOT_FOUND, VALIDATION_ERROR`,
+		`deny contains {"code": "TEAPOT"}`:                                                                                       `a.rego:3: the refusal has the code "TEAPOT", which is not one of FORBIDDEN, NOT_FOUND, VALIDATION_ERROR`,
 		`deny contains {"code": "forbidden", "message": input.request.method}`:                                                   `a.rego:3: the refusal has the code "forbidden"`,
 		"deny contains r if {\n\tcode := \"TEAPOT\"\n\tr := {\"code\": code, \"message\": input.request.method}\n}":              `a.rego:3: the refusal has the code "TEAPOT"`,
 		`deny contains {"code": 403}`:                                                                                            "a.rego:3: the refusal has a code of type number",

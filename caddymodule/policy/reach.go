@@ -28,7 +28,7 @@ func (s *sources) checkReach(compiler *ast.Compiler) (warnings []string, err err
 			warnings = append(warnings, neverAsked(module.Rules[unasked]))
 		case asked, len(module.Rules) == 0:
 		case unasked >= 0:
-			problems = append(problems, fmt.Errorf("%s; no rule of this file is, it would refuse nobody: %s", neverAsked(module.Rules[unasked]), howToRefuse))
+			problems = append(problems, fmt.Errorf("%s; no rule of this file is asked, so it would refuse nobody: %s", neverAsked(module.Rules[unasked]), howToRefuse))
 		default:
 			warnings = append(warnings, fmt.Sprintf("%s: no rule of this file is asked for a decision; if only tests use it, end its name in _test.rego", name))
 		}

@@ -43,7 +43,7 @@ const refusalForm = `write {"code": "FORBIDDEN", "message": "â€¦", "details": {â
 // fail the decision.
 func shapeOf(compiler *ast.Compiler, rule *ast.Rule) (wrong string, certain bool) {
 	if code := constantCode(rule); code != "" && !slices.Contains(codes, code) {
-		return fmt.Sprintf("has the code %q, which is none of %s", clip(code), strings.Join(codes, ", ")), true
+		return fmt.Sprintf("has the code %q, which is not one of %s", clip(code), strings.Join(codes, ", ")), true
 	}
 	query := compiler.QueryCompiler()
 	if _, err := query.Compile(rule.Body); err != nil {

@@ -86,11 +86,7 @@ func (g *generation) blame(ctx context.Context, input ast.Value, timeout time.Du
 		if wellFormed(refusal.element.Value) {
 			continue
 		}
-		rules := w.origins(refusal)
-		if rules == nil {
-			rules = []*ast.Rule{refusal.rule}
-		}
-		for _, rule := range rules {
+		for _, rule := range w.makers(refusal) {
 			places = append(places, place(rule.Location))
 		}
 	}
@@ -99,6 +95,14 @@ func (g *generation) blame(ctx context.Context, input ast.Value, timeout time.Du
 		return malformed
 	}
 	return fmt.Errorf("%s: %w", strings.Join(places, ", "), malformed)
+}
+
+// makers are the rules that made a refusal: its origins, or the rule of deny itself.
+func (w *witness) makers(m made) []*ast.Rule {
+	if rules := w.origins(m); rules != nil {
+		return rules
+	}
+	return []*ast.Rule{m.rule}
 }
 
 // wellFormed reports whether a value is a refusal as decision.rego takes it and decode can tell it on.

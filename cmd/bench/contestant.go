@@ -122,8 +122,9 @@ func freePort() string {
 // process is a program that was started.
 type process struct {
 	cmd  *exec.Cmd
-	log  string // the file with what it prints
-	done chan error
+	log  string        // the file with what it prints
+	done chan struct{} // closed when it has ended, with err
+	err  error
 }
 
 // launch starts a program, whose output goes into a file. It gets a home of its own.
@@ -133,7 +134,7 @@ func (w *world) launch(ctx context.Context, name, path string, args ...string) (
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
-	p := &process{cmd: exec.CommandContext(ctx, path, args...), log: log.Name(), done: make(chan error, 1)}
+	p := &process{cmd: exec.CommandContext(ctx, path, args...), log: log.Name(), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.Env = append(os.Environ(), "HOME="+w.dir, "XDG_DATA_HOME="+w.dir, "XDG_CONFIG_HOME="+w.dir)
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(os.Interrupt) }
@@ -141,7 +142,10 @@ func (w *world) launch(ctx context.Context, name, path string, args ...string) (
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
-	go func() { p.done <- p.cmd.Wait() }()
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
 	return p, nil
 }
 
@@ -155,15 +159,20 @@ func (p *process) await(ctx context.Context, address string) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case err := <-p.done:
-			text, _ := os.ReadFile(p.log)
-			return fmt.Errorf("%s ended at once (%v): %s", p.cmd.Path, err, text[max(0, len(text)-2000):])
+		case <-p.done:
+			return p.ended()
 		case <-time.After(20 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%s does not listen at %s", p.cmd.Path, address)
 		}
 	}
+}
+
+// ended is the error of a program that ended by itself, with the end of what it printed.
+func (p *process) ended() error {
+	text, _ := os.ReadFile(p.log)
+	return fmt.Errorf("%s ended at once (%v): %s", p.cmd.Path, p.err, text[max(0, len(text)-2000):])
 }
 
 // stop ends the program and waits for its end.

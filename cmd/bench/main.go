@@ -3,7 +3,7 @@
 // counters, and nginx and haproxy as bare proxies where they are installed. It builds what it can, drives each in turn over
 // several rounds with a closed loop of requests, and prints what a request costs.
 //
-//	go run ./cmd/bench                    # the table of the README
+//	go run ./cmd/bench                    # all contestants, all cases
 //	go run ./cmd/bench --rounds 5 --only stock,memory --case 200
 //	go run ./cmd/bench --start            # how long until the first answer
 //
@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -99,18 +100,9 @@ func chosen[T named](what, text string, list []T) ([]string, error) {
 	}
 	picked := strings.Split(text, ",")
 	for _, name := range picked {
-		if !contains(known, name) {
+		if !slices.Contains(known, name) {
 			return nil, fmt.Errorf("unknown %s %q: write one of %s", what, name, strings.Join(known, ", "))
 		}
 	}
 	return picked, nil
-}
-
-func contains(list []string, text string) bool {
-	for _, one := range list {
-		if one == text {
-			return true
-		}
-	}
-	return false
 }

@@ -46,14 +46,14 @@ func run(ctx context.Context, o options) error {
 		return w.measureStarts(ctx)
 	}
 	stop, err := w.surround(ctx)
+	defer stop()
 	if err != nil {
 		return err
 	}
-	defer stop()
 	fmt.Printf("%d connections, %d workspaces, %d rounds of %v on %d cores; the first contestant of a case is 1.00\n",
 		o.connections, o.workspaces, o.rounds, o.round, runtime.NumCPU())
 	for _, c := range allCases {
-		if contains(o.cases, c.name) {
+		if slices.Contains(o.cases, c.name) {
 			if err := w.measure(ctx, &o, c); err != nil {
 				return err
 			}
@@ -73,15 +73,15 @@ func (w *world) prepare(o *options) error {
 	return os.WriteFile(filepath.Join(w.dir, "keys.yaml"), []byte(keysFile(o.workspaces)), 0o600)
 }
 
-// surround starts the backend, and Redis where it is installed.
+// surround starts the backend, and Redis where it is installed. Stop ends what was started, also where there is an error.
 func (w *world) surround(ctx context.Context) (stop func(), err error) {
 	w.backend = "127.0.0.1:" + freePort()
 	backend, err := w.launch(ctx, "backend", w.self, roleArgument, "backend", w.backend)
 	if err != nil {
-		return nil, err
+		return func() {}, err
 	}
 	if err := backend.await(ctx, w.backend); err != nil {
-		return nil, err
+		return backend.stop, err
 	}
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -105,7 +105,7 @@ func (w *world) measure(ctx context.Context, o *options, c *benchCase) error {
 		}
 	}()
 	for _, one := range contestants {
-		if !contains(o.only, one.name) || c.gateways && !one.gateway || one.redis && w.redis == "" {
+		if !slices.Contains(o.only, one.name) || c.gateways && !one.gateway || one.redis && w.redis == "" {
 			continue
 		}
 		r, err := w.start(ctx, one)
@@ -128,7 +128,7 @@ func (w *world) measure(ctx context.Context, o *options, c *benchCase) error {
 			}
 		}
 	}
-	return print(c, runners, samples)
+	return printCase(c, runners, samples)
 }
 
 // drive lets the load generator drive one contestant, and compares what it had used before and after.
@@ -168,8 +168,8 @@ func (w *world) drive(ctx context.Context, o *options, c *benchCase, r *running,
 	return s, nil
 }
 
-// print writes the medians of a case as a table, with the ratios of CPU round by round.
-func print(c *benchCase, runners []*running, samples [][]sample) error {
+// printCase writes the medians of a case as a table, with the ratios of CPU round by round.
+func printCase(c *benchCase, runners []*running, samples [][]sample) error {
 	fmt.Printf("\n%s: %s\n", c.name, c.about)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(out, "contestant\tCPU/request\tratio\t(from\tto)\trequests/s\tp50\tp99\tp99.9\tallocations\tmost memory\t")

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -78,13 +77,12 @@ func (w *world) firstAnswer(ctx context.Context, program string, c startCase) (t
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, runCaddy(file)...)
-	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	began := time.Now()
-	if err := cmd.Start(); err != nil {
+	p, err := w.launch(ctx, "start", program, runCaddy(file)...)
+	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	defer p.stop()
 	for {
 		response, err := http.Get("http://127.0.0.1:" + port + "/leads")
 		if err == nil {
@@ -98,6 +96,8 @@ func (w *world) firstAnswer(ctx context.Context, program string, c startCase) (t
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()
+		case <-p.done:
+			return 0, p.ended()
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

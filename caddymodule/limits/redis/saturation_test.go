@@ -129,7 +129,7 @@ func beBusy(encoded string, out io.Writer) error {
 	return json.NewEncoder(out).Encode(total)
 }
 
-// hog takes all cores until it is killed.
+// hog takes all cores until its standard input ends.
 func hog() {
 	for range runtime.NumCPU() {
 		go func() {
@@ -137,7 +137,7 @@ func hog() {
 			}
 		}()
 	}
-	select {}
+	_, _ = io.Copy(io.Discard, os.Stdin) // ends with the test, however that ends
 }
 
 // child is this test binary under an order.
@@ -226,6 +226,8 @@ func assertExact(t *testing.T, o busy, outcomes []outcome) {
 func TestABusyMachineIsNoOutage(t *testing.T) {
 	server := services.Redis(t)
 	h := child(t, hogOrder, "1")
+	_, err := h.StdinPipe()
+	require.NoError(t, err)
 	require.NoError(t, h.Start())
 	defer func() { _ = h.Process.Kill(); _ = h.Wait() }()
 	o := busy{URL: server.URL(), Settings: redis.Settings{Gateways: 2}, Windows: windows(t, "1500/2s", "100000000/1d"), Workspaces: 8, Goroutines: 64, For: 6 * time.Second, Work: 20}
