@@ -183,7 +183,7 @@ func TestReloadsUnderLoadLoseNoCount(t *testing.T) {
 	}
 	server := countOn(t, "timeout 5s\non_outage refuse")
 	before := goleak.IgnoreCurrent()
-	const limit = 100_000
+	const limit = 1_000_000_000
 	setup := limited(fmt.Sprintf("small %d/1h", limit))
 	g := harness.Start(t, setup)
 	stop, granted := make(chan struct{}), make(chan int64)

@@ -9,10 +9,10 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +24,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard" // the modules that test Caddyfiles use
 
 	_ "github.com/tollgate-gateway/tollgate/caddymodule"
+	"github.com/tollgate-gateway/tollgate/caddymodule/services"
 )
 
 // Setup is a gateway as a test describes it. Every field may be empty. In all of them $BACKEND is the backend's address,
@@ -88,7 +89,7 @@ func (g *Gateway) AwaitCertificate(t testing.TB) {
 func New(t testing.TB) *Gateway {
 	t.Helper()
 	g := &Gateway{Backend: NewBackend(t), Dir: t.TempDir()}
-	port, tlsPort := freePort(t), freePort(t)
+	port, tlsPort := strconv.Itoa(services.FreePort(t)), strconv.Itoa(services.FreePort(t))
 	g.Addr, g.TLSAddr = "127.0.0.1:"+port, "127.0.0.1:"+tlsPort
 	g.replace = strings.NewReplacer("$BACKEND", g.Backend.Addr, "$DIR", g.Dir, "$PORT", port, "$TLS", tlsPort)
 	t.Cleanup(func() {
@@ -197,21 +198,4 @@ func (g *Gateway) ReadFile(t testing.TB, name string) string {
 	text, err := os.ReadFile(filepath.Join(g.Dir, name))
 	require.NoError(t, err)
 	return string(text)
-}
-
-// freePort asks the kernel for a port that nobody listens on, for TCP and UDP.
-func freePort(t testing.TB) string {
-	t.Helper()
-	for {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		_, port, err := net.SplitHostPort(tcp.Addr().String())
-		require.NoError(t, err)
-		udp, err := net.ListenPacket("udp", "127.0.0.1:"+port)
-		_ = tcp.Close()
-		if err == nil {
-			_ = udp.Close()
-			return port
-		}
-	}
 }

@@ -1,10 +1,12 @@
 package services
 
 import (
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 )
@@ -25,15 +27,41 @@ func Binary(t testing.TB, name string) string {
 	return path
 }
 
-// FreePort is a port of the loopback address on which nobody listens now.
+// firstPort and ports say which ports FreePort gives: those below the range from which Linux takes the ports of outgoing
+// connections, so that between the look and the start of a server no client gets the same one.
+const (
+	firstPort = 10_000
+	ports     = 22_000
+)
+
+// given are the ports that this process has been given.
+var given sync.Map
+
+// FreePort is a port of the loopback address on which nobody listens now, for TCP and UDP. A process gets each port once.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("finding a free port: %v", err)
+	for range ports {
+		port := firstPort + rand.IntN(ports)
+		if _, again := given.LoadOrStore(port, true); !again && isFree(Address(port)) {
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("finding a free port: all are taken")
+	return 0
+}
+
+func isFree(address string) bool {
+	tcp, err := net.Listen("tcp", address)
+	if err != nil {
+		return false
+	}
+	_ = tcp.Close()
+	udp, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return false
+	}
+	_ = udp.Close()
+	return true
 }
 
 // Address is host and port on the loopback address.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,7 +13,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/services"
 )
 
 // gateway is the program as "run", a process of its own, in front of a backend in this one.
@@ -58,7 +60,7 @@ func newGateway(t *testing.T, global, site string) *gateway {
 	w := newWorld(t)
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
 	t.Cleanup(backend.Close)
-	g := &gateway{world: w, url: "http://" + unusedAddress(t), admin: unusedAddress(t)}
+	g := &gateway{world: w, url: "http://" + services.Address(services.FreePort(t)), admin: services.Address(services.FreePort(t))}
 	w.write(t, "Caddyfile", fmt.Sprintf(`{
 	admin %s
 %s
@@ -81,7 +83,10 @@ func (g *gateway) start(t *testing.T) {
 	g.process = g.program(context.Background(), "run")
 	g.process.Stdout, g.process.Stderr = g.log, g.log
 	require.NoError(t, g.process.Start())
-	require.Eventually(t, func() bool { return g.status("nobody-knows-this-secret") == http.StatusUnauthorized }, waitFor, tick, "the gateway serves")
+	if !assert.Eventually(t, func() bool { return g.status("nobody-knows-this-secret") == http.StatusUnauthorized }, waitFor, tick, "the gateway serves") {
+		g.kill()
+		t.Fatalf("it printed:\n%s", g.log)
+	}
 }
 
 // kill ends the process without giving it a chance, if it runs.
@@ -122,12 +127,4 @@ func (w *world) read(pattern string) (text []byte) {
 		text = append(text, one...)
 	}
 	return text
-}
-
-func unusedAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }

@@ -120,7 +120,7 @@ func (l *link) seek(batches *batch) *link {
 		b.stripe.Unlock()
 	}
 	s.watch(f)
-	l.wait()
+	l.wait(false)
 	_, err := s.find(l.open, batches.workspace)
 	l.rest()
 	late, taken := s.unwatch(f)

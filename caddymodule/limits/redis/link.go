@@ -26,6 +26,8 @@ type link struct {
 	wire   atomic.Pointer[wire]
 	// waiting is since when, by the shard's own time, the link has waited for the network; resting where it does not.
 	waiting atomic.Int64
+	writes  atomic.Bool                     // it waits to connect or to write, else to read
+	socket  atomic.Pointer[syscall.RawConn] // of the connection, from before it is made
 	late    atomic.Bool // its flight was given up: what comes back now is too late
 	// silentFrom is since when, by the shard's own time, nothing has come back, silentSince since when by the engine's clock,
 	// and excused for how long of it nothing could. They are guarded by the shard's lock.
@@ -158,7 +160,10 @@ func (l *link) keep(calls []*call) {
 }
 
 // wait says that from now on only the network can let the link go on.
-func (l *link) wait() { l.waiting.Store(l.shard.own.Load()) }
+func (l *link) wait(writes bool) {
+	l.writes.Store(writes)
+	l.waiting.Store(l.shard.own.Load())
+}
 
 // rest says that it goes on.
 func (l *link) rest() { l.waiting.Store(resting) }
@@ -171,7 +176,7 @@ type wire struct {
 
 // Read is part of net.Conn.
 func (w *wire) Read(p []byte) (n int, err error) {
-	w.link.wait()
+	w.link.wait(false)
 	n, err = w.TCPConn.Read(p)
 	w.link.rest()
 	if n > 0 && !w.link.late.Load() {
@@ -182,7 +187,7 @@ func (w *wire) Read(p []byte) (n int, err error) {
 
 // Write is part of net.Conn.
 func (w *wire) Write(p []byte) (n int, err error) {
-	w.link.wait()
+	w.link.wait(true)
 	n, err = w.TCPConn.Write(p)
 	w.link.rest()
 	return n, err
@@ -220,7 +225,7 @@ func (d dialing) DialHook(next goredis.DialHook) goredis.DialHook {
 		ctx, cancel := context.WithCancel(context.WithValue(ctx, linkOf{}, d.link))
 		defer cancel()
 		defer context.AfterFunc(d.open, cancel)()
-		d.wait()
+		d.wait(true)
 		defer d.rest()
 		return next(ctx, network, address)
 	}
@@ -234,10 +239,18 @@ func (dialing) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.Pro
 	return next
 }
 
+// keepSocket lets the link look at its connection while it is made.
+func keepSocket(ctx context.Context, _, _ string, socket syscall.RawConn) error {
+	if l, found := ctx.Value(linkOf{}).(*link); found {
+		l.socket.Store(&socket)
+	}
+	return nil
+}
+
 // dialer gives go-redis a dialer that puts a wire under the connections of links, and under TLS where there is TLS.
 // Connections to Sentinels belong to no link: go-redis dials them in contexts of its own.
 func dialer(secure *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
-	plain := net.Dialer{Timeout: MaxTimeout}
+	plain := net.Dialer{Timeout: MaxTimeout, ControlContext: keepSocket}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := plain.DialContext(ctx, network, address)
 		if err != nil {

@@ -2,5 +2,5 @@
 
 package redis
 
-// readable cannot be told here: a reply counts when it has been read.
-func (*wire) readable() bool { return false }
+// ready cannot be told here: something is done when who waits for it has run.
+func (*link) ready() bool { return false }

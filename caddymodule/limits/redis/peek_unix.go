@@ -2,19 +2,24 @@
 
 package redis
 
-import "syscall"
+import "golang.org/x/sys/unix"
 
-// readable reports whether something has come back on the connection that nobody has read yet: a reply, or its end.
-func (w *wire) readable() (found bool) {
-	raw, err := w.SyscallConn()
-	if err != nil {
-		return true // it was closed, and whoever reads is about to hear so
+// ready reports whether the kernel has done what the link waits for, and only the goroutine that waits has not run since:
+// the connection is made, there is room for what is written, or something has come back, be it the connection's end.
+func (l *link) ready() (done bool) {
+	socket := l.socket.Load()
+	if socket == nil {
+		return false
 	}
-	// Control, not Read: that waits for whoever reads now.
-	err = raw.Control(func(fd uintptr) {
-		var one [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		found = err != syscall.EAGAIN && err != syscall.EWOULDBLOCK && err != syscall.EINTR
+	events := int16(unix.POLLIN)
+	if l.writes.Load() {
+		events = unix.POLLOUT
+	}
+	// Control, not Read or Write: those wait for whoever reads or writes now.
+	err := (*socket).Control(func(fd uintptr) {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, 0)
+		done = n > 0 || err == unix.EINTR
 	})
-	return found || err != nil
+	// Once made, it can only have been closed by this gateway, and who waits is about to hear so.
+	return done || err != nil && l.wire.Load() != nil
 }

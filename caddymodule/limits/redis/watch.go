@@ -126,11 +126,11 @@ func (l *link) mute(own, now int64, timeout, d time.Duration, starved func() boo
 	if silent-l.excused < timeout+d {
 		return false
 	}
-	if w := l.wire.Load(); w != nil && w.readable() {
-		l.waiting.CompareAndSwap(since, own) // whoever reads it has not run yet
+	if l.ready() {
+		l.waiting.CompareAndSwap(since, own) // it goes on once who waits has run
 		return false
 	}
-	return true
+	return l.waiting.Load() == since
 }
 
 // maxExcuse is for how long a Redis may say nothing because the machine is saturated.
