@@ -28,7 +28,7 @@ type link struct {
 	waiting atomic.Int64
 	writes  atomic.Bool                     // it waits to connect or to write, else to read
 	socket  atomic.Pointer[syscall.RawConn] // of the connection, from before it is made
-	late    atomic.Bool // its flight was given up: what comes back now is too late
+	late    atomic.Bool                     // its flight was given up: what comes back now is too late
 	// silentFrom is since when, by the shard's own time, nothing has come back, silentSince since when by the engine's clock,
 	// and excused for how long of it nothing could. They are guarded by the shard's lock.
 	silentFrom, silentSince int64
