@@ -3,11 +3,12 @@ package envelope
 import (
 	"errors"
 	"fmt"
-	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // DefaultMaxBody is how much of an error body is read where the configuration says nothing, in bytes.

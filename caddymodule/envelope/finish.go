@@ -3,9 +3,10 @@ package envelope
 import (
 	"errors"
 	"fmt"
-	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"net/http"
 	"strconv"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // Refuse sends the gateway's own refusal, unless a header went out before: then it reports false.

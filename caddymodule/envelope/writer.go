@@ -4,10 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"io"
 	"net"
 	"net/http"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // Hook is told before anything of a header leaves. It sets what every answer carries (limit headers, X-Request-Id) and

@@ -1,15 +1,14 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
-	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/build"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 )
 
@@ -20,7 +19,7 @@ const summaryPatience = 30 * time.Second
 // up the start.
 func (a *App) announce(ctx context.Context) {
 	store := guestName(a.store)
-	line := []zap.Field{zap.String("version", version()), zap.String("store", store), zap.String("place", strings.TrimPrefix(a.store.Place(), store+" "))}
+	line := []zap.Field{zap.Stringer("version", build.Read()), zap.String("store", store), zap.String("place", strings.TrimPrefix(a.store.Place(), store+" "))}
 	summary, err := a.summary(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -79,25 +78,4 @@ func (a *App) warnPlans(inUse []string) {
 		a.warn(a.logger, "a plan in use is not configured: its workspaces are denied", zap.String("plan", plan),
 			zap.String("write", "plan "+plan+" <limit>/<duration>, or denied "+plan))
 	}
-}
-
-const modulePath = "github.com/tollgate-gateway/tollgate"
-
-// version is Tollgate's in this program: of the module that the program was built with, or the commit it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, module := range info.Deps {
-		if module.Path == modulePath {
-			return cmp.Or(module.Version, "unknown")
-		}
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" && (info.Main.Version == "" || info.Main.Version == "(devel)") {
-			return "(devel) " + setting.Value
-		}
-	}
-	return cmp.Or(info.Main.Version, "unknown")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/build"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
@@ -18,7 +19,9 @@ const AdminPath = "/tollgate/"
 
 // State is how the gateway of a configuration does, for operators. It holds no secret. Times are in Unix seconds.
 type State struct {
-	Version string `json:"version"`
+	// Version is that of Tollgate, and Build all that the program was built from.
+	Version string      `json:"version"`
+	Build   build.Build `json:"build"`
 	// Now is the gateway's clock, Started when it began to count, and Loaded when this configuration was started.
 	Now      int64               `json:"now"`
 	Started  int64               `json:"started"`
@@ -110,9 +113,9 @@ type ThrottlesState struct {
 
 // State is the present state. It asks nobody, and no request waits for it.
 func (a *App) State() *State {
-	table := a.status.Value.Table
+	table, parts := a.status.Value.Table, build.Read()
 	s := &State{
-		Version: version(), Now: time.Now().Unix(), Started: table.Began.Unix(), Loaded: a.notes.loaded.Load(),
+		Version: parts.String(), Build: parts, Now: time.Now().Unix(), Started: table.Began.Unix(), Loaded: a.notes.loaded.Load(),
 		Plans: map[string][]string{}, Policies: a.policiesState(table),
 		Keys: KeysState{
 			Kind: guestName(a.store), Place: a.store.Place(), StaleSeconds: time.Duration(*a.StaleKeys).Seconds(),

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,4 +28,19 @@ func TestNothingReplacesTheProgram(t *testing.T) {
 	for replacer := range replacers {
 		require.Contains(t, caddycmd.Commands(), replacer, "Caddy calls it so")
 	}
+}
+
+// TestVersion: the program says what all its parts are, with Tollgate first, in the place of Caddy's own command.
+func TestVersion(t *testing.T) {
+	w := newWorld(t)
+	require.Regexp(t, `^tollgate +\S+\ncommit +\S+\ncaddy +v2\.\S+\nopa +v1\.\S+\ngo +go1\.\S+\n$`, w.must(t, "version"))
+	var parts map[string]string
+	require.NoError(t, json.Unmarshal([]byte(w.must(t, "version", "--json")), &parts))
+	require.Subset(t, slices.Sorted(maps.Keys(parts)), []string{"caddy", "go", "opa", "tollgate"})
+	require.NotContains(t, w.must(t, "--version"), "h1:", "which is Caddy's")
+	require.Equal(t, 1, strings.Count(w.must(t, "help"), "\n  version "))
+	_, stderr, err := w.run(t, "", "version", "1.2")
+	require.Error(t, err)
+	require.Contains(t, stderr, "1.2")
+	require.Contains(t, w.must(t, "tollgate", "version"), "caddy")
 }
