@@ -172,6 +172,7 @@ func (l *link) rest() { l.waiting.Store(resting) }
 type wire struct {
 	*net.TCPConn
 	link *link
+	read atomic.Uint64 // bytes that reads gave
 }
 
 // Read is part of net.Conn.
@@ -179,6 +180,7 @@ func (w *wire) Read(p []byte) (n int, err error) {
 	w.link.wait(false)
 	n, err = w.TCPConn.Read(p)
 	w.link.rest()
+	w.read.Add(uint64(n))
 	if n > 0 && !w.link.late.Load() {
 		w.link.shard.heard.Store(w.link.shard.own.Load())
 	}
@@ -219,13 +221,15 @@ type dialing struct{ *link }
 // linkOf is the key under which the context of a dial holds the link.
 type linkOf struct{}
 
-// DialHook says that the link waits, and ends the dial with the link.
+// DialHook says that the link waits, from when there is a socket where no name is to be looked up, and ends the dial with the link.
 func (d dialing) DialHook(next goredis.DialHook) goredis.DialHook {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		ctx, cancel := context.WithCancel(context.WithValue(ctx, linkOf{}, d.link))
 		defer cancel()
 		defer context.AfterFunc(d.open, cancel)()
-		d.wait(true)
+		if host, _, err := net.SplitHostPort(address); err == nil && net.ParseIP(host) == nil {
+			d.wait(true) // for the name's address
+		}
 		defer d.rest()
 		return next(ctx, network, address)
 	}
@@ -239,10 +243,11 @@ func (dialing) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.Pro
 	return next
 }
 
-// keepSocket lets the link look at its connection while it is made.
+// keepSocket lets the link look at its connection while it is made, for which it waits from now on.
 func keepSocket(ctx context.Context, _, _ string, socket syscall.RawConn) error {
 	if l, found := ctx.Value(linkOf{}).(*link); found {
 		l.socket.Store(&socket)
+		l.wait(true)
 	}
 	return nil
 }

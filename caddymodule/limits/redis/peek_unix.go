@@ -18,7 +18,7 @@ func (l *link) ready() (done bool) {
 	// Control, not Read or Write: those wait for whoever reads or writes now.
 	err := (*socket).Control(func(fd uintptr) {
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, 0)
-		done = n > 0 || err == unix.EINTR
+		done = n > 0 || err == unix.EINTR || events == unix.POLLIN && l.fetched(int(fd))
 	})
 	// Once made, it can only have been closed by this gateway, and who waits is about to hear so.
 	return done || err != nil && l.wire.Load() != nil
