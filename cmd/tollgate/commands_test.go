@@ -37,7 +37,7 @@ func TestVersion(t *testing.T) {
 	var parts map[string]string
 	require.NoError(t, json.Unmarshal([]byte(w.must(t, "version", "--json")), &parts))
 	require.Subset(t, slices.Sorted(maps.Keys(parts)), []string{"caddy", "go", "opa", "tollgate"})
-	require.NotContains(t, w.must(t, "--version"), "h1:", "which is Caddy's")
+	require.True(t, strings.HasPrefix(w.must(t, "--version"), parts["tollgate"]), "not Caddy's")
 	require.Equal(t, 1, strings.Count(w.must(t, "help"), "\n  version "))
 	_, stderr, err := w.run(t, "", "version", "1.2")
 	require.Error(t, err)

@@ -221,7 +221,8 @@ type dialing struct{ *link }
 // linkOf is the key under which the context of a dial holds the link.
 type linkOf struct{}
 
-// DialHook says that the link waits, from when there is a socket where no name is to be looked up, and ends the dial with the link.
+// DialHook says that the link waits while a name is looked up; from when there is a socket, keepSocket does. It ends the dial
+// with the link.
 func (d dialing) DialHook(next goredis.DialHook) goredis.DialHook {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		ctx, cancel := context.WithCancel(context.WithValue(ctx, linkOf{}, d.link))
