@@ -141,6 +141,9 @@ func (c *Cache) writeUses(ctx context.Context, writer UseWriter) {
 			}
 			pending = pending[len(batch):]
 		}
+		if len(pending) == 0 {
+			pending = nil // after a burst it would hold megabytes for ever
+		}
 		if ctx.Err() != nil {
 			return
 		}

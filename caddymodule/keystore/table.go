@@ -172,14 +172,14 @@ func (t *knownTable) takeUses(origin time.Time) (taken []Use) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()
+		for _, u := range s.uses {
+			taken = append(taken, Use{Sum: u.sum, At: origin.Add(time.Duration(u.at))})
+		}
 		for sum, e := range s.entries {
 			if used := e.used.Load(); used > e.written {
 				e.written = used
-				s.uses = append(s.uses, use{sum, used})
+				taken = append(taken, Use{Sum: sum, At: origin.Add(time.Duration(used))})
 			}
-		}
-		for _, u := range s.uses {
-			taken = append(taken, Use{Sum: u.sum, At: origin.Add(time.Duration(u.at))})
 		}
 		s.uses = nil
 		s.mu.Unlock()
