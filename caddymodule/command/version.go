@@ -1,6 +1,8 @@
 package command
 
 import (
+	"fmt"
+
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
@@ -27,5 +29,6 @@ func printVersion(cmd *cobra.Command, _ []string) error {
 	if asked, _ := cmd.Flags().GetBool("json"); asked {
 		return output.JSON(cmd.OutOrStdout(), b)
 	}
-	return output.Fields(cmd.OutOrStdout(), "tollgate", b.Tollgate, "commit", output.Dash(b.Commit), "caddy", b.Caddy, "opa", b.OPA, "go", b.Go)
+	return output.Fields(cmd.OutOrStdout(), "tollgate", b.Tollgate, "commit", output.Dash(b.Commit), "caddy", b.Caddy, "opa", b.OPA, "go", b.Go,
+		"schema", fmt.Sprintf("%d of key databases, shared with programs of %d and later", b.Schema, b.OldestSchema))
 }

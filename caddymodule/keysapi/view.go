@@ -59,6 +59,14 @@ type WorkspaceView struct {
 	Plan     string          `json:"plan"`
 	Limits   []record.Window `json:"limits"`
 	Metadata map[string]any  `json:"metadata"`
+	// Suspended is null where the workspace's keys work.
+	Suspended *SuspensionView `json:"suspended"`
+}
+
+// SuspensionView is since when, where the store knows it, and why no key of a workspace is let in.
+type SuspensionView struct {
+	At     *time.Time `json:"at"`
+	Reason string     `json:"reason"`
 }
 
 // NewWorkspaceView shows a workspace.
@@ -69,6 +77,9 @@ func NewWorkspaceView(w *record.Workspace) WorkspaceView {
 	}
 	if v.Metadata == nil {
 		v.Metadata = map[string]any{}
+	}
+	if w.Suspended() {
+		v.Suspended = &SuspensionView{At: optional(w.SuspendedAt), Reason: w.SuspendedReason}
 	}
 	return v
 }

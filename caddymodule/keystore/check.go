@@ -28,6 +28,11 @@ func CheckWorkspace(w *record.Workspace) error {
 	if err := checkLimits(w.Limits); err != nil {
 		return invalid("limits", err)
 	}
+	if w.Suspended() {
+		if err := record.CheckReason(w.SuspendedReason); err != nil {
+			return invalid("suspended", err)
+		}
+	}
 	metadata, err := json.Marshal(w.Metadata)
 	if err != nil {
 		return invalid("metadata", fmt.Errorf("metadata is not JSON: %w", err))

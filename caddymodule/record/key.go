@@ -17,7 +17,14 @@ type Workspace struct {
 	Limits []Window
 	// Metadata are facts that policies may read: JSON values by name.
 	Metadata map[string]any
+	// SuspendedAt is when the workspace was suspended; zero: it was not, or the store does not know when.
+	SuspendedAt time.Time
+	// SuspendedReason is why, in an operator's words. No caller is shown it.
+	SuspendedReason string
 }
+
+// Suspended reports whether the gateway lets none of the workspace's keys in for now. The keys are kept.
+func (w *Workspace) Suspended() bool { return w.SuspendedReason != "" || !w.SuspendedAt.IsZero() }
 
 // Sum is the SHA-256 of a secret. It is all that is ever stored of one.
 type Sum [sha256.Size]byte

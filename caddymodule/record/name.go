@@ -28,16 +28,21 @@ func CheckID(s string) error {
 }
 
 // CheckName says why s is no name for people. Names are 1 to 64 printable characters; they never go into headers.
-func CheckName(s string) error {
+func CheckName(s string) error { return checkText("name", s, 64) }
+
+// CheckReason says why s is no reason for a suspension: 1 to 200 printable characters, in an operator's words.
+func CheckReason(s string) error { return checkText("reason", s, 200) }
+
+func checkText(what, s string, most int) error {
 	if !utf8.ValidString(s) {
-		return fmt.Errorf("name %q is not valid UTF-8", s)
+		return fmt.Errorf("%s %q is not valid UTF-8", what, s)
 	}
-	if n := utf8.RuneCountInString(s); n < 1 || n > 64 {
-		return fmt.Errorf("name %q has %d characters: write 1 to 64", s, n)
+	if n := utf8.RuneCountInString(s); n < 1 || n > most {
+		return fmt.Errorf("%s %q has %d characters: write 1 to %d", what, s, n, most)
 	}
 	for _, r := range s {
 		if !unicode.IsPrint(r) {
-			return fmt.Errorf("name %q holds the unprintable character %U", s, r)
+			return fmt.Errorf("%s %q holds the unprintable character %U", what, s, r)
 		}
 	}
 	return nil

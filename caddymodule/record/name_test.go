@@ -49,3 +49,12 @@ func TestCheckName(t *testing.T) {
 		require.ErrorContains(t, CheckName(name), reason, name)
 	}
 }
+
+func TestCheckReason(t *testing.T) {
+	for _, reason := range []string{"x", "invoice 2026-117 unpaid since October", strings.Repeat("é", 200)} {
+		require.NoError(t, CheckReason(reason), reason)
+	}
+	require.ErrorContains(t, CheckReason(""), `reason "" has 0 characters: write 1 to 200`)
+	require.ErrorContains(t, CheckReason(strings.Repeat("a", 201)), "has 201 characters: write 1 to 200")
+	require.ErrorContains(t, CheckReason("a\x1b[2Jb"), "unprintable character U+001B")
+}

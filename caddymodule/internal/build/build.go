@@ -4,6 +4,8 @@ package build
 import (
 	"runtime"
 	"runtime/debug"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 )
 
 // Build is what a program was built from. What the Go tools did not write into it is "unknown".
@@ -15,6 +17,10 @@ type Build struct {
 	Caddy    string `json:"caddy"`
 	OPA      string `json:"opa"`
 	Go       string `json:"go"`
+	// Schema is the version of a key database's schema that the program knows, and OldestSchema the oldest one whose programs
+	// may share such a database with it.
+	Schema       int `json:"schema"`
+	OldestSchema int `json:"oldest_schema"`
 }
 
 const unknown = "unknown"
@@ -36,7 +42,7 @@ func Read() Build {
 }
 
 func of(info *debug.BuildInfo) Build {
-	b := Build{Tollgate: unknown, Caddy: unknown, OPA: unknown, Go: runtime.Version()}
+	b := Build{Tollgate: unknown, Caddy: unknown, OPA: unknown, Go: runtime.Version(), Schema: keystore.Schema, OldestSchema: keystore.OldestSchema}
 	for _, module := range append(info.Deps, &info.Main) {
 		version := module.Version
 		if module.Replace != nil && module.Replace.Version != "" {

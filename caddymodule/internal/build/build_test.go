@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 )
 
 func TestOf(t *testing.T) {
@@ -13,7 +15,7 @@ func TestOf(t *testing.T) {
 		return append([]*debug.Module{{Path: caddy, Version: "v2.11.9"}, {Path: opa, Version: "v1.22.2"}}, more...)
 	}
 	parts := func(tollgate, commit string) Build {
-		return Build{Tollgate: tollgate, Commit: commit, Caddy: "v2.11.9", OPA: "v1.22.2", Go: runtime.Version()}
+		return Build{Tollgate: tollgate, Commit: commit, Caddy: "v2.11.9", OPA: "v1.22.2", Go: runtime.Version(), Schema: keystore.Schema, OldestSchema: keystore.OldestSchema}
 	}
 	for name, c := range map[string]struct {
 		info debug.BuildInfo
@@ -41,7 +43,7 @@ func TestOf(t *testing.T) {
 		},
 		"of a program without build information": {
 			debug.BuildInfo{},
-			Build{Tollgate: "unknown", Caddy: "unknown", OPA: "unknown", Go: runtime.Version()},
+			Build{Tollgate: "unknown", Caddy: "unknown", OPA: "unknown", Go: runtime.Version(), Schema: keystore.Schema, OldestSchema: keystore.OldestSchema},
 		},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, of(&c.info)) })

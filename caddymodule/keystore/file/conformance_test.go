@@ -45,6 +45,9 @@ func put(t *testing.T, path string, world storetest.World) {
 		if w.Limits != nil {
 			workspace["limits"], workspace["metadata"] = w.Limits, w.Metadata
 		}
+		if w.Suspended() {
+			workspace["suspended"] = w.SuspendedReason
+		}
 		workspaces = append(workspaces, workspace)
 	}
 	text, err := json.Marshal(map[string]any{"workspaces": workspaces})

@@ -115,6 +115,7 @@ func (p *parser) workspace(node *yaml.Node) error {
 			workspace.Metadata, err = p.metadata(n)
 			return err
 		}},
+		field{"suspended", false, p.reason(&workspace.SuspendedReason)},
 		field{"keys", false, func(n *yaml.Node) error { keys = n; return nil }},
 	)
 	if err != nil {
@@ -176,6 +177,16 @@ func (p *parser) id(what string, to *string) func(*yaml.Node) error {
 			return err
 		}
 		return p.once(n, what+" id "+*to, what+" id "+*to)
+	}
+}
+
+// reason reads why a workspace is suspended. The word stands there only for one that is: true and false say nothing.
+func (p *parser) reason(to *string) func(*yaml.Node) error {
+	return func(n *yaml.Node) error {
+		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" {
+			return p.errorf(n, "suspended is not a reason: write why in a few words, or leave the word out for a workspace that is not suspended")
+		}
+		return p.checked(to, record.CheckReason)(n)
 	}
 }
 

@@ -104,6 +104,8 @@ func TestParseNamesFileLineAndRemedy(t *testing.T) {
 		{"a bad workspace id", "workspaces:\n- id: ../etc\n  plan: pro", `k.yaml:2: id "../etc" is not valid`},
 		{"a workspace twice", head + "- id: ws_acme\n  plan: pro", "k.yaml:4: workspace id ws_acme already stands in line 2"},
 		{"an unknown field of a workspace", head + "  limit: [1/1m]", `k.yaml:4: a workspace has no "limit": known are id, plan, limits`},
+		{"suspended without a reason", head + "  suspended: true", "k.yaml:4: suspended is not a reason: write why in a few words, or leave the word out"},
+		{"suspended with an empty reason", head + "  suspended: ''", `k.yaml:4: reason "" has 0 characters: write 1 to 200`},
 		{"a bad window", head + "  limits:\n  - 60/1m\n  - 60", `k.yaml:6: window "60" has no '/'`},
 		{"a window of nothing", head + "  limits: [0/1m]", "k.yaml:4: window \"0/1m\": the limit must be from 1"},
 		{"two windows of one duration", head + "  limits: [1/1m, 2/60s]", "k.yaml:4: windows 1/1m and 2/1m have the same duration"},

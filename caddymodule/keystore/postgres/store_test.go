@@ -33,7 +33,7 @@ func TestPostgreSQL(t *testing.T) {
 		"schema is created once by whoever is first":        schemaIsCreatedOnceByWhoeverIsFirst,
 		"errors name the place and never the password":      errorsNameThePlaceAndNeverThePassword,
 		"a damaged store is one clear line":                 aDamagedStoreIsOneClearLine,
-		"a newer schema is refused":                         aNewerSchemaIsRefused,
+		"schema of another version":                         schemaOfAnotherVersion,
 		"killed at any moment nothing acknowledged is lost": killedAtAnyMomentNothingAcknowledgedIsLost,
 		"a million keys":                                    aMillionKeys,
 		"no more connections than the address says":         noMoreConnectionsThanTheAddressSays,

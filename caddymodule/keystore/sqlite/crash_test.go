@@ -23,6 +23,17 @@ func TestKilledAtAnyMomentNothingAcknowledgedIsLost(t *testing.T) {
 	storetest.Killed(t, rounds, func() string { return filepath.Join(t.TempDir(), "tollgate.db") }, open)
 }
 
+func TestSchema(t *testing.T) {
+	storetest.Schema(t, storetest.Databases{
+		Fresh: func(t *testing.T) string {
+			path := filepath.Join(t.TempDir(), "tollgate.db")
+			raw(t, path, "PRAGMA journal_mode = WAL")
+			return path
+		},
+		Open: open, Execute: raw, Bytes: "BLOB", Literal: "x'",
+	})
+}
+
 func TestAMillionKeys(t *testing.T) {
 	if !storetest.Long() {
 		return // minutes

@@ -141,8 +141,8 @@ func TestWhatIsNoKeyStoreIsLeftAlone(t *testing.T) {
 			s := sqlite.New(path, sqlite.Options{Create: true})
 			storetest.Fill(t, s, storetest.Example())
 			require.NoError(t, s.Close())
-			raw(t, path, "UPDATE tollgate_meta SET version = 99")
-		}, "has schema version 99, this program knows 1: use the newer program", false},
+			raw(t, path, "UPDATE tollgate_meta SET version = 99, oldest = 98")
+		}, "has schema version 99, which programs from schema version 98 on may use, and this program knows 2: use a newer program", false},
 		{"a damaged store", func(t *testing.T, path string) {
 			s := sqlite.New(path, sqlite.Options{Create: true})
 			storetest.Fill(t, s, storetest.Example())

@@ -15,6 +15,8 @@ func workspaceDetails(before, after *record.Workspace) map[string]any {
 	differ(details, "plan", before.Plan, after.Plan)
 	differ(details, "limits", before.Limits, after.Limits)
 	differ(details, "metadata", before.Metadata, after.Metadata)
+	differ(details, "suspended_at", before.SuspendedAt, after.SuspendedAt)
+	differ(details, "suspended_reason", before.SuspendedReason, after.SuspendedReason)
 	return details
 }
 

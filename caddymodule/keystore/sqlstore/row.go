@@ -12,19 +12,28 @@ import (
 
 // Columns in the order of the rows' fields.
 const (
-	workspaceColumns = `w.id, w.plan, w.limits, w.metadata`
+	workspaceColumns = `w.id, w.plan, w.limits, w.metadata, w.suspended_at, w.suspended_reason`
 	keyColumns       = `k.id, k.workspace_id, k.name, k.scopes, k.allowed_ips, k.created_at, k.expires_at, k.disabled, k.revoked_at`
 )
 
 // workspaceRow is a row of tollgate_workspaces.
 type workspaceRow struct {
 	id, plan, limits, metadata string
+	suspended                  int64
+	reason                     string
 }
 
-func (r *workspaceRow) fields() []any { return []any{&r.id, &r.plan, &r.limits, &r.metadata} }
+func (r *workspaceRow) fields() []any {
+	return []any{&r.id, &r.plan, &r.limits, &r.metadata, &r.suspended, &r.reason}
+}
+
+// values are what may change, and then the id.
+func (r *workspaceRow) values() []any {
+	return []any{r.plan, r.limits, r.metadata, r.suspended, r.reason, r.id}
+}
 
 func (r *workspaceRow) record() (*record.Workspace, error) {
-	w := &record.Workspace{ID: r.id, Plan: r.plan}
+	w := &record.Workspace{ID: r.id, Plan: r.plan, SuspendedAt: instant(r.suspended), SuspendedReason: r.reason}
 	if err := decode(r.limits, &w.Limits); err != nil {
 		return nil, unreadable("workspace", r.id, err)
 	}
@@ -46,7 +55,8 @@ func rowOfWorkspace(w *record.Workspace) (*workspaceRow, error) {
 		return nil, err
 	}
 	metadata, err := encode(w.Metadata, "{}")
-	return &workspaceRow{id: w.ID, plan: w.Plan, limits: limits, metadata: metadata}, err
+	return &workspaceRow{id: w.ID, plan: w.Plan, limits: limits, metadata: metadata,
+		suspended: micros(w.SuspendedAt), reason: w.SuspendedReason}, err
 }
 
 // keyRow is a row of tollgate_keys.

@@ -20,8 +20,16 @@ import (
 // tollgate_history is the log of changes as well: its revisions are without gaps and in the order of the commits,
 // because every change begins by taking them from the one row of tollgate_meta.
 //
+// That row also says, since version 2, the oldest version whose programs may use the database: a program that finds a newer
+// version uses it all the same where its own is not older than that, so that gateways can be upgraded one after the other.
+// A step that only adds leaves it alone; its columns need defaults, for older programs write rows without them. A step
+// that older programs would get wrong ends with an UPDATE of it.
+//
 //go:embed migrations/*.sql
 var migrations embed.FS
+
+// schemaAction is the word of a step in the history.
+const schemaAction = "schema"
 
 // schema are the steps, one for each version.
 var schema = readMigrations(migrations)
@@ -44,18 +52,16 @@ func readMigrations(files fs.FS) (steps []string) {
 }
 
 // Migrate brings the database into the present form, in one transaction that excludes others. Without create, one
-// that holds no key store is left alone: a *keystore.Problem of the kind ErrMissing, as is one of a newer version.
+// that holds no key store is left alone: a *keystore.Problem of the kind ErrMissing, as is one of a newer version that this
+// program may not use. A newer one that it may use is left as it is.
 func (d *Dialect) Migrate(ctx context.Context, db *sql.DB, place string, create bool) error {
 	version, err := d.version(ctx, db)
 	if err != nil {
 		return err
 	}
 	switch {
-	case version == len(schema):
-		return nil
-	case version > len(schema):
-		return &keystore.Problem{Kind: keystore.ErrMissing, Text: fmt.Sprintf(
-			"key store %s has schema version %d, this program knows %d: use the newer program", place, version, len(schema))}
+	case version >= len(schema):
+		return d.usable(ctx, db, place, version)
 	case version == 0 && !create:
 		return &keystore.Problem{Kind: keystore.ErrMissing, Text: fmt.Sprintf(
 			"%s holds no key store: create it with: workspace create", place)}
@@ -73,12 +79,47 @@ func (d *Dialect) Migrate(ctx context.Context, db *sql.DB, place string, create 
 	if version, err = d.version(ctx, tx); err != nil { // another process may have been faster
 		return err
 	}
+	if version >= len(schema) {
+		return d.usable(ctx, tx, place, version)
+	}
 	for ; version < len(schema); version++ {
 		if err := d.step(ctx, tx, version); err != nil {
 			return fmt.Errorf("bringing it to schema version %d: %w", version+1, err)
 		}
 	}
 	return tx.Commit()
+}
+
+// usable refuses a database of a newer version that says that programs of this one must not use it.
+func (d *Dialect) usable(ctx context.Context, q querier, place string, version int) error {
+	if version <= len(schema) {
+		return nil
+	}
+	var oldest int
+	switch err := q.QueryRowContext(ctx, "SELECT oldest FROM tollgate_meta").Scan(&oldest); {
+	case err != nil && isScan(err):
+		return fmt.Errorf("%w: the oldest schema version that may use it is not a number", ErrDamaged)
+	case err != nil:
+		return err
+	case oldest <= len(schema):
+		return nil
+	}
+	return &keystore.Problem{Kind: keystore.ErrMissing, Text: fmt.Sprintf("key store %s has schema version %d, which programs from "+
+		"schema version %d on may use, and this program knows %d: use a newer program (tollgate version shows its schema)", place, version, oldest, len(schema))}
+}
+
+// refit judges the database anew after a newer program took a step: from then on this one may have to keep off it. It is
+// then refused everything, as by a store that is away, until the database is one that it may use.
+func (s *Store) refit(ctx context.Context, q querier) error {
+	version, err := s.Dialect.version(ctx, q)
+	if err == nil {
+		err = s.Dialect.usable(ctx, q, s.Place, version)
+	}
+	problem, _ := errors.AsType[*keystore.Problem](err)
+	if err == nil || problem != nil {
+		s.unfit.Store(problem)
+	}
+	return err
 }
 
 // Holds reports whether the database holds a key store, of any version.
@@ -100,7 +141,7 @@ func (d *Dialect) step(ctx context.Context, tx *sql.Tx, version int) error {
 	if _, err := tx.ExecContext(ctx, "UPDATE tollgate_meta SET version = $1", version+1); err != nil {
 		return err
 	}
-	return d.log(ctx, tx, keystore.Act{Action: "schema"}, []event{{details: map[string]any{"version": version + 1}}})
+	return d.log(ctx, tx, keystore.Act{Action: schemaAction}, []event{{details: map[string]any{"version": version + 1}}})
 }
 
 // version is the schema version of a database; 0 for one without our tables.

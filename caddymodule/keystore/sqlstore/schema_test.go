@@ -2,7 +2,9 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"path/filepath"
 	"testing"
 	"testing/fstest"
@@ -60,7 +62,7 @@ func TestMigration(t *testing.T) {
 
 	require.NoError(t, dialect.Migrate(t.Context(), db, "here", true))
 	require.NoError(t, dialect.Migrate(t.Context(), db, "here", true), "a second time does nothing")
-	require.Equal(t, []string{`schema {"version":1}`}, actions(t, s))
+	require.Equal(t, []string{`schema {"version":2}`, `schema {"version":1}`}, actions(t, s))
 	require.NoError(t, s.CreateWorkspace(t.Context(), keystore.Act{Action: "create"}, &record.Workspace{ID: "ws_1", Plan: "pro"}))
 	before, err := s.Poll(t.Context(), db, keystore.Position{})
 	require.NoError(t, err)
@@ -68,12 +70,12 @@ func TestMigration(t *testing.T) {
 	t.Run("a step that fails leaves everything as it was", func(t *testing.T) {
 		with(t, "ALTER TABLE tollgate_workspaces ADD COLUMN colour TEXT NOT NULL DEFAULT 'red';\nALTER TABLE nowhere ADD COLUMN x TEXT;\n")
 		err := dialect.Migrate(t.Context(), db, "here", false)
-		require.ErrorContains(t, err, "bringing it to schema version 2")
+		require.ErrorContains(t, err, "bringing it to schema version 3")
 		_, err = db.Exec("SELECT colour FROM tollgate_workspaces")
 		require.Error(t, err)
 		version, err := dialect.version(t.Context(), db)
 		require.NoError(t, err)
-		require.Equal(t, 1, version)
+		require.Equal(t, 2, version)
 	})
 	t.Run("a step is taken by whoever opens the store, once, and keeps what is there", func(t *testing.T) {
 		with(t, "ALTER TABLE tollgate_workspaces ADD COLUMN colour TEXT NOT NULL DEFAULT 'red';\n")
@@ -87,16 +89,44 @@ func TestMigration(t *testing.T) {
 		var colour string
 		require.NoError(t, db.QueryRow("SELECT colour FROM tollgate_workspaces WHERE id = 'ws_1'").Scan(&colour))
 		require.Equal(t, "red", colour)
-		require.Len(t, actions(t, s), 3)
+		require.Len(t, actions(t, s), 4)
 		changes, err := s.Poll(t.Context(), db, before.Position)
 		require.NoError(t, err)
 		require.False(t, changes.Gap, "gateways that run go on")
 	})
-	t.Run("an older program refuses the newer store", func(t *testing.T) {
+	t.Run("an older program uses the newer store", func(t *testing.T) {
+		require.NoError(t, dialect.Migrate(t.Context(), db, "here", false))
+	})
+	t.Run("until a step says that it must not", func(t *testing.T) {
+		func() {
+			with(t, "SELECT 1;\n")
+			with(t, "UPDATE tollgate_meta SET oldest = 4;\n")
+			require.NoError(t, dialect.Migrate(t.Context(), db, "here", false))
+		}()
+		schema = schema[:2]
 		err := dialect.Migrate(t.Context(), db, "here", true)
 		require.ErrorIs(t, err, keystore.ErrMissing)
-		require.EqualError(t, err, "key store here has schema version 2, this program knows 1: use the newer program")
+		require.EqualError(t, err, "key store here has schema version 4, which programs from schema version 4 on may use, and this program knows 2: "+
+			"use a newer program (tollgate version shows its schema)")
 	})
+}
+
+// TestTheSchemaIsWhatTheProgramSays of it: what operators are told is what a fresh store says.
+func TestTheSchemaIsWhatTheProgramSays(t *testing.T) {
+	db, _ := database(t)
+	require.NoError(t, dialect.Migrate(t.Context(), db, "here", true))
+	var version, oldest int
+	require.NoError(t, db.QueryRow("SELECT version, oldest FROM tollgate_meta").Scan(&version, &oldest))
+	require.Equal(t, []int{keystore.Schema, keystore.OldestSchema}, []int{version, oldest})
+}
+
+// TestReleasedStepsAreNeverChanged: stores were made by them.
+func TestReleasedStepsAreNeverChanged(t *testing.T) {
+	t.Parallel()
+	for i, sum := range []string{"f5f95dddebfd9c55a2d74c9ba9493f90660f8804109683b4e1b9801a6ac7b3e0", "194a74c1154eaf4cd5decef2f8ed01f01db58297e4ea9c47e689cf1eca0b58e9"} {
+		got := sha256.Sum256([]byte(schema[i]))
+		require.Equal(t, sum, hex.EncodeToString(got[:]), "step %d", i+1)
+	}
 }
 
 func TestMoreChangesThanAreToldOneByOneAreAGap(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
@@ -46,6 +47,9 @@ type Store struct {
 	Secret string
 	// Open gives the database, brought into the present form. It is called for every operation, and explains no error.
 	Open func(context.Context) (*sql.DB, error)
+
+	// unfit is set while the database is of a newer version that this program may not use.
+	unfit atomic.Pointer[keystore.Problem]
 }
 
 // querier is a database, a connection or a transaction.
@@ -88,17 +92,17 @@ const maxChanges = 10_000
 // Poll reads the log of changes behind a position.
 func (s *Store) Poll(ctx context.Context, q querier, since keystore.Position) (keystore.Changes, error) {
 	changes := keystore.Changes{At: time.Now(), Position: since}
-	rows, err := q.QueryContext(ctx, `SELECT revision, stamp, workspace_id, key_id FROM tollgate_history
+	rows, err := q.QueryContext(ctx, `SELECT revision, stamp, workspace_id, key_id, action FROM tollgate_history
 		WHERE revision >= $1 ORDER BY revision LIMIT $2`, since.Revision, maxChanges+1)
 	if err != nil {
 		return changes, err
 	}
 	defer rows.Close()
-	continues, count := false, 0
+	continues, migrated, count := false, false, 0
 	for rows.Next() {
 		var position keystore.Position
-		var workspace, key string
-		if err := rows.Scan(&position.Revision, &position.Stamp, &workspace, &key); err != nil {
+		var workspace, key, action string
+		if err := rows.Scan(&position.Revision, &position.Stamp, &workspace, &key, &action); err != nil {
 			return changes, err
 		}
 		if position == since {
@@ -106,6 +110,7 @@ func (s *Store) Poll(ctx context.Context, q querier, since keystore.Position) (k
 			continue
 		}
 		changes.Position = position
+		migrated = migrated || action == schemaAction
 		if count++; key != "" {
 			changes.Keys = append(changes.Keys, key)
 		} else {
@@ -114,6 +119,11 @@ func (s *Store) Poll(ctx context.Context, q querier, since keystore.Position) (k
 	}
 	if err := rows.Err(); err != nil {
 		return changes, err
+	}
+	if migrated || !continues {
+		if err := s.refit(ctx, q); err != nil {
+			return changes, err
+		}
 	}
 	if continues && count < maxChanges {
 		return changes, nil
@@ -191,6 +201,9 @@ func (s *Store) transaction(ctx context.Context, do func(*sql.Tx) error) error {
 
 // again tries once more what a broken connection broke off: the pool may have held one to a server that is gone.
 func (s *Store) again(ctx context.Context, try func() (retry bool, err error)) error {
+	if problem := s.unfit.Load(); problem != nil {
+		return problem
+	}
 	retry, err := try()
 	if err != nil && retry && s.Dialect.Broken != nil && s.Dialect.Broken(err) && ctx.Err() == nil {
 		_, err = try()

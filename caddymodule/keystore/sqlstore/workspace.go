@@ -21,8 +21,8 @@ func (s *Store) CreateWorkspace(ctx context.Context, act keystore.Act, workspace
 		return err
 	}
 	return s.change(ctx, act, func(tx *sql.Tx) ([]event, error) {
-		added, err := insert(ctx, tx, "INSERT INTO tollgate_workspaces (id, plan, limits, metadata) VALUES ($1, $2, $3, $4)",
-			row.id, row.plan, row.limits, row.metadata)
+		added, err := insert(ctx, tx, `INSERT INTO tollgate_workspaces (plan, limits, metadata, suspended_at, suspended_reason, id)
+			VALUES ($1, $2, $3, $4, $5, $6)`, row.values()...)
 		if err == nil && !added {
 			return nil, &keystore.Problem{Kind: keystore.ErrExists, Field: "id", Text: fmt.Sprintf(
 				"workspace %s exists already: change it with: workspace set", workspace.ID)}
@@ -43,7 +43,7 @@ func (s *Store) UpdateWorkspace(ctx context.Context, act keystore.Act, id string
 		if err := change(&changed); err != nil {
 			return nil, refused{err}
 		}
-		changed.ID = id
+		changed.ID, changed.SuspendedAt = id, instant(micros(changed.SuspendedAt))
 		updated = &changed
 		if err := keystore.CheckWorkspace(updated); err != nil {
 			return nil, err
@@ -56,8 +56,8 @@ func (s *Store) UpdateWorkspace(ctx context.Context, act keystore.Act, id string
 		if err != nil {
 			return nil, err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE tollgate_workspaces SET plan = $1, limits = $2, metadata = $3 WHERE id = $4",
-			row.plan, row.limits, row.metadata, id)
+		_, err = tx.ExecContext(ctx, `UPDATE tollgate_workspaces SET plan = $1, limits = $2, metadata = $3, suspended_at = $4,
+			suspended_reason = $5 WHERE id = $6`, row.values()...)
 		return []event{{workspace: id, details: details}}, err
 	})
 	if err != nil {

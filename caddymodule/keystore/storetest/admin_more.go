@@ -41,7 +41,7 @@ func pages(t *testing.T, s Writable) {
 	require.IsIncreasing(t, ids)
 	all, err := s.Keys(ctx, "", "", 1000)
 	require.NoError(t, err)
-	require.Len(t, all, 28)
+	require.Len(t, all, 29)
 	_, err = s.Keys(ctx, "ws_none", "", 10)
 	require.ErrorIs(t, err, keystore.ErrNotFound)
 	some, err := s.Workspaces(ctx, "", 1)
@@ -49,7 +49,7 @@ func pages(t *testing.T, s Writable) {
 	require.Len(t, some, 1)
 	rest, err := s.Workspaces(ctx, some[0].ID, 10)
 	require.NoError(t, err)
-	require.Len(t, rest, 1)
+	require.Len(t, rest, 2)
 	require.Equal(t, "ws_other", rest[0].ID)
 }
 

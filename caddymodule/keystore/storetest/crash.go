@@ -102,6 +102,31 @@ func killedWriter(t *testing.T, database string, life time.Duration) (acknowledg
 	return acknowledged
 }
 
+// firstWrites runs a writer until it has acknowledged its first keys.
+func firstWrites(t *testing.T, database string) (acknowledged []string) {
+	writer := exec.CommandContext(t.Context(), os.Args[0])
+	writer.Env = append(os.Environ(), writerEnv+"="+database)
+	var problems strings.Builder
+	writer.Stderr = &problems
+	out, err := writer.StdoutPipe()
+	if err == nil {
+		err = writer.Start()
+	}
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	if lines := bufio.NewScanner(out); lines.Scan() {
+		acknowledged = strings.Fields(lines.Text())
+	}
+	_ = writer.Process.Kill()
+	_ = writer.Wait()
+	if problems.Len() > 0 {
+		t.Error(problems.String())
+	}
+	return acknowledged
+}
+
 // check finds every acknowledged key, and no pair halved.
 func check(t *testing.T, s Writable, acknowledged []string) {
 	t.Helper()

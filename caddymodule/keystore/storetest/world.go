@@ -27,6 +27,7 @@ const (
 	Full     = "secret-of-a-key-with-everything"
 	Plain    = "secret-of-a-key-with-nothing"
 	Disabled = "secret-of-a-disabled-key"
+	Paused   = "secret-of-a-suspended-workspace"
 	Nobodys  = "secret-that-nobody-has"
 )
 
@@ -49,6 +50,10 @@ func Example() World {
 		{
 			Workspace: record.Workspace{ID: "ws_other", Plan: "starter"},
 			Keys:      []keystore.NewKey{{Sum: record.SumOf(Plain), Key: record.Key{ID: "key_plain"}}},
+		},
+		{
+			Workspace: record.Workspace{ID: "ws_paused", Plan: "starter", SuspendedReason: "invoice 117 unpaid"},
+			Keys:      []keystore.NewKey{{Sum: record.SumOf(Paused), Key: record.Key{ID: "key_paused"}}},
 		},
 	}
 }
