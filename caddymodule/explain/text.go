@@ -34,6 +34,9 @@ func (v *Answer) Text() string {
 		rows[n] = []string{strconv.Itoa(n+1) + " " + step.Step, step.Outcome, output.Dash(step.Why)}
 	}
 	_ = output.Table(&b, rows) // a Builder never fails
+	if v.Route != nil && v.Route.Deprecation != nil {
+		fmt.Fprintf(&b, "\nnote: callers of the route are told: %s\n", v.Route.Deprecation)
+	}
 	v.textRefusals(&b)
 	v.textWindows(&b)
 	v.textVerdict(&b)

@@ -12,6 +12,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
 // Outcomes of a step.
@@ -57,6 +58,8 @@ type routeView struct {
 	Cost    int64             `json:"cost"`
 	Public  bool              `json:"public"`
 	Whoami  bool              `json:"whoami"`
+	// Deprecation is what callers of the route are told of its end; null: nothing.
+	Deprecation *route.Deprecation `json:"deprecation"`
 }
 
 type stepView struct {
@@ -138,13 +141,13 @@ func viewVerdict(refused *refusal.Refusal) verdictView {
 }
 
 func (a *asked) viewRoute() *routeView {
-	route := a.outcome.Verdict.Match.Route
-	if route == nil {
+	r := a.outcome.Verdict.Match.Route
+	if r == nil {
 		return nil
 	}
 	view := &routeView{
-		Methods: route.Methods, Pattern: route.Pattern, Source: route.Source, Scopes: append([]string{}, a.outcome.Verdict.Match.Scopes...),
-		Params: map[string]string{}, Cost: max(route.Cost, 1), Public: route.Public, Whoami: route.Whoami,
+		Methods: r.Methods, Pattern: r.Pattern, Source: r.Source, Scopes: append([]string{}, a.outcome.Verdict.Match.Scopes...),
+		Params: map[string]string{}, Cost: max(r.Cost, 1), Public: r.Public, Whoami: r.Whoami, Deprecation: r.Deprecation,
 	}
 	for _, param := range a.outcome.Verdict.Match.Params {
 		view.Params[param.Name] = param.Value

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -33,10 +32,15 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 // UnmarshalCaddyfile reads the directive. Syntax:
 //
 //	tollgate {
-//		public  <methods> <path>                  # GET or GET,POST; goes through unchecked
+//		public  <methods> <path> {                # GET or GET,POST; goes through unchecked
+//			deprecated … sunset … link …      # as below
+//		}
 //		route   <methods> <path> [<scopes...>] {  # no scope: any valid key
 //			cost <number>                     # default 1
 //			body <size>                       # policies read the JSON body, up to this size
+//			deprecated <date>                 # tells callers so: RFC 9745; 2026-12-01 or an RFC 3339 time
+//			sunset <date>                     # until when it is there: RFC 8594
+//			link <https address>              # where they read what to use instead
 //		}
 //		whoami <path>
 //		identity_headers <prefix> | off           # default X-Tollgate-
@@ -121,61 +125,6 @@ var handlerOptions = map[string]handlerOption{
 	"bare_keys":             {parse: func(h *Handler, d *caddyfile.Dispenser) error { return parseFlag(d, &h.BareKeys) }},
 	"errors":                {parse: (*Handler).parseErrors},
 	"decisions":             {parse: (*Handler).parseDecisions},
-}
-
-func (h *Handler) parsePublic(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args) != 2 {
-		return errors.New("write methods and a path, such as: public GET /SKILL.md")
-	}
-	if err := methodsFirst(args); err != nil {
-		return err
-	}
-	h.Routes = append(h.Routes, &Route{Methods: strings.Split(args[0], ","), Path: args[1], Public: true, Source: dispenser.Source(d)})
-	return nil
-}
-
-func (h *Handler) parseRoute(d *caddyfile.Dispenser) error {
-	r := &Route{Source: dispenser.Source(d)}
-	args := d.RemainingArgs()
-	if len(args) < 2 {
-		return errors.New("write methods, a path and the scopes it needs, such as: route GET /leads/:id agent.leads.read")
-	}
-	if err := methodsFirst(args); err != nil {
-		return err
-	}
-	r.Methods, r.Path, r.Scopes = strings.Split(args[0], ","), args[1], args[2:]
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		word := d.Val()
-		if err := r.parseOption(d, word); err != nil {
-			return dispenser.Located(d, word, err)
-		}
-	}
-	h.Routes = append(h.Routes, r)
-	return nil
-}
-
-func (r *Route) parseOption(d *caddyfile.Dispenser, word string) error {
-	var value string
-	if !d.Args(&value) || d.NextArg() {
-		return d.ArgErr()
-	}
-	switch {
-	case word == "cost" && r.Cost == 0:
-		cost, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || cost < 1 {
-			return fmt.Errorf("cost '%s' is not a whole number of at least 1", value)
-		}
-		r.Cost = cost
-		return nil
-	case word == "body" && r.Body == 0:
-		size, err := parseSize(value, 1<<30)
-		r.Body = size
-		return err
-	case word == "cost" || word == "body":
-		return fmt.Errorf("'%s' is given twice: keep one of them", word)
-	}
-	return fmt.Errorf("unknown option '%s' of a route: write cost or body", word)
 }
 
 func (h *Handler) parseWhoami(d *caddyfile.Dispenser) error {

@@ -12,8 +12,8 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/headers"
-	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
 // call is one request on its way through a handler: what is known of it, what was decided, and the writer of its answer.
@@ -22,8 +22,7 @@ type call struct {
 	request *http.Request // what goes to the handlers behind the gate; its context ends with the answer
 	own     http.Request
 	repl    *caddy.Replacer
-	id      []string // X-Request-Id, one value
-	limits  limits.Headers
+	ours    headers.Ours
 	cancel  context.CancelFunc
 	facts   gate.Request
 	verdict gate.Verdict
@@ -48,7 +47,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	ctx, cancel := context.WithCancel(r.Context())
 	r.Host = withoutFinalDot(r.Host) // policies, and matchers and backends behind the gate, see one name
-	c := &call{handler: h, repl: repl, id: []string{requestID(r, repl)}, cancel: cancel, facts: Facts(r)}
+	c := &call{handler: h, repl: repl, ours: headers.Ours{RequestID: []string{requestID(r, repl)}}, cancel: cancel, facts: Facts(r)}
 	c.own = *r.WithContext(ctx) // inlined, so that the copy costs no allocation of its own
 	c.request, c.facts.Body, c.facts.Upstream = &c.own, &c.body, c
 	c.body = requestBody{c.request, &c.inbound, w}
@@ -95,7 +94,7 @@ func (c *call) Ready() *refusal.Refusal {
 	}
 	c.credential = r.Header["Authorization"]
 	h.upstream.Clean(r, fromTrustedProxy(r))
-	r.Header["X-Request-Id"] = []string{c.id[0]}
+	r.Header["X-Request-Id"] = []string{c.requestID()}
 	if h.names != nil && c.verdict.Identity != nil {
 		h.names.Set(r.Header, c.verdict.Identity)
 	}
@@ -154,10 +153,18 @@ func asError(r *refusal.Refusal) error {
 
 // BeforeHeader puts on every answer what every answer carries, in place of what the backend says under the same names.
 func (c *call) BeforeHeader(status int, h http.Header) {
-	c.limits = c.verdict.Limits.Headers()
-	headers.SetOurs(h, &c.limits, c.id)
-	if c.passing && c.answered.IsZero() && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
-		c.answered = time.Now()
+	c.ours.Limits = c.verdict.Limits.Headers()
+	if identity := c.verdict.Identity; identity != nil && !identity.SecretExpiresAt.IsZero() {
+		c.ours.SecretEnds = []string{*instant(identity.SecretExpiresAt)}
+	}
+	c.ours.Set(h)
+	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
+		if c.passing && c.answered.IsZero() {
+			c.answered = time.Now()
+		}
+		if d := c.deprecation(); d != nil {
+			d.Set(h)
+		}
 	}
 	if status >= http.StatusOK {
 		c.settle(h)
@@ -169,4 +176,16 @@ func (c *call) BeforeHeader(status int, h http.Header) {
 
 // BeforeTrailer keeps the backend from saying in a trailer what it may not say in a header. Behind encode, and for short
 // answers over HTTP/3, the header itself has not left yet: ours stay in it.
-func (c *call) BeforeTrailer(h http.Header) { headers.SetOurs(h, &c.limits, c.id) }
+func (c *call) BeforeTrailer(h http.Header) { c.ours.Set(h) }
+
+func (c *call) requestID() string { return c.ours.RequestID[0] }
+
+// deprecation is what a caller is told of a route that it is to leave; nil: nothing. Who may not use the route does not hear of it: a
+// stolen key would map the API by it from outside its allowlist.
+func (c *call) deprecation() *route.Deprecation {
+	r := c.verdict.Match.Route
+	if r == nil || !r.Public && c.verdict.Step != gate.StepLimit {
+		return nil
+	}
+	return r.Deprecation
+}

@@ -29,6 +29,8 @@ type Route struct {
 	Cost int64 `json:"cost,omitempty"`
 	// Body lets policies read a JSON body of at most so many bytes. Default: the body is not read.
 	Body int64 `json:"body,omitempty"`
+	// Deprecation tells callers that they are to leave the route. Default: they are not.
+	Deprecation *route.Deprecation `json:"deprecation,omitempty"`
 	// Public routes go through unchecked, without a key.
 	Public bool `json:"public,omitempty"`
 	// Whoami answers who the key is and what is left of its windows.
@@ -43,7 +45,7 @@ func (h *Handler) table() []*route.Route {
 	for i, r := range h.Routes {
 		routes[i] = &route.Route{
 			Methods: r.Methods, Pattern: r.Path, Scopes: r.Scopes, Cost: r.Cost, BodyLimit: r.Body,
-			Public: r.Public, Whoami: r.Whoami, Source: r.Source,
+			Deprecation: r.Deprecation, Public: r.Public, Whoami: r.Whoami, Source: r.Source,
 		}
 	}
 	return routes

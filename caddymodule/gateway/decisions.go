@@ -52,7 +52,7 @@ func (c *call) logDecision(report *envelope.Report, why *why) {
 		return
 	}
 	fields := make([]zap.Field, 0, 12)
-	fields = append(fields, zap.String("request_id", c.id[0]), zap.String("decision", decision(&c.verdict, report.Reason)),
+	fields = append(fields, zap.String("request_id", c.requestID()), zap.String("decision", decision(&c.verdict, report.Reason)),
 		zap.String("method", c.facts.Method), zap.String("route", routePattern(&c.verdict)))
 	if c.facts.ClientIP.IsValid() {
 		fields = append(fields, zap.Stringer("client_ip", c.facts.ClientIP))

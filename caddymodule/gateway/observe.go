@@ -88,7 +88,7 @@ func (c *call) answersItself() bool {
 
 // MarshalLogObject adds to the access log who called, what was decided, why, and what the caller was told.
 func (c *call) MarshalLogObject(enc zapcore.ObjectEncoder) error {
-	enc.AddString("request_id", c.id[0])
+	enc.AddString("request_id", c.requestID())
 	if identity := c.verdict.Identity; identity != nil {
 		enc.AddString("workspace", identity.Workspace.ID)
 		enc.AddString("plan", identity.Workspace.Plan)

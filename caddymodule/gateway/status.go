@@ -85,9 +85,12 @@ func (c *call) remember(report *envelope.Report, why *why, took time.Duration) {
 	if v.Identity != nil {
 		r.Workspace = v.Identity.Workspace.ID
 	}
+	if c.deprecation() != nil && r.Route != nil {
+		r.Route.Called(r.Workspace, time.Now())
+	}
 	if why.reason != "" {
 		r.Refusal = status.Refusal{
-			At: time.Now().UnixMilli(), RequestID: c.id[0], Method: status.Method(c.facts.Method), Workspace: r.Workspace,
+			At: time.Now().UnixMilli(), RequestID: c.requestID(), Method: status.Method(c.facts.Method), Workspace: r.Workspace,
 			Key: why.key, Address: c.facts.ClientIP, Status: report.Status, Code: string(report.Code), Reason: why.reason,
 			MissingScopes: why.missing, File: why.file, Line: why.line,
 		}

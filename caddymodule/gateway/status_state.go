@@ -11,6 +11,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 	"github.com/tollgate-gateway/tollgate/caddymodule/status"
 )
 
@@ -209,6 +210,14 @@ type RouteState struct {
 	Source string `json:"source"`
 	Site   string `json:"site"`
 	status.RouteCounts
+	// Deprecation is what callers are told, and who still calls; null: the route is not deprecated.
+	Deprecation *DeprecationState `json:"deprecation"`
+}
+
+// DeprecationState is what callers of a route are told of its end, and who still calls it.
+type DeprecationState struct {
+	*route.Deprecation
+	status.CallerCounts
 }
 
 // RouteStates are the routes of all sites, in the order of the configuration.
@@ -216,10 +225,14 @@ func (a *App) RouteStates() []RouteState {
 	list := []RouteState{}
 	for _, h := range a.sites {
 		for _, r := range h.gate.Routes.Routes() {
-			list = append(list, RouteState{
+			state := RouteState{
 				Methods: r.Methods, Pattern: r.Pattern, Scopes: append([]string{}, r.Scopes...), Cost: r.Cost, Public: r.Public, Whoami: r.Whoami,
 				Source: r.Source, Site: h.Source, RouteCounts: h.counts[r].Counts(),
-			})
+			}
+			if r.Deprecation != nil {
+				state.Deprecation = &DeprecationState{r.Deprecation, h.counts[r].Callers()}
+			}
+			list = append(list, state)
 		}
 	}
 	return list

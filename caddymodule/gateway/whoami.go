@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
@@ -24,6 +25,8 @@ type whoamiKey struct {
 	Scopes     []record.Scope `json:"scopes"`
 	AllowedIPs []string       `json:"allowed_ips"`
 	ExpiresAt  *string        `json:"expires_at"`
+	// SecretEndsAt is until when the secret that was sent works, after the key was rotated; null: as long as the key.
+	SecretEndsAt *string `json:"secret_ends_at"`
 }
 
 type whoamiWindow struct {
@@ -63,10 +66,8 @@ func (c *call) describeCaller() whoamiAnswer {
 	for _, network := range key.AllowedIPs {
 		answer.Key.AllowedIPs = append(answer.Key.AllowedIPs, network.String())
 	}
-	if !key.ExpiresAt.IsZero() {
-		at := key.ExpiresAt.UTC().Format("2006-01-02T15:04:05Z07:00")
-		answer.Key.ExpiresAt = &at
-	}
+	answer.Key.ExpiresAt = instant(key.ExpiresAt)
+	answer.Key.SecretEndsAt = instant(c.verdict.Identity.SecretExpiresAt)
 	if plan.Denied {
 		return answer
 	}
@@ -76,4 +77,13 @@ func (c *call) describeCaller() whoamiAnswer {
 		})
 	}
 	return answer
+}
+
+// instant is a time as RFC 3339 in UTC; nil: none.
+func instant(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	text := t.UTC().Format(time.RFC3339)
+	return &text
 }

@@ -34,6 +34,8 @@ type Route struct {
 	Public bool
 	// Whoami routes are answered by the gateway itself, for any valid key. They take neither scopes nor cost nor body.
 	Whoami bool
+	// Deprecation says that callers are to leave the route; nil: they are not.
+	Deprecation *Deprecation
 	// Source is where the configuration says so, such as "Caddyfile:12"; errors begin with it.
 	Source string
 }

@@ -74,6 +74,11 @@ func newEntry(r *Route) (*entry, error) {
 	}
 	e := &entry{route: *r, pattern: p, filled: filled}
 	e.route.Methods, e.route.Scopes = slices.Clone(r.Methods), slices.Clone(r.Scopes)
+	if r.Deprecation != nil {
+		if e.route.Deprecation, err = r.Deprecation.ready(); err != nil {
+			return nil, err
+		}
+	}
 	if e.route.Cost == 0 && !r.Public && !r.Whoami {
 		e.route.Cost = 1
 	}

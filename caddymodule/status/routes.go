@@ -13,6 +13,7 @@ type Route struct {
 	refused  atomic.Uint64
 	current  atomic.Pointer[routeHalf]
 	before   atomic.Pointer[routeHalf]
+	callers  callers
 }
 
 type routeHalf struct {

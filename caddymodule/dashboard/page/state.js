@@ -65,7 +65,7 @@ function rest(s) {
 export function showRoutes(routes) {
 	if (!routes.length) return replace("routes", element("p", { class: "quiet" }, "The configuration has no route."));
 	replace("routes", table(`${routes.length} routes`, [
-		{ title: "Route", cell: (r) => [`${r.methods.join(",")} `, name(r.pattern)] },
+		{ title: "Route", cell: (r) => [`${r.methods.join(",")} `, name(r.pattern), ...farewell(r.deprecation)] },
 		{ title: "Needs", cell: (r) => r.public ? "nothing, it is public" : r.whoami ? "any key, tells who it is" : r.scopes.length ? name(r.scopes.join(" ")) : "any key" },
 		{ title: "Cost", number: true, cell: (r) => r.cost || "–" },
 		{ title: "Requests", number: true, cell: (r) => whole(r.requests) },
@@ -74,4 +74,13 @@ export function showRoutes(routes) {
 		{ title: "Backend p99", number: true, cell: (r) => milliseconds(r.backend.p99_ms) },
 		{ title: "Written at", cell: (r) => name(r.source.split("/").at(-1)) },
 	], routes));
+}
+
+/** farewell says that a route is to be left, and who has not. */
+function farewell(deprecation) {
+	if (!deprecation) return [];
+	const dates = ["deprecated", "sunset"].filter((word) => deprecation[word]).map((word) => `${word} ${deprecation[word].slice(0, 10)}`);
+	const callers = deprecation.callers.slice(0, 5).map((c) => c.workspace || "callers without a key").join(", ");
+	const more = deprecation.workspaces > 5 ? ` and ${whole(deprecation.workspaces - 5)} more` : "";
+	return [element("p", { class: "quiet" }, `${dates.join(", ")}; still called by ${callers ? callers + more : "nobody"}`)];
 }

@@ -8,15 +8,28 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 )
 
-// SetOurs makes what is the gateway's to say the only thing that an answer says under its names: limits and request id.
-func SetOurs(h http.Header, limit *limits.Headers, requestID []string) {
+// Ours is what the gateway alone says on an answer.
+type Ours struct {
+	Limits limits.Headers
+	// RequestID is X-Request-Id, one value.
+	RequestID []string
+	// SecretEnds is X-Tollgate-Secret-Ends, one value: until when the secret of the caller works, after a rotation of its key;
+	// nil: as long as the key.
+	SecretEnds []string
+}
+
+// Set makes what is the gateway's to say the only thing that an answer says under its names.
+func (o *Ours) Set(h http.Header) {
 	for name := range h {
 		if isOurs(name) {
 			delete(h, name)
 		}
 	}
-	limit.Set(h)
-	h["X-Request-Id"] = requestID
+	o.Limits.Set(h)
+	h["X-Request-Id"] = o.RequestID
+	if o.SecretEnds != nil {
+		h["X-Tollgate-Secret-Ends"] = o.SecretEnds
+	}
 }
 
 // WithoutOurs takes the names that are ours to set out of a Trailer header.
@@ -34,14 +47,12 @@ func WithoutOurs(announced []string) []string {
 
 // isOurs tells the names on an answer that only the gateway sets, in any spelling.
 func isOurs(name string) bool {
-	return limits.IsLimitHeader(name) || namesRequestID(strings.TrimPrefix(name, http.TrailerPrefix))
+	plain := strings.TrimPrefix(name, http.TrailerPrefix)
+	return limits.IsLimitHeader(name) || spells(plain, "x-request-id") || spells(plain, "x-tollgate-secret-ends")
 }
 
-func namesRequestID(name string) bool {
-	const ours = "x-request-id"
-	if len(name) != len(ours) {
-		return false
-	}
-	var spelt [len(ours)]byte
-	return string(Normalize(spelt[:0], name)) == ours
+// spells reports whether a name is that one, by Normalize.
+func spells(name, ours string) bool {
+	var spelt [32]byte
+	return len(name) == len(ours) && string(Normalize(spelt[:0], name)) == ours
 }
