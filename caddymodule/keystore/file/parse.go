@@ -1,16 +1,14 @@
 package file
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/strictyaml"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
@@ -55,7 +53,7 @@ func parse(name string, data []byte, old *snapshot) (*snapshot, error) {
 }
 
 func parseWhole(name string, data []byte) (*snapshot, error) {
-	p := parser{name: name, snapshot: newSnapshot(), lines: map[any]int{}}
+	p := parser{Reader: strictyaml.Reader{Name: name}, snapshot: newSnapshot(), lines: map[any]int{}}
 	root, err := p.document(data)
 	if err != nil {
 		return nil, err
@@ -68,102 +66,83 @@ func parseWhole(name string, data []byte) (*snapshot, error) {
 
 // parser walks the nodes of a keys file. It does not decode into structs: their errors would name no line.
 type parser struct {
-	name string
+	strictyaml.Reader
 	*snapshot
 	lines map[any]int // where an id or a sum was first seen
 }
 
 func (p *parser) document(data []byte) (*yaml.Node, error) {
 	if len(data) > maxSize {
-		return nil, fmt.Errorf("%s: the file has %d bytes, at most %d are read: keep so many keys in a database", p.name, len(data), maxSize)
+		return nil, fmt.Errorf("%s: the file has %d bytes, at most %d are read: keep so many keys in a database", p.Name, len(data), maxSize)
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(plainJSON(data)))
-	var document yaml.Node
-	switch err := decoder.Decode(&document); {
-	case errors.Is(err, io.EOF) || err == nil && len(document.Content) == 0:
-		return nil, fmt.Errorf("%s: the file is empty: write \"workspaces: []\" if nobody shall have a key", p.name)
-	case err != nil:
-		return nil, p.syntax(err)
-	}
-	var second yaml.Node
-	switch err := decoder.Decode(&second); {
-	case err == nil:
-		return nil, p.errorf(&second, "a second document begins here: keep all workspaces in one")
-	case !errors.Is(err, io.EOF):
-		return nil, p.syntax(err)
-	}
-	return document.Content[0], nil
+	return p.Document(data, "write \"workspaces: []\" if nobody shall have a key", "keep all workspaces in one")
 }
 
 func (p *parser) file(root *yaml.Node) error {
 	var workspaces *yaml.Node
-	err := p.fields(root, "the file", field{"workspaces", true, func(n *yaml.Node) error { workspaces = n; return nil }})
+	err := p.Fields(root, "the file", strictyaml.Must("workspaces", func(n *yaml.Node) error { workspaces = n; return nil }))
 	if err != nil {
 		return err
 	}
-	return p.list(workspaces, "workspaces", p.workspace)
+	return p.List(workspaces, "workspaces", p.workspace)
 }
 
 func (p *parser) workspace(node *yaml.Node) error {
 	workspace := &record.Workspace{}
 	var keys *yaml.Node
-	err := p.fields(node, "a workspace",
-		field{"id", true, p.id("workspace", &workspace.ID)},
-		field{"plan", true, p.checked(&workspace.Plan, record.CheckID)},
-		field{"limits", false, p.limits(&workspace.Limits)},
-		field{"metadata", false, func(n *yaml.Node) (err error) {
-			workspace.Metadata, err = p.metadata(n)
+	err := p.Fields(node, "a workspace",
+		strictyaml.Must("id", p.id("workspace", &workspace.ID)),
+		strictyaml.Must("plan", p.Checked(&workspace.Plan, record.CheckID)),
+		strictyaml.May("limits", p.limits(&workspace.Limits)),
+		strictyaml.May("metadata", func(n *yaml.Node) (err error) {
+			workspace.Metadata, err = p.Object(n, "metadata")
 			return err
-		}},
-		field{"suspended", false, p.reason(&workspace.SuspendedReason)},
-		field{"keys", false, func(n *yaml.Node) error { keys = n; return nil }},
+		}),
+		strictyaml.May("suspended", p.reason(&workspace.SuspendedReason)),
+		strictyaml.May("keys", func(n *yaml.Node) error { keys = n; return nil }),
 	)
 	if err != nil {
 		return err
 	}
 	if err := keystore.CheckWorkspace(workspace); err != nil {
-		return p.errorf(node, "%w", err)
+		return p.Errorf(node, "%w", err)
 	}
 	p.workspaces[workspace.ID] = workspace
 	if keys == nil {
 		return nil
 	}
-	return p.list(keys, "keys", func(n *yaml.Node) error { return p.key(n, workspace) })
+	return p.List(keys, "keys", func(n *yaml.Node) error { return p.key(n, workspace) })
 }
 
 func (p *parser) key(node *yaml.Node, workspace *record.Workspace) error {
 	key := &record.Key{}
 	var sum record.Sum
-	err := p.fields(node, "a key",
-		field{"id", true, p.id("key", &key.ID)},
-		field{"name", false, p.checked(&key.Name, record.CheckName)},
-		field{"sha256", true, p.sum(&sum)},
-		field{"scopes", false, func(n *yaml.Node) error {
-			return p.list(n, "scopes", func(n *yaml.Node) error {
-				return p.parsed(n, func(s string) error {
-					scope, err := record.ParseScope(s)
-					key.Scopes = append(key.Scopes, scope)
-					return err
-				})
+	err := p.Fields(node, "a key",
+		strictyaml.Must("id", p.id("key", &key.ID)),
+		strictyaml.May("name", p.Checked(&key.Name, record.CheckName)),
+		strictyaml.Must("sha256", p.sum(&sum)),
+		strictyaml.May("scopes", func(n *yaml.Node) error {
+			return p.Texts(n, "scopes", func(s string) error {
+				scope, err := record.ParseScope(s)
+				key.Scopes = append(key.Scopes, scope)
+				return err
 			})
-		}},
-		field{"allowed_ips", false, func(n *yaml.Node) error {
-			return p.list(n, "allowed_ips", func(n *yaml.Node) error {
-				return p.parsed(n, func(s string) error {
-					network, err := record.ParseNetwork(s)
-					key.AllowedIPs = append(key.AllowedIPs, network)
-					return err
-				})
+		}),
+		strictyaml.May("allowed_ips", func(n *yaml.Node) error {
+			return p.Texts(n, "allowed_ips", func(s string) error {
+				network, err := record.ParseNetwork(s)
+				key.AllowedIPs = append(key.AllowedIPs, network)
+				return err
 			})
-		}},
-		field{"expires_at", false, p.instant(&key.ExpiresAt)},
-		field{"disabled", false, p.boolean(&key.Disabled)},
+		}),
+		strictyaml.May("expires_at", p.instant(&key.ExpiresAt)),
+		strictyaml.May("disabled", p.Boolean(&key.Disabled)),
 	)
 	if err != nil {
 		return err
 	}
 	if err := keystore.CheckKey(key); err != nil {
-		return p.errorf(node, "%w", err)
+		return p.Errorf(node, "%w", err)
 	}
 	identity := &record.Identity{Key: key, Workspace: workspace}
 	p.identities[sum], p.keys[key.ID] = identity, identity
@@ -173,7 +152,7 @@ func (p *parser) key(node *yaml.Node, workspace *record.Workspace) error {
 // id reads the id of a workspace or key and refuses its second use.
 func (p *parser) id(what string, to *string) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
-		if err := p.checked(to, record.CheckID)(n); err != nil {
+		if err := p.Checked(to, record.CheckID)(n); err != nil {
 			return err
 		}
 		return p.once(n, what+" id "+*to, what+" id "+*to)
@@ -184,23 +163,23 @@ func (p *parser) id(what string, to *string) func(*yaml.Node) error {
 func (p *parser) reason(to *string) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
 		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" {
-			return p.errorf(n, "suspended is not a reason: write why in a few words, or leave the word out for a workspace that is not suspended")
+			return p.Errorf(n, "suspended is not a reason: write why in a few words, or leave the word out for a workspace that is not suspended")
 		}
-		return p.checked(to, record.CheckReason)(n)
+		return p.Checked(to, record.CheckReason)(n)
 	}
 }
 
 // sum reads a SHA-256 in hexadecimal.
 func (p *parser) sum(to *record.Sum) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
-		text, err := p.text(n)
+		text, err := p.Text(n)
 		if err != nil {
 			return err
 		}
 		decoded, err := hex.DecodeString(text)
 		if err != nil || len(decoded) != len(to) {
 			// The text is not repeated: it may be the secret itself, pasted by mistake.
-			return p.errorf(n, "sha256 is not the SHA-256 of a secret: write its 64 hexadecimal digits")
+			return p.Errorf(n, "sha256 is not the SHA-256 of a secret: write its 64 hexadecimal digits")
 		}
 		copy(to[:], decoded)
 		return p.once(n, *to, "this sha256")
@@ -209,7 +188,7 @@ func (p *parser) sum(to *record.Sum) func(*yaml.Node) error {
 
 func (p *parser) once(n *yaml.Node, value any, what string) error {
 	if line, seen := p.lines[value]; seen {
-		return p.errorf(n, "%s already stands in line %d: every id and every sha256 may stand once", what, line)
+		return p.Errorf(n, "%s already stands in line %d: every id and every sha256 may stand once", what, line)
 	}
 	p.lines[value] = n.Line
 	return nil
@@ -218,18 +197,16 @@ func (p *parser) once(n *yaml.Node, value any, what string) error {
 func (p *parser) limits(to *[]record.Window) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
 		var texts []string
-		err := p.list(n, "limits", func(n *yaml.Node) error {
-			return p.parsed(n, func(s string) error {
-				texts = append(texts, s)
-				_, err := record.ParseWindow(s)
-				return err
-			})
+		err := p.Texts(n, "limits", func(s string) error {
+			texts = append(texts, s)
+			_, err := record.ParseWindow(s)
+			return err
 		})
 		if err != nil {
 			return err
 		}
 		if *to, err = record.ParseWindows(texts); err != nil {
-			return p.errorf(n, "%w", err)
+			return p.Errorf(n, "%w", err)
 		}
 		return nil
 	}
@@ -237,7 +214,7 @@ func (p *parser) limits(to *[]record.Window) func(*yaml.Node) error {
 
 func (p *parser) instant(to *time.Time) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
-		return p.parsed(n, func(s string) (err error) {
+		return p.Parsed(n, func(s string) (err error) {
 			*to, err = keystore.ParseTime(s)
 			return err
 		})
