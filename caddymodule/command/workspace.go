@@ -24,16 +24,28 @@ const pageSize = 1000
 
 func workspaceCommands() caddycmd.Command {
 	return caddycmd.Command{
-		Name: "workspace", Usage: "create|list|show|set", Short: "Makes, shows and changes workspaces",
+		Name: "workspace", Usage: "create|list|show|history|set|suspend|resume|delete",
+		Short: "Makes, shows, changes, suspends and deletes workspaces",
 		CobraFunc: func(cmd *cobra.Command) {
 			create := command("create WORKSPACE_ID", "Makes a workspace, and the key store where there is none", createWorkspace)
 			settings(create)
 			_ = create.MarkFlagRequired("plan") // fails only for flags that do not exist
 			set := command("set WORKSPACE_ID", "Changes a workspace's plan, limits or metadata", setWorkspace)
 			settings(set)
-			group(cmd, create, set,
-				command("list", "Lists the workspaces", listWorkspaces),
-				command("show WORKSPACE_ID", "Shows one workspace", showWorkspace))
+			list := command("list", "Lists the workspaces", listWorkspaces)
+			list.Flags().String("plan", "", "only those on this plan")
+			list.Flags().Bool("suspended", false, "only those that are suspended")
+			suspend := command("suspend WORKSPACE_ID", "Refuses all keys of a workspace, which are kept, until it is resumed", suspendWorkspace)
+			suspend.Flags().String("reason", "", "why, for operators: callers are not told")
+			_ = suspend.MarkFlagRequired("reason")
+			remove := command("delete WORKSPACE_ID", "Deletes a workspace with its keys and their secrets; its history stays", deleteWorkspace)
+			remove.Flags().Bool("yes", false, "do not ask")
+			group(cmd, create, list,
+				command("show WORKSPACE_ID", "Shows one workspace", showWorkspace),
+				command("history WORKSPACE_ID", "Shows every change of a workspace and its keys, the newest first", workspaceHistory),
+				set, suspend,
+				command("resume WORKSPACE_ID", "Takes back suspend", resumeWorkspace),
+				remove)
 		},
 	}
 }
@@ -170,7 +182,8 @@ func (i *invocation) printWorkspace(w *record.Workspace) error {
 	if i.json() {
 		return output.JSON(i.out(), keysapi.NewWorkspaceView(w))
 	}
-	return output.Fields(i.out(), "workspace", w.ID, "plan", w.Plan, "limits", ownLimits(w), "metadata", compactJSON(w.Metadata))
+	return output.Fields(i.out(), "workspace", w.ID, "plan", w.Plan, "limits", ownLimits(w), "metadata", compactJSON(w.Metadata),
+		"suspended", suspendedOrNot(w))
 }
 
 // ownLimits are the workspace's own windows, for people.
@@ -188,10 +201,37 @@ func listWorkspaces(i *invocation) error {
 		if err != nil {
 			return err
 		}
-		views, rows := make([]keysapi.WorkspaceView, len(all)), [][]string{{"WORKSPACE", "PLAN", "LIMITS", "METADATA"}}
-		for n, w := range all {
-			views[n] = keysapi.NewWorkspaceView(w)
-			rows = append(rows, []string{w.ID, w.Plan, ownLimits(w), compactJSON(w.Metadata)})
+		onlySuspended, _ := i.cmd.Flags().GetBool("suspended")
+		views, rows := []keysapi.WorkspaceView{}, [][]string{{"WORKSPACE", "PLAN", "STATE", "LIMITS", "METADATA"}}
+		for _, w := range all {
+			if i.given("plan") && w.Plan != i.text("plan") || onlySuspended && !w.Suspended() {
+				continue
+			}
+			state := "active"
+			if w.Suspended() {
+				state = "suspended"
+			}
+			views = append(views, keysapi.NewWorkspaceView(w))
+			rows = append(rows, []string{w.ID, w.Plan, state, ownLimits(w), compactJSON(w.Metadata)})
+		}
+		if i.json() {
+			return output.JSON(i.out(), views)
+		}
+		return output.Table(i.out(), rows)
+	})
+}
+
+// workspaceHistory shows what was done to a workspace and its keys, to one that was deleted as well.
+func workspaceHistory(i *invocation) error {
+	return i.read(func(s *config.Store) error {
+		events, err := s.History(i, i.args[0], "", allHistory)
+		if err != nil {
+			return err
+		}
+		views, rows := make([]eventView, len(events)), [][]string{{"AT", "BY", "ACTION", "KEY", "DETAILS"}}
+		for n, e := range events {
+			views[n] = eventView{At: e.At.UTC(), By: e.By, Action: e.Action, Workspace: e.Workspace, Key: e.Key, Details: e.Details}
+			rows = append(rows, []string{output.When(e.At, "-"), e.By, e.Action, output.Dash(e.Key), string(e.Details)})
 		}
 		if i.json() {
 			return output.JSON(i.out(), views)

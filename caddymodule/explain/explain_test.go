@@ -20,6 +20,7 @@ func TestExplainIsTheGate(t *testing.T) {
 	keys := map[string]string{
 		"key_crm": harness.CRM, "key_reader": harness.Reader, "key_bare": harness.Unscoped, "key_wild": harness.Wildcard, "key_disabled": harness.Disabled, "key_expired": harness.Expired,
 		"key_elsewhere": harness.Elsewhere, "key_denied": harness.Denied, "key_nowhere": harness.Nowhere,
+		"key_suspended": harness.Suspended,
 	}
 	targets := []string{
 		"GET /public", "GET /plain", "GET /leads", "POST /leads", "GET /leads/l1", "GET /leads/export", "GET /leads/EXPORT", "GET /both",
@@ -46,6 +47,23 @@ func TestExplainIsTheGate(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestExplainSaysWhyAWorkspaceIsSuspended, which callers are not told.
+func TestExplainSaysWhyAWorkspaceIsSuspended(t *testing.T) {
+	d := harness.NewDesk(t, harness.DeskCaddyfile)
+	d.Must(t, "workspace", "create", "ws_1", "--plan", "tiny")
+	key, _ := d.Created(t, "--workspace", "ws_1")
+	d.Must(t, "workspace", "suspend", "ws_1", "--reason", "invoice 117 unpaid")
+	for _, path := range []string{"/leads", "/me", "/nothing"} {
+		e := d.Explain(t, "GET", path, "--key-id", key)
+		require.Equal(t, "suspended", e.Verdict.Reason)
+		require.NotContains(t, string(e.Verdict.Error), "invoice")
+		require.Contains(t, d.Must(t, "explain", "GET", path, "--key-id", key), "workspace ws_1 is suspended (since ")
+		require.Contains(t, d.Must(t, "explain", "GET", path, "--key-id", key), ": invoice 117 unpaid)")
+	}
+	d.Must(t, "workspace", "resume", "ws_1")
+	require.Equal(t, "policy_forbidden", d.Explain(t, "GET", "/leads", "--key-id", key).Verdict.Reason, "it lacks the scope, as before")
 }
 
 func TestExplainNamesEveryRefusal(t *testing.T) {

@@ -266,6 +266,8 @@ func (a *asked) routeInWords() string {
 func (a *asked) refused(step gate.Step) string {
 	refused := a.outcome.Verdict.Refusal
 	switch {
+	case refused.Kind == refusal.Suspended:
+		return refused.Cause.Error()
 	case step == gate.StepAuthenticate:
 		return "the key is " + a.identity.Key.State(time.Now())
 	case refused.Cause != nil:

@@ -67,6 +67,32 @@ func (g *Gate) identify(identity *record.Identity, v *Verdict) *refusal.Refusal 
 	return nil
 }
 
+// suspended refuses every key of a suspended workspace before body and policy. One that is used from outside its allowlist is
+// left to the policies, whose refusal says no more than it would of any other workspace: somebody who found a key does not
+// learn what became of its owner. Whoami asks no policy: it is refused here.
+func suspended(r *Request, v *Verdict) *refusal.Refusal {
+	if !v.Identity.Workspace.Suspended() || outside(r, v) && !isWhoami(v) {
+		return nil
+	}
+	return bySuspension(v)
+}
+
+func isWhoami(v *Verdict) bool { return v.Match.Route != nil && v.Match.Route.Whoami }
+
+// suspendedDetails are the same for all: nobody changes them.
+var suspendedDetails = map[string]any{"reason": "suspended"}
+
+func bySuspension(v *Verdict) *refusal.Refusal {
+	return &refusal.Refusal{Kind: refusal.Suspended, Details: suspendedDetails, Cause: suspension{v.Identity.Workspace}}
+}
+
+// suspension is why a workspace is suspended, for operators.
+type suspension struct{ *record.Workspace }
+
+func (s suspension) Error() string {
+	return "workspace " + s.ID + " is suspended (" + s.Suspension() + ")"
+}
+
 // unauthorized is the one refusal of callers who are not known; given says that a token was sent.
 func unauthorized(given bool) *refusal.Refusal {
 	if given {

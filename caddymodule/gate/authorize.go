@@ -42,6 +42,8 @@ func (g *Gate) decide(ctx context.Context, r *Request, v *Verdict) *refusal.Refu
 	switch {
 	case !decision.Allow:
 		return byPolicy(&decision)
+	case v.Identity.Workspace.Suspended():
+		return bySuspension(v)
 	case v.scopeParam:
 		return &refusal.Refusal{Kind: refusal.ScopeParameter}
 	case nowhere:

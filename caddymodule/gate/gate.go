@@ -157,7 +157,10 @@ func (g *Gate) steps(ctx context.Context, r *Request, v *Verdict, clock *stopwat
 	if refused := g.throttleKey(r, v); refused != nil {
 		return refused
 	}
-	if v.Match.Route != nil && v.Match.Route.Whoami {
+	if refused := suspended(r, v); refused != nil {
+		return refused
+	}
+	if isWhoami(v) {
 		return g.peek(ctx, v)
 	}
 	clock.next(StepPolicy, g.Now())

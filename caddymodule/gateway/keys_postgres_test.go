@@ -109,6 +109,7 @@ func TestGatewaysOnOnePostgreSQL(t *testing.T) {
 		require.Equal(t, 401, status(t, f.strict, secret), "there from the next request on")
 		t.Logf("at the other after %s", within(t, time.Second, 401, secret, f.patient))
 	})
+	t.Run("a suspended workspace, and a deleted one, at both", f.barred)
 	t.Run("A23/both tell the backend the key's workspace", func(t *testing.T) {
 		for _, g := range []*harness.Gateway{f.patient, f.strict} {
 			g.Run(t, []harness.Case{{
@@ -146,6 +147,39 @@ func (f *fleet) revocations(t *testing.T, name string, strike func()) {
 		<-struck
 	}
 	t.Logf("worst of %d: %s", rounds, worst)
+}
+
+// barred suspends a workspace, resumes it, and deletes it.
+func (f *fleet) barred(t *testing.T) {
+	const why, secret = "invoice 117 unpaid", "the-secret-of-a-customer"
+	act := keystore.Act{By: "test", Action: "test"}
+	require.NoError(t, f.admin.CreateWorkspace(t.Context(), act, &record.Workspace{ID: "ws_customer", Plan: "big"}))
+	require.NoError(t, f.admin.CreateKeys(t.Context(), act, "ws_customer", []keystore.NewKey{{Key: record.Key{ID: "key_customer"}, Sum: record.SumOf(secret)}}))
+	suspend := func(reason string) {
+		_, err := f.admin.UpdateWorkspace(t.Context(), act, "ws_customer", func(w *record.Workspace) error {
+			w.SuspendedReason = reason
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	within(t, time.Second, 200, secret, f.patient, f.strict)
+	suspend(why)
+	t.Logf("suspended after %s", within(t, time.Second, 403, secret, f.patient, f.strict))
+	for _, g := range []*harness.Gateway{f.patient, f.strict} {
+		g.Run(t, []harness.Case{{
+			Name: "suspended", Request: harness.Request{Path: "/any", Key: secret}, Status: 403, Code: "FORBIDDEN", Limits: harness.Workspace,
+			Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
+				require.JSONEq(t, `{"success": false, "error": {"code": "FORBIDDEN", "message": "The workspace of this key is suspended.", "details": {"reason": "suspended"}}}`, a.Body)
+				require.NotContains(t, fmt.Sprint(a.Header), "invoice")
+			},
+		}})
+		require.NotContains(t, g.ReadFile(t, "access.log"), why)
+	}
+	suspend("")
+	t.Logf("resumed after %s", within(t, time.Second, 200, secret, f.patient, f.strict))
+	_, err := f.admin.DeleteWorkspace(t.Context(), act, "ws_customer")
+	require.NoError(t, err)
+	t.Logf("deleted after %s", within(t, time.Second, 401, secret, f.patient, f.strict))
 }
 
 // outage is A26, with A22 while it lasts.

@@ -23,6 +23,7 @@ const (
 	Nowhere   = "nowhere-secret-0123456789"
 	Elsewhere = "elsewhere-secret-0123456789"
 	Globex    = "globex-secret-0123456789"
+	Suspended = "suspended-secret-0123456789"
 	Unknown   = "nobody-knows-this-secret"
 )
 
@@ -53,6 +54,11 @@ workspaces:
     plan: platinum
     keys:
       - {id: key_nowhere, name: no such plan, sha256: $SHA(nowhere-secret-0123456789), scopes: ["*"]}
+  - id: ws_suspended
+    plan: big
+    suspended: invoice 117 unpaid
+    keys:
+      - {id: key_suspended, name: suspended, sha256: $SHA(suspended-secret-0123456789), scopes: ["*"]}
 `
 
 // WorldRoutes are the routes of World.

@@ -156,6 +156,8 @@ func (x *exchange) confirm() error {
 		err = &keystore.Unusable{Key: identity.Key.ID, State: identity.State(now)}
 	case identity.Key.ID != x.Caller.Key.ID || identity.Workspace.ID != x.Caller.Workspace.ID:
 		err = keystore.ErrUnknown
+	case identity.Workspace.Suspended():
+		err = &refusal.Refusal{Kind: refusal.Suspended, Details: map[string]any{"reason": "suspended"}}
 	}
 	if errors.Is(err, keystore.ErrUnknown) {
 		return &refusal.Refusal{Kind: refusal.Unauthorized, Challenge: `Bearer realm="tollgate", error="invalid_token"`, Cause: err}

@@ -19,6 +19,9 @@ type Admin interface {
 	CreateWorkspace(ctx context.Context, act Act, workspace *record.Workspace) error
 	// UpdateWorkspace lets change alter a copy of the workspace and gives what is stored then. The id stays.
 	UpdateWorkspace(ctx context.Context, act Act, id string, change func(*record.Workspace) error) (*record.Workspace, error)
+	// DeleteWorkspace takes a workspace away, with all its keys and their secrets, and gives how many keys those were. The
+	// history stays, with the ids in it.
+	DeleteWorkspace(ctx context.Context, act Act, id string) (keys int64, err error)
 	// Workspace gives one workspace.
 	Workspace(ctx context.Context, id string) (*record.Workspace, error)
 	// Workspaces gives up to limit workspaces by id, those behind the id after.
@@ -37,7 +40,8 @@ type Admin interface {
 	// Keys gives up to limit keys by id, those behind the id after, of one workspace or (empty) of all.
 	Keys(ctx context.Context, workspace, after string, limit int) ([]*Key, error)
 
-	// History gives the last changes, newest first: of a key, of a workspace and its keys, or (both empty) of all.
+	// History gives the last changes, newest first: of a key, of a workspace and its keys, or (both empty) of all. It is there
+	// for a workspace that was deleted too, and for its keys.
 	History(ctx context.Context, workspace, key string, limit int) ([]Event, error)
 }
 

@@ -198,6 +198,20 @@ func TestAChangeOfAWorkspaceDoesNotUndoItsKeys(t *testing.T) {
 	})
 }
 
+// TestABarredWorkspaceIsNotBridged: where a suspension or deletion was told and the store is away then, its keys do not go on.
+func TestABarredWorkspaceIsNotBridged(t *testing.T) {
+	store := newFake(good, bad)
+	bubble(t, keystore.Options{Stale: 5 * time.Minute}, store, func(t *testing.T, c *keystore.Cache) {
+		require.Equal(t, 200, verdict(t, c, good))
+		require.Equal(t, 200, verdict(t, c, bad))
+		store.do(func() { store.revision++; store.barred = []string{"ws_" + good} })
+		after(500 * time.Millisecond)
+		store.do(func() { store.away = errAway })
+		require.Equal(t, 503, verdict(t, c, good))
+		require.Equal(t, 200, verdict(t, c, bad))
+	})
+}
+
 func TestABurstOfChangesIsTakenTogether(t *testing.T) {
 	store := newFake(good)
 	store.tick = time.Millisecond

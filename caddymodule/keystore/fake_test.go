@@ -24,6 +24,7 @@ type fakeStore struct {
 	revision int64
 	changed  []string // workspaces
 	touched  []string // keys
+	barred   []string // workspaces
 	gap      bool
 	asked    atomic.Int32
 	told     atomic.Int32  // changes
@@ -95,8 +96,8 @@ func (f *fakeStore) Changes(ctx context.Context, since keystore.Position) (keyst
 		}
 		if since.Revision != f.revision || f.gap {
 			now := keystore.Changes{Position: keystore.Position{Revision: f.revision}, At: time.Now(),
-				Workspaces: f.changed, Keys: f.touched, Gap: since.Revision == 0 || f.gap}
-			f.changed, f.touched, f.gap = nil, nil, false
+				Workspaces: f.changed, Keys: f.touched, Barred: f.barred, Gap: since.Revision == 0 || f.gap}
+			f.changed, f.touched, f.barred, f.gap = nil, nil, nil, false
 			f.told.Add(1)
 			f.mu.Unlock()
 			return now, nil

@@ -65,7 +65,7 @@ func (c *Cache) follow(ctx context.Context) {
 		}
 		c.apply(changes)
 		position = changes.Position
-		if len(changes.Keys)+len(changes.Workspaces) > 0 {
+		if changes.any() {
 			pause(ctx, followPause) // to drop entries is a walk over all of them: a burst of changes is taken together
 		}
 	}
@@ -86,11 +86,11 @@ func (c *Cache) apply(changes Changes) {
 	switch {
 	case changes.Gap:
 		c.change(func(*record.Identity) effect { return drops })
-	case len(changes.Keys)+len(changes.Workspaces) > 0:
-		keys, workspaces := setOf(changes.Keys), setOf(changes.Workspaces)
+	case changes.any():
+		keys, workspaces, barred := setOf(changes.Keys), setOf(changes.Workspaces), setOf(changes.Barred)
 		c.change(func(i *record.Identity) effect {
 			switch {
-			case keys[i.Key.ID]:
+			case keys[i.Key.ID], barred[i.Workspace.ID]:
 				return drops
 			case workspaces[i.Workspace.ID]:
 				return outdates

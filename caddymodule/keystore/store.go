@@ -67,9 +67,13 @@ type Changes struct {
 	Keys []string
 	// Workspaces are the ids of those whose own record was changed, which says nothing about their keys. Ids may repeat.
 	Workspaces []string
+	// Barred are the ids of those that were suspended or deleted: none of their keys may be used as it was known. Ids may repeat.
+	Barred []string
 	// Gap says that the log does not continue from the Position asked for: anything may have changed.
 	Gap bool
 }
+
+func (c *Changes) any() bool { return len(c.Keys)+len(c.Workspaces)+len(c.Barred) > 0 }
 
 // Use says when a secret was last used.
 type Use struct {

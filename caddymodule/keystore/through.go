@@ -23,13 +23,27 @@ type through struct {
 
 func (t *through) UpdateWorkspace(ctx context.Context, act Act, id string, change func(*record.Workspace) error) (*record.Workspace, error) {
 	workspace, err := t.Admin.UpdateWorkspace(ctx, act, id, change)
-	t.changed(err, func(i *record.Identity) effect {
+	done := outdates
+	if err != nil || workspace.Suspended() {
+		done = drops
+	}
+	t.changed(err, onWorkspace(id, done))
+	return workspace, err
+}
+
+func (t *through) DeleteWorkspace(ctx context.Context, act Act, id string) (int64, error) {
+	keys, err := t.Admin.DeleteWorkspace(ctx, act, id)
+	t.changed(err, onWorkspace(id, drops))
+	return keys, err
+}
+
+func onWorkspace(id string, done effect) func(*record.Identity) effect {
+	return func(i *record.Identity) effect {
 		if i.Workspace.ID == id {
-			return outdates
+			return done
 		}
 		return keeps
-	})
-	return workspace, err
+	}
 }
 
 func (t *through) CreateKeys(ctx context.Context, act Act, workspace string, keys []NewKey) error {

@@ -26,6 +26,14 @@ type Workspace struct {
 // Suspended reports whether the gateway lets none of the workspace's keys in for now. The keys are kept.
 func (w *Workspace) Suspended() bool { return w.SuspendedReason != "" || !w.SuspendedAt.IsZero() }
 
+// Suspension says since when, where that is known, and why the workspace is suspended, for operators.
+func (w *Workspace) Suspension() string {
+	if w.SuspendedAt.IsZero() {
+		return w.SuspendedReason
+	}
+	return "since " + w.SuspendedAt.UTC().Format(time.RFC3339) + ": " + w.SuspendedReason
+}
+
 // Sum is the SHA-256 of a secret. It is all that is ever stored of one.
 type Sum [sha256.Size]byte
 

@@ -53,6 +53,8 @@ var (
 	KeyStoreUnavailable = row("key_store_unavailable", CodeInternal, 503, "The key cannot be checked at the moment.", waitRetry)
 	// RefusalsThrottled: a good key collected too many refusals.
 	RefusalsThrottled = row("refusals_throttled", CodeRateLimited, 429, "Too many refused requests with this key.", "Wait for Retry-After; stop sending what is refused.", retryAfter)
+	// Suspended: an operator suspended the key's workspace. Why is not the caller's to know.
+	Suspended = row("suspended", CodeForbidden, 403, "The workspace of this key is suspended.", askOwner, "reason")
 	// BodyTooLarge: more than the route or the server takes.
 	BodyTooLarge = row("body_too_large", CodeInvalid, 413, "The request body is too large.", "Send a smaller body.")
 	// BodyLate: the body did not arrive in time.

@@ -84,6 +84,11 @@ func (s *Store) UpdateWorkspace(context.Context, keystore.Act, string, func(*rec
 	return nil, s.readOnly()
 }
 
+// DeleteWorkspace refuses.
+func (s *Store) DeleteWorkspace(context.Context, keystore.Act, string) (int64, error) {
+	return 0, s.readOnly()
+}
+
 // CreateKeys refuses.
 func (s *Store) CreateKeys(context.Context, keystore.Act, string, []keystore.NewKey) error {
 	return s.readOnly()

@@ -84,6 +84,11 @@ func create(t testing.TB, admin keystore.Admin, id, secret string, expires time.
 		[]keystore.NewKey{{Key: record.Key{ID: id, ExpiresAt: expires}, Sum: record.SumOf(secret)}}))
 }
 
+func suspendedAndDeletedAtBothGateways(t *testing.T, server *services.PostgresServer) {
+	address := server.Database()
+	storetest.Barred(t, opened(t, address), gateway(t, address, time.Minute), gateway(t, address, time.Minute))
+}
+
 func aRevocationReachesBothGateways(t *testing.T, server *services.PostgresServer) {
 	address := server.Database()
 	admin := opened(t, address)

@@ -20,14 +20,15 @@ import (
 const pollEvery = 200 * time.Millisecond
 
 var dialect = &sqlstore.Dialect{
-	Bytes:      "BYTEA",
-	HasSchema:  "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE tablename = 'tollgate_meta' AND schemaname = ANY (current_schemas(false)))",
-	LockSchema: "SELECT pg_advisory_xact_lock(7813401772105)", // any number that is ours alone
-	Notify:     "NOTIFY tollgate",
-	Pooled:     true,
-	Broken:     broken,
-	Damaged:    damaged,
-	Advice:     advice,
+	Bytes:       "BYTEA",
+	HasSchema:   "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE tablename = 'tollgate_meta' AND schemaname = ANY (current_schemas(false)))",
+	LockSchema:  "SELECT pg_advisory_xact_lock(7813401772105)", // any number that is ours alone
+	LockSecrets: " FOR UPDATE OF s",
+	Notify:      "NOTIFY tollgate",
+	Pooled:      true,
+	Broken:      broken,
+	Damaged:     damaged,
+	Advice:      advice,
 }
 
 // Store is a PostgreSQL database.

@@ -28,6 +28,7 @@ func TestPostgreSQL(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, *services.PostgresServer){
 		"conformance":                                       conformance,
 		"a revocation reaches both gateways":                aRevocationReachesBothGateways,
+		"suspended and deleted at both gateways":            suspendedAndDeletedAtBothGateways,
 		"PostgreSQL stopped and started again":              postgreSQLStoppedAndStartedAgain,
 		"PostgreSQL away at the start":                      postgreSQLAwayAtTheStart,
 		"schema is created once by whoever is first":        schemaIsCreatedOnceByWhoeverIsFirst,

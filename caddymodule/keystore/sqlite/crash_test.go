@@ -3,6 +3,9 @@ package sqlite_test
 import (
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlite"
@@ -32,6 +35,17 @@ func TestSchema(t *testing.T) {
 		},
 		Open: open, Execute: raw, Bytes: "BLOB", Literal: "x'",
 	})
+}
+
+func TestSuspendedAndDeletedAtBothGateways(t *testing.T) {
+	admin, path := create(t)
+	gateways := make([]*keystore.Cache, 2)
+	for i := range gateways {
+		gateways[i] = keystore.NewCache(sqlite.New(path, sqlite.Options{}), keystore.Options{Stale: time.Minute})
+		gateways[i].Start()
+		t.Cleanup(func() { require.NoError(t, gateways[i].Close()) })
+	}
+	storetest.Barred(t, admin, gateways...)
 }
 
 func TestAMillionKeys(t *testing.T) {

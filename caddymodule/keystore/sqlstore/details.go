@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"encoding/json"
 	"reflect"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
@@ -16,8 +17,21 @@ func workspaceDetails(before, after *record.Workspace) map[string]any {
 	differ(details, "limits", before.Limits, after.Limits)
 	differ(details, "metadata", before.Metadata, after.Metadata)
 	differ(details, "suspended_at", before.SuspendedAt, after.SuspendedAt)
+	if _, differs := details["suspended_at"]; differs && after.SuspendedAt.IsZero() {
+		details["suspended_at"] = nil
+	}
 	differ(details, "suspended_reason", before.SuspendedReason, after.SuspendedReason)
 	return details
+}
+
+// bars reports whether a change of a workspace, by its details, took away what its keys could do. One that cannot be read
+// is taken for one that did.
+func bars(details string) bool {
+	var told struct {
+		Deleted bool   `json:"deleted"`
+		Reason  string `json:"suspended_reason"`
+	}
+	return json.Unmarshal([]byte(details), &told) != nil || told.Deleted || told.Reason != ""
 }
 
 // keyDetails are the new values of what differs, for the history.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
@@ -75,25 +76,40 @@ func readKeys(ctx context.Context, q querier, query string, args ...any) ([]*key
 	return keys, rows.Err()
 }
 
-// History gives the last changes, newest first.
+// History gives the last changes, newest first. What the history knows of a workspace or key is given though it was deleted.
 func (s *Store) History(ctx context.Context, workspace, key string, limit int) ([]keystore.Event, error) {
 	return read(ctx, s, func(db *sql.DB) ([]keystore.Event, error) { return history(ctx, db, workspace, key, limit) })
 }
 
 func history(ctx context.Context, db *sql.DB, workspace, key string, limit int) ([]keystore.Event, error) {
+	var unknown error
 	where, args := "", []any{limit}
 	switch {
 	case key != "":
-		if _, err := keyByID(ctx, db, key); err != nil {
-			return nil, err
-		}
 		where, args = "WHERE key_id = $2", append(args, key)
-	case workspace != "":
-		if _, err := workspaceByID(ctx, db, workspace); err != nil {
-			return nil, err
+		if _, unknown = keyByID(ctx, db, key); unknown != nil {
+			where += deletionOfKey
 		}
+	case workspace != "":
 		where, args = "WHERE workspace_id = $2", append(args, workspace)
+		_, unknown = workspaceByID(ctx, db, workspace)
 	}
+	if unknown != nil && !errors.Is(unknown, keystore.ErrNotFound) {
+		return nil, unknown
+	}
+	events, err := eventsOf(ctx, db, where, args...)
+	if err == nil && len(events) == 0 && unknown != nil {
+		return nil, unknown
+	}
+	return events, err
+}
+
+// deletionOfKey adds to the history of a key that is not there any more how it went: with its workspace.
+const deletionOfKey = ` OR key_id = '' AND details LIKE '{"deleted":true%'
+	AND workspace_id = (SELECT workspace_id FROM tollgate_history WHERE key_id = $2 ORDER BY revision DESC LIMIT 1)
+	AND revision > (SELECT max(revision) FROM tollgate_history WHERE key_id = $2)`
+
+func eventsOf(ctx context.Context, db *sql.DB, where string, args ...any) ([]keystore.Event, error) {
 	rows, err := db.QueryContext(ctx, `SELECT revision, at, actor, action, workspace_id, key_id, details
 		FROM tollgate_history `+where+` ORDER BY revision DESC LIMIT $1`, args...)
 	if err != nil {

@@ -25,6 +25,8 @@ type Dialect struct {
 	HasSchema string
 	// LockSchema, if any, is executed in the transaction that creates or migrates the schema.
 	LockSchema string
+	// LockSecrets, if any, ends a query for secrets, s, whose rows the transaction is going to delete.
+	LockSecrets string
 	// Notify, if any, is executed in every transaction that changes something.
 	Notify string
 	// Pooled says that a pooler may stand in front of the database, which keeps no prepared statements.
@@ -92,7 +94,8 @@ const maxChanges = 10_000
 // Poll reads the log of changes behind a position.
 func (s *Store) Poll(ctx context.Context, q querier, since keystore.Position) (keystore.Changes, error) {
 	changes := keystore.Changes{At: time.Now(), Position: since}
-	rows, err := q.QueryContext(ctx, `SELECT revision, stamp, workspace_id, key_id, action FROM tollgate_history
+	rows, err := q.QueryContext(ctx, `SELECT revision, stamp, workspace_id, key_id, action, CASE key_id WHEN '' THEN details ELSE '' END
+		FROM tollgate_history
 		WHERE revision >= $1 ORDER BY revision LIMIT $2`, since.Revision, maxChanges+1)
 	if err != nil {
 		return changes, err
@@ -101,8 +104,8 @@ func (s *Store) Poll(ctx context.Context, q querier, since keystore.Position) (k
 	continues, migrated, count := false, false, 0
 	for rows.Next() {
 		var position keystore.Position
-		var workspace, key, action string
-		if err := rows.Scan(&position.Revision, &position.Stamp, &workspace, &key, &action); err != nil {
+		var workspace, key, action, details string
+		if err := rows.Scan(&position.Revision, &position.Stamp, &workspace, &key, &action, &details); err != nil {
 			return changes, err
 		}
 		if position == since {
@@ -111,9 +114,12 @@ func (s *Store) Poll(ctx context.Context, q querier, since keystore.Position) (k
 		}
 		changes.Position = position
 		migrated = migrated || action == schemaAction
-		if count++; key != "" {
+		switch count++; {
+		case key != "":
 			changes.Keys = append(changes.Keys, key)
-		} else {
+		case bars(details):
+			changes.Barred = append(changes.Barred, workspace)
+		default:
 			changes.Workspaces = append(changes.Workspaces, workspace)
 		}
 	}
@@ -128,7 +134,7 @@ func (s *Store) Poll(ctx context.Context, q querier, since keystore.Position) (k
 	if continues && count < maxChanges {
 		return changes, nil
 	}
-	changes.Gap, changes.Keys, changes.Workspaces = true, nil, nil
+	changes.Gap, changes.Keys, changes.Workspaces, changes.Barred = true, nil, nil, nil
 	err = q.QueryRowContext(ctx, `SELECT revision, stamp FROM tollgate_history ORDER BY revision DESC LIMIT 1`).
 		Scan(&changes.Position.Revision, &changes.Position.Stamp)
 	return changes, err

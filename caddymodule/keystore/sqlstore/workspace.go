@@ -66,6 +66,36 @@ func (s *Store) UpdateWorkspace(ctx context.Context, act keystore.Act, id string
 	return updated, nil
 }
 
+// DeleteWorkspace takes a workspace away with its keys and secrets. The secrets' rows are locked in the order in which
+// WriteUses writes them: two that lock the same rows in different orders would wait for each other.
+func (s *Store) DeleteWorkspace(ctx context.Context, act keystore.Act, id string) (keys int64, err error) {
+	err = s.change(ctx, act, func(tx *sql.Tx) ([]event, error) {
+		if _, err := workspaceByID(ctx, tx, id); err != nil {
+			return nil, err
+		}
+		for _, statement := range []string{
+			"SELECT s.sum FROM tollgate_secrets s JOIN tollgate_keys k ON k.id = s.key_id WHERE k.workspace_id = $1 ORDER BY s.sum" + s.Dialect.LockSecrets,
+			"DELETE FROM tollgate_secrets WHERE key_id IN (SELECT id FROM tollgate_keys WHERE workspace_id = $1)",
+		} {
+			if _, err := tx.ExecContext(ctx, statement, id); err != nil {
+				return nil, err
+			}
+		}
+		deleted, err := tx.ExecContext(ctx, "DELETE FROM tollgate_keys WHERE workspace_id = $1", id)
+		if err != nil {
+			return nil, err
+		}
+		if keys, err = deleted.RowsAffected(); err != nil {
+			return nil, err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM tollgate_workspaces WHERE id = $1", id); err != nil {
+			return nil, err
+		}
+		return []event{{workspace: id, details: map[string]any{"deleted": true, "keys": keys}}}, nil
+	})
+	return keys, err
+}
+
 // Workspace gives one workspace.
 func (s *Store) Workspace(ctx context.Context, id string) (*record.Workspace, error) {
 	return read(ctx, s, func(db *sql.DB) (*record.Workspace, error) { return workspaceByID(ctx, db, id) })

@@ -34,6 +34,10 @@ func Admin(t *testing.T, open func(t *testing.T) Writable) {
 	t.Run("lists in pages", func(t *testing.T) { pages(t, open(t)) })
 	t.Run("refuses what is not valid", func(t *testing.T) { refusals(t, open(t)) })
 	t.Run("a change through a gateway holds there at once", func(t *testing.T) { atOnce(t, open(t)) })
+	t.Run("suspension", func(t *testing.T) { suspension(t, open(t)) })
+	t.Run("deletion", func(t *testing.T) { deletion(t, open(t)) })
+	t.Run("deletion while keys are made and used", func(t *testing.T) { deletionUnderUse(t, open(t)) })
+	t.Run("suspension and deletion through a gateway hold there at once", func(t *testing.T) { barredAtOnce(t, open(t)) })
 	t.Run("writers queue up", func(t *testing.T) { concurrency(t, open(t)) })
 }
 

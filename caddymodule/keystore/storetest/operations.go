@@ -30,6 +30,9 @@ func Operations(s Writable) map[string]func(context.Context) error {
 		"update workspace": func(ctx context.Context) error {
 			return second(s.UpdateWorkspace(ctx, Act, "ws_acme", func(w *record.Workspace) error { w.Plan = "tiny"; return nil }))
 		},
+		"delete workspace": func(ctx context.Context) error {
+			return second(s.DeleteWorkspace(ctx, Act, "ws_other"))
+		},
 		"create key": func(ctx context.Context) error {
 			return s.CreateKeys(ctx, Act, "ws_acme", []keystore.NewKey{{Key: record.Key{ID: "key_new"}, Sum: record.SumOf("new-secret-0123456789")}})
 		},

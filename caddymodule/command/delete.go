@@ -1,0 +1,63 @@
+package command
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+)
+
+// deletedView is a workspace that was deleted, as --json gives it.
+type deletedView struct {
+	ID      string `json:"id"`
+	Deleted bool   `json:"deleted"`
+	// Keys is how many keys went with it.
+	Keys int64 `json:"keys"`
+}
+
+// deleteWorkspace takes a workspace away for good. It asks whoever sits at a terminal; a program says --yes.
+func deleteWorkspace(i *invocation) error {
+	app, err := i.app()
+	if err != nil {
+		return err
+	}
+	id := i.args[0]
+	return i.write(app, false, func(s *config.Store, act keystore.Act) (done, error) {
+		if _, err := s.Workspace(i, id); err != nil {
+			return done{}, err
+		}
+		if sure, _ := i.cmd.Flags().GetBool("yes"); !sure {
+			if err := i.confirmDeletion(id); err != nil {
+				return done{}, err
+			}
+		}
+		keys, err := s.DeleteWorkspace(i, act, id)
+		return done{committed: fmt.Sprintf("workspace %s was deleted, with %d keys", id, keys), print: func() error {
+			if i.json() {
+				return output.JSON(i.out(), deletedView{id, true, keys})
+			}
+			return output.Fields(i.out(), "workspace", id, "state", "deleted", "keys", fmt.Sprintf("%d, deleted with their secrets", keys))
+		}}, err
+	})
+}
+
+// confirmDeletion lets a person type the workspace's id. Anything else changes nothing.
+func (i *invocation) confirmDeletion(id string) error {
+	in, ok := i.cmd.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return fmt.Errorf("workspace %s was not deleted: there is no terminal to ask at; write --yes to delete it unasked", id)
+	}
+	fmt.Fprintf(i.cmd.ErrOrStderr(), "This deletes workspace %s with all its keys and their secrets, for good. Its history stays.\n"+
+		"To refuse its keys for a time: workspace suspend %s --reason R\nType its id to delete it: ", id, id)
+	line, err := bufio.NewReader(in).ReadString('\n')
+	if err == nil && strings.TrimSpace(line) == id {
+		return nil
+	}
+	return fmt.Errorf("workspace %s was not deleted: what was typed is not its id", id)
+}
