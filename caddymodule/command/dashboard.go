@@ -7,13 +7,13 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
-	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/dashboard"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
 )
 
@@ -84,28 +84,12 @@ func (i *invocation) adminAddress() (string, error) {
 	return c.AdminAddress()
 }
 
-// answerTimeout is how long the gateway may take to say that it is there.
-const answerTimeout = 5 * time.Second
-
 // answers says why the dashboard would show nothing.
 func answers(admin string) error {
-	done := make(chan error, 1)
-	go func() {
-		response, err := caddycmd.AdminAPIRequest(admin, "GET", gateway.AdminPath+"status", nil, nil)
-		if err == nil {
-			err = response.Body.Close()
-		}
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		if err != nil {
-			return fmt.Errorf("no gateway answers at the admin endpoint %s: %w", admin, err)
-		}
-		return nil
-	case <-time.After(answerTimeout):
-		return fmt.Errorf("no gateway answers at the admin endpoint %s: no answer within %v", admin, answerTimeout)
+	if _, err := config.GetAdmin[struct{}](admin, gateway.AdminPath+"status"); err != nil {
+		return fmt.Errorf("no gateway answers at the admin endpoint %s: %w", admin, err)
 	}
+	return nil
 }
 
 // thisHost is this machine's name, for a line to paste on another.

@@ -2,12 +2,9 @@ package explain
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"time"
-
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
@@ -82,16 +79,13 @@ func stateOf(windows []record.Window, now int64, given []gateway.WindowView) lim
 	return state
 }
 
-// askTimeout is how long the admin endpoint of a running gateway may take.
-const askTimeout = 3 * time.Second
-
 // askGateway asks a running gateway through its admin endpoint.
 func askGateway(c *config.Configuration, app *gateway.App, workspace string, windows []record.Window) (limits.State, string, error) {
 	endpoint, err := c.AdminAddress()
 	if err != nil {
 		return limits.State{}, "", err
 	}
-	answer, err := getAdmin[gateway.WindowsAnswer](endpoint, gateway.AdminPath+"workspaces/"+url.PathEscape(workspace)+"/windows")
+	answer, err := config.GetAdmin[gateway.WindowsAnswer](endpoint, gateway.AdminPath+"workspaces/"+url.PathEscape(workspace)+"/windows")
 	place := app.KeyStore().Place()
 	switch {
 	case err != nil:
@@ -100,28 +94,4 @@ func askGateway(c *config.Configuration, app *gateway.App, workspace string, win
 		return limits.State{}, "", fmt.Errorf("the gateway at %s uses another key store (%s)", endpoint, answer.Store)
 	}
 	return stateOf(windows, answer.Now, answer.Windows), "the gateway at " + endpoint, nil
-}
-
-// getAdmin asks the admin endpoint, whose client knows no time limit.
-func getAdmin[T any](endpoint, path string) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		var r result
-		response, err := caddycmd.AdminAPIRequest(endpoint, "GET", path, nil, nil)
-		if r.err = err; err == nil {
-			r.err = json.NewDecoder(response.Body).Decode(&r.value)
-			_ = response.Body.Close()
-		}
-		done <- r
-	}()
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-time.After(askTimeout):
-		return result{}.value, fmt.Errorf("no answer within %v", askTimeout)
-	}
 }
