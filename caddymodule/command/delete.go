@@ -10,16 +10,9 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 )
-
-// deletedView is a workspace that was deleted, as --json gives it.
-type deletedView struct {
-	ID      string `json:"id"`
-	Deleted bool   `json:"deleted"`
-	// Keys is how many keys went with it.
-	Keys int64 `json:"keys"`
-}
 
 // deleteWorkspace takes a workspace away for good. It asks whoever sits at a terminal; a program says --yes.
 func deleteWorkspace(i *invocation) error {
@@ -40,7 +33,7 @@ func deleteWorkspace(i *invocation) error {
 		keys, err := s.DeleteWorkspace(i, act, id)
 		return done{committed: fmt.Sprintf("workspace %s was deleted, with %d keys", id, keys), print: func() error {
 			if i.json() {
-				return output.JSON(i.out(), deletedView{id, true, keys})
+				return output.JSON(i.out(), keysapi.DeletedWorkspace{ID: id, Deleted: true, Keys: keys})
 			}
 			return output.Fields(i.out(), "workspace", id, "state", "deleted", "keys", fmt.Sprintf("%d, deleted with their secrets", keys))
 		}}, err

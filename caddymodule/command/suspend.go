@@ -14,20 +14,15 @@ func suspendWorkspace(i *invocation) error {
 	if err := record.CheckReason(i.text("reason")); err != nil {
 		return err
 	}
-	return i.changeSuspension("suspended", func(w *record.Workspace) {
-		if !w.Suspended() {
-			w.SuspendedAt = time.Now()
-		}
-		w.SuspendedReason = i.text("reason")
-	})
+	return i.changeSuspension("suspended", keystore.Suspend(i.text("reason"), time.Now()))
 }
 
 // resumeWorkspace takes back suspend: the keys that worked before work again.
 func resumeWorkspace(i *invocation) error {
-	return i.changeSuspension("resumed", func(w *record.Workspace) { w.SuspendedAt, w.SuspendedReason = time.Time{}, "" })
+	return i.changeSuspension("resumed", keystore.Resume)
 }
 
-func (i *invocation) changeSuspension(did string, change func(*record.Workspace)) error {
+func (i *invocation) changeSuspension(did string, change func(*record.Workspace) error) error {
 	app, err := i.app()
 	if err != nil {
 		return err
@@ -36,8 +31,7 @@ func (i *invocation) changeSuspension(did string, change func(*record.Workspace)
 		var before record.Workspace
 		workspace, err := s.UpdateWorkspace(i, act, i.args[0], func(w *record.Workspace) error {
 			before = *w
-			change(w)
-			return nil
+			return change(w)
 		})
 		if err != nil {
 			return done{}, err

@@ -228,9 +228,9 @@ func workspaceHistory(i *invocation) error {
 		if err != nil {
 			return err
 		}
-		views, rows := make([]eventView, len(events)), [][]string{{"AT", "BY", "ACTION", "KEY", "DETAILS"}}
+		views, rows := make([]keysapi.EventView, len(events)), [][]string{{"AT", "BY", "ACTION", "KEY", "DETAILS"}}
 		for n, e := range events {
-			views[n] = eventView{At: e.At.UTC(), By: e.By, Action: e.Action, Workspace: e.Workspace, Key: e.Key, Details: e.Details}
+			views[n] = keysapi.NewEventView(&e)
 			rows = append(rows, []string{output.When(e.At, "-"), e.By, e.Action, output.Dash(e.Key), string(e.Details)})
 		}
 		if i.json() {

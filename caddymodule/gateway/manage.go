@@ -37,6 +37,11 @@ func init() {
 //		route GET,POST         /keys
 //		route GET,PATCH,DELETE /keys/:id
 //		route POST             /keys/:id/rotate
+//		route GET              /keys/workspaces
+//		route GET,DELETE       /keys/workspaces/:id
+//		route GET              /keys/workspaces/:id/history
+//		route POST             /keys/workspaces/:id/suspend
+//		route POST             /keys/workspaces/:id/resume
 //	}
 //	tollgate_keys /keys
 type ManageKeys struct {

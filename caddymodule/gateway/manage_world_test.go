@@ -20,6 +20,11 @@ const managedRoutes = `
 route GET,POST /keys
 route GET,PATCH,DELETE,PUT /keys/:id
 route GET,POST /keys/:id/rotate
+route GET /keys/workspaces
+route GET,DELETE /keys/workspaces/:id
+route GET /keys/workspaces/:id/history
+route POST /keys/workspaces/:id/suspend
+route POST /keys/workspaces/:id/resume
 route GET /leads agent.leads.read
 route GET /any
 public GET /elsewhere

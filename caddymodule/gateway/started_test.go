@@ -47,7 +47,7 @@ func TestTheStartIsOneLine(t *testing.T) {
 		g.WriteFile(t, "keys.yaml", setup.Keys)
 		g.WriteFile(t, "own/a.rego", "package tollgate.authz\n\nimport rego.v1\n\ndeny contains {\"code\": \"FORBIDDEN\"} if input.request.method == \"TRACE\"\n")
 		require.NoError(t, g.Load(setup.Caddyfile()))
-		requireStarted(t, g, map[string]any{"level": "info", "store": "file", "place": g.Dir + "/keys.yaml", "keys": 10.0, "counters": "memory", "policies": 1.0})
+		requireStarted(t, g, map[string]any{"level": "info", "store": "file", "place": g.Dir + "/keys.yaml", "keys": 11.0, "counters": "memory", "policies": 1.0})
 		said := harness.Warnings(t, g.Dir+"/caddy.log")
 		require.Contains(t, strings.Join(said, "\n"), `"a plan in use is not configured: its workspaces are denied","plan":"platinum","write":"plan platinum <limit>/<duration>, or denied platinum"`)
 		require.Equal(t, 1, strings.Count(strings.Join(said, "\n"), "a plan in use"), "each is told once")

@@ -33,7 +33,8 @@ type API struct {
 type Request struct {
 	// Method is the HTTP method; HEAD is answered like GET.
 	Method string
-	// Path is what follows the path that the API is served at: "", "/<id>" or "/<id>/rotate".
+	// Path is what follows the path that the API is served at: "", "/<id>" or "/<id>/rotate" for keys, and for workspaces
+	// "/workspaces", "/workspaces/<id>" or what is below that.
 	Path string
 	// Query is the raw query.
 	Query string
@@ -52,7 +53,7 @@ type Answer struct {
 	Status int `json:"-"`
 	// Success is true.
 	Success bool `json:"success"`
-	// Data is a View, or a list of them.
+	// Data is a View, a WorkspaceView, or a list of such or of EventViews; a DeletedWorkspace.
 	Data any `json:"data"`
 	// Pagination is given with lists.
 	Pagination *Pagination `json:"pagination,omitempty"`
@@ -71,6 +72,8 @@ type operation struct {
 	action string // "read" or "write": the last part of the scope it needs
 	do     func(*exchange) (*Answer, error)
 	query  bool // it takes parameters
+	// workspaces says that it is about workspaces, not keys.
+	workspaces bool
 }
 
 // operations are those on all keys, on one key, and on "<key>/rotate", by method.
@@ -94,7 +97,8 @@ type exchange struct {
 	*API
 	*Request
 	ctx   context.Context
-	id    string    // of the key in the path
+	id    string    // of the key or workspace in the path
+	op    operation // what is asked for
 	who   authority // the caller
 	reach reach     // of the caller, for what is asked
 }
@@ -117,13 +121,30 @@ func (x *exchange) answer() (*Answer, error) {
 	if !found {
 		return nil, &refusal.Refusal{Kind: refusal.UnknownRoute}
 	}
-	if x.reach = x.who.reach(op.action); x.reach == nowhere {
-		return nil, lacksScope("tollgate.keys." + op.action)
+	x.op = op
+	if err := x.authorize(); err != nil {
+		return nil, err
 	}
 	if x.Query != "" && !op.query {
 		return nil, invalid(map[string]any{"query": "must be empty here"})
 	}
 	return op.do(x)
+}
+
+// authorize refuses a caller whose scopes do not reach what is asked for.
+func (x *exchange) authorize() error {
+	if x.op.workspaces {
+		scope := "tollgate.admin.workspaces." + x.op.action
+		if !covered(x.who.Key.Scopes, record.Scope(scope)) {
+			return lacksScope(scope)
+		}
+		x.reach = everywhere
+		return nil
+	}
+	if x.reach = x.who.reach(x.op.action); x.reach == nowhere {
+		return lacksScope("tollgate.keys." + x.op.action)
+	}
+	return nil
 }
 
 // operation finds what is asked for, by path and method.
@@ -135,6 +156,9 @@ func (x *exchange) operation() (op operation, found bool) {
 	if x.Path == "" {
 		op, found = onKeys[method]
 		return op, found
+	}
+	if rest, found := strings.CutPrefix(x.Path, "/"+keystore.ReservedKeyID); found && (rest == "" || rest[0] == '/') {
+		return x.onPathOfWorkspaces(rest, method)
 	}
 	var rest string
 	x.id, rest, _ = strings.Cut(strings.TrimPrefix(x.Path, "/"), "/")
@@ -166,10 +190,7 @@ func (x *exchange) confirm() error {
 		return err
 	}
 	x.who = authority{identity}
-	if x.reach = x.who.reach("write"); x.reach == nowhere {
-		return lacksScope("tollgate.keys.write")
-	}
-	return nil
+	return x.authorize()
 }
 
 // confirmHolds judges the caller anew, and whether it holds all that a key can do.

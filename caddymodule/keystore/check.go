@@ -84,6 +84,17 @@ func CheckKey(k *record.Key) error {
 	return nil
 }
 
+// ReservedKeyID is the id that no key may have: over HTTP workspaces stand under this name beside the keys.
+const ReservedKeyID = "workspaces"
+
+// CheckNewKey says what is wrong with a key to be made; the error is a *Problem with the field.
+func CheckNewKey(k *record.Key) error {
+	if k.ID == ReservedKeyID {
+		return invalid("id", fmt.Errorf("key id %q is taken: over HTTP the workspaces stand there; write another", k.ID))
+	}
+	return CheckKey(k)
+}
+
 // CheckExpiry refuses an expiry that is given but past: nobody makes a dead key on purpose.
 func CheckExpiry(expires, now time.Time) error {
 	if expires.IsZero() || expires.After(now) {

@@ -141,7 +141,7 @@ func (p *parser) key(node *yaml.Node, workspace *record.Workspace) error {
 	if err != nil {
 		return err
 	}
-	if err := keystore.CheckKey(key); err != nil {
+	if err := keystore.CheckNewKey(key); err != nil {
 		return p.Errorf(node, "%w", err)
 	}
 	identity := &record.Identity{Key: key, Workspace: workspace}

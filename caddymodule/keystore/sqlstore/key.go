@@ -24,7 +24,7 @@ func (s *Store) CreateKeys(ctx context.Context, act keystore.Act, workspace stri
 		seen[k.Sum] = i
 		key := k.Key
 		key.CreatedAt = now
-		err := keystore.CheckKey(&key)
+		err := keystore.CheckNewKey(&key)
 		if err == nil {
 			err = keystore.CheckExpiry(key.ExpiresAt, now)
 		}
