@@ -43,4 +43,7 @@ func TestLifeOfAManagedWorkspace(t *testing.T) {
 	_, err := admin.Workspace(t.Context(), "ws_globex")
 	require.ErrorIs(t, err, keystore.ErrNotFound)
 	require.NotContains(t, g.ReadFile(t, "access.log"), why)
+	require.Eventually(t, func() bool {
+		return harness.Contains(g.ReadFile(t, "caddy.log"), `"level":"debug"`, "request refused", "workspace ws_globex is suspended (since ", why)
+	}, harness.WaitFor, harness.Tick, "operators find it in the log")
 }

@@ -118,7 +118,7 @@ func deletion(t *testing.T, s Writable) {
 // deletionUnderUse: whoever makes, uses, rotates or changes keys of a workspace while it is deleted finds it whole or gone.
 func deletionUnderUse(t *testing.T, s Writable) {
 	ctx := t.Context()
-	const rounds = 5
+	const rounds, attempts = 5, 12
 	for round := range rounds {
 		id := fmt.Sprintf("ws_%d", round)
 		key := func(n int) keystore.NewKey {
@@ -128,19 +128,14 @@ func deletionUnderUse(t *testing.T, s Writable) {
 		require.NoError(t, s.CreateWorkspace(ctx, Act, &record.Workspace{ID: id, Plan: "pro"}))
 		require.NoError(t, s.CreateKeys(ctx, Act, id, []keystore.NewKey{key(0), key(1), key(2), key(3)}))
 		var all sync.WaitGroup
-		deleted := make(chan struct{})
+		under := make(chan struct{}, 4*attempts)
 		attempt := func(what func(n int) error) {
 			all.Go(func() {
-				for n := 0; ; n++ {
+				for n := range attempts {
 					if err := what(n); err != nil && !errors.Is(err, keystore.ErrNotFound) && !errors.Is(err, keystore.ErrUnknown) {
 						t.Errorf("%d: %v", n, err)
-						return
 					}
-					select {
-					case <-deleted:
-						return
-					default:
-					}
+					under <- struct{}{}
 				}
 			})
 		}
@@ -158,10 +153,12 @@ func deletionUnderUse(t *testing.T, s Writable) {
 			}
 			return err
 		})
+		for range attempts {
+			<-under
+		}
 		_, err := s.DeleteWorkspace(ctx, Act, id)
-		close(deleted)
-		require.NoError(t, err)
 		all.Wait()
+		require.NoError(t, err)
 		_, err = s.Workspace(ctx, id)
 		require.ErrorIs(t, err, keystore.ErrNotFound)
 	}
