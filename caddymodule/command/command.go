@@ -34,7 +34,7 @@ func init() {
 
 // Subcommands are the commands below "tollgate". A program of its own registers them without the extra word.
 func Subcommands() []caddycmd.Command {
-	return []caddycmd.Command{workspaceCommands(), keyCommands(), explainCommand(), policyCommands(), dashboardCommand(), healthCommand(), versionCommand()}
+	return []caddycmd.Command{workspaceCommands(), keyCommands(), explainCommand(), policyCommands(), storeCommands(), dashboardCommand(), healthCommand(), versionCommand()}
 }
 
 // group gives a command its sub-commands. By itself it does nothing but say which they are.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -130,4 +131,33 @@ func (s *Store) KeyID(ctx context.Context, id string) (string, error) {
 		return "", errors.New("there is no such key, and this begins like a secret: write a key's id, which key list shows")
 	}
 	return id, nil
+}
+
+// KeysFile is the path of the keys file that the configuration names; empty: its keys are elsewhere. The file need not be there.
+func KeysFile(ctx context.Context, app *gateway.App) (string, error) {
+	var named struct {
+		Store string `json:"store"`
+	}
+	if err := json.Unmarshal(app.KeysRaw, &named); err != nil || named.Store != "file" {
+		return "", err
+	}
+	info, err := caddy.GetModule("tollgate.keys.file")
+	if err != nil {
+		return "", fmt.Errorf("loading the key store: %w", err)
+	}
+	inner, free, err := Modules(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer free()
+	module := info.New()
+	if err := json.Unmarshal(app.KeysRaw, module); err != nil {
+		return "", fmt.Errorf("loading the key store: %w", err)
+	}
+	if provisioner, ok := module.(caddy.Provisioner); ok { // not validated: that reads the file
+		if err := provisioner.Provision(inner); err != nil {
+			return "", err
+		}
+	}
+	return strings.TrimPrefix(module.(gateway.KeyStore).Place(), "file "), nil
 }

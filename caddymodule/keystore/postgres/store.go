@@ -21,6 +21,7 @@ const pollEvery = 200 * time.Millisecond
 
 var dialect = &sqlstore.Dialect{
 	Bytes:       "BYTEA",
+	Bytewise:    ` COLLATE "C"`,
 	HasSchema:   "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE tablename = 'tollgate_meta' AND schemaname = ANY (current_schemas(false)))",
 	LockSchema:  "SELECT pg_advisory_xact_lock(7813401772105)", // any number that is ours alone
 	LockSecrets: " FOR UPDATE OF s",
@@ -180,4 +181,6 @@ var (
 	_ keystore.Admin      = (*Store)(nil)
 	_ keystore.UseWriter  = (*Store)(nil)
 	_ keystore.Summarizer = (*Store)(nil)
+	_ keystore.Exporter   = (*Store)(nil)
+	_ keystore.Importer   = (*Store)(nil)
 )

@@ -36,10 +36,11 @@ func TestPostgreSQL(t *testing.T) {
 		"a damaged store is one clear line":                 aDamagedStoreIsOneClearLine,
 		"schema of another version":                         schemaOfAnotherVersion,
 		"killed at any moment nothing acknowledged is lost": killedAtAnyMomentNothingAcknowledgedIsLost,
-		"a million keys":                                    aMillionKeys,
-		"no more connections than the address says":         noMoreConnectionsThanTheAddressSays,
-		"behind PgBouncer":                                  behindPgBouncer,
-		"no goroutine stays":                                noGoroutineStays,
+		"moved whole":    movedWhole,
+		"a million keys": aMillionKeys,
+		"no more connections than the address says": noMoreConnectionsThanTheAddressSays,
+		"behind PgBouncer":                          behindPgBouncer,
+		"no goroutine stays":                        noGoroutineStays,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, server) })
 	}

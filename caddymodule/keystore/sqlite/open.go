@@ -68,11 +68,7 @@ func (s *Store) create(ctx context.Context) error {
 		return s.unusable("creating", err)
 	}
 	made := file.Name()
-	defer func() {
-		for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-			_ = os.Remove(made + suffix) // most are not there
-		}
-	}()
+	defer removeAll(made)
 	if err := file.Close(); err != nil {
 		return s.unusable("creating", err)
 	}

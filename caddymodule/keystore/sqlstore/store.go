@@ -21,6 +21,8 @@ import (
 type Dialect struct {
 	// Bytes is the type of a column of bytes.
 	Bytes string
+	// Bytewise, if any, follows a column of text in ORDER BY, so that it is sorted byte by byte.
+	Bytewise string
 	// HasSchema is a query that gives whether the table tollgate_meta exists.
 	HasSchema string
 	// LockSchema, if any, is executed in the transaction that creates or migrates the schema.
@@ -29,6 +31,8 @@ type Dialect struct {
 	LockSecrets string
 	// Notify, if any, is executed in every transaction that changes something.
 	Notify string
+	// Large, if any, is executed in every transaction that may write much.
+	Large string
 	// Pooled says that a pooler may stand in front of the database, which keeps no prepared statements.
 	Pooled bool
 	// Broken, if any, reports whether an error is about the connection: what it broke off is tried once more.

@@ -1,0 +1,134 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+)
+
+func storeCommands() caddycmd.Command {
+	return caddycmd.Command{
+		Name: "store", Usage: "export|import|backup|check",
+		Short: "Moves, copies and checks the key store",
+		CobraFunc: func(cmd *cobra.Command) {
+			export := command("export", "Writes all that the store holds, as of one moment, for store import", exportStore)
+			export.Long = `Writes all that the key store holds, as of one moment, as JSON Lines: workspaces, keys with the
+hashes of their secrets, and their history. The gateway may run meanwhile. The last line holds a
+checksum, so that a stream that was cut is refused.
+
+--format keys.yaml writes what a keys file can hold instead, and says what it leaves out.`
+			export.Example = `  tollgate store export --output keys.jsonl
+  tollgate store export --config Caddyfile.old | tollgate store import --config Caddyfile`
+			export.Flags().StringP("output", "o", "", "file to write, whole or not at all (default standard output)")
+			export.Flags().String("format", "jsonl", "jsonl, or keys.yaml")
+			export.Flags().Bool("no-history", false, "leave out who changed what, and when")
+			imports := command("import [FILE]", "Takes in what store export wrote: what is missing here", importStore)
+			imports.Long = `Takes in what store export wrote, from a file or standard input. All of it is checked first, and it is taken in
+as a whole or not at all. An empty store gets everything, a missing one is made. Another store gets what it lacks:
+what it holds stays, and the stricter wins. A key that is revoked, disabled or ended on either side is so afterwards,
+and what was deleted here stays so. Nothing is deleted. Where an id or a secret stands for two different
+keys, nothing is imported.
+
+The gateway may run meanwhile, and other commands that change the store wait.`
+			imports.Example = `  tollgate store import --dry-run keys.jsonl
+  tollgate store import keys.jsonl`
+			imports.Flags().Bool("dry-run", false, "say what would come in, and change nothing")
+			backup := command("backup FILE", "Copies a SQLite store, as of one moment, while the gateway runs", backupStore)
+			backup.Long = `Copies a SQLite store, as of one moment, into a file that is not there yet. The gateway may run meanwhile. A cp of the
+database would miss what still lies in the log beside it.`
+			backup.Example = "  tollgate store backup tollgate-backup.db"
+			check := command("check", "Looks the store over; fails where it finds something", checkStore)
+			check.Long = `Looks the key store over: the database's own structures, that every record can be read and is valid, that every secret has its
+key, that the log of changes has no gaps, and that nobody else can open the file. It writes nothing.`
+			check.Example = "  tollgate store check --config /etc/caddy/Caddyfile"
+			group(cmd, export, imports, backup, check)
+		},
+	}
+}
+
+func backupStore(i *invocation) error {
+	return i.keeper(func(s *config.Store, keeper keystore.Keeper) error {
+		path := i.args[0]
+		if err := keeper.Backup(i, path); err != nil {
+			return err
+		}
+		if i.json() {
+			return output.JSON(i.out(), map[string]string{"backup": path, "of": s.Place})
+		}
+		i.note("backed up key store: %s", s.Place)
+		_, err := fmt.Fprintln(i.out(), path)
+		return err
+	})
+}
+
+// checkView is the answer of store check for programs.
+type checkView struct {
+	Store    string             `json:"store"`
+	Findings []keystore.Finding `json:"findings"`
+	keystore.Held
+}
+
+// maxFindings is how many findings are shown. A broken store may have as many as records.
+const maxFindings = 100
+
+func checkStore(i *invocation) error {
+	return i.keeper(func(s *config.Store, keeper keystore.Keeper) error {
+		view, count := checkView{Store: s.Place, Findings: []keystore.Finding{}}, 0
+		held, err := keeper.Check(i, func(f keystore.Finding) {
+			if count++; count <= maxFindings {
+				view.Findings = append(view.Findings, f)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		view.Held = held
+		if i.json() {
+			err = output.JSON(i.out(), view)
+		} else {
+			err = i.printCheck(&view)
+		}
+		switch {
+		case err != nil:
+			return err
+		case count == 1:
+			return errors.New("the store has 1 finding")
+		case count > maxFindings:
+			return fmt.Errorf("the store has %d findings; the first %d are shown", count, maxFindings)
+		case count > 0:
+			return fmt.Errorf("the store has %d findings", count)
+		}
+		return nil
+	})
+}
+
+func (i *invocation) printCheck(view *checkView) error {
+	for _, f := range view.Findings {
+		if _, err := fmt.Fprintf(i.out(), "%s\n  do: %s\n", output.Printable(f.What), output.Printable(f.Do)); err != nil {
+			return err
+		}
+	}
+	if err := output.Fields(i.out(), "store", view.Store, "workspaces", fmt.Sprint(view.Workspaces), "keys", fmt.Sprint(view.Keys),
+		"secrets", fmt.Sprint(view.Secrets), "revisions", fmt.Sprint(view.Revisions)); err != nil || len(view.Findings) > 0 {
+		return err
+	}
+	_, err := fmt.Fprintln(i.out(), "nothing is wrong with it")
+	return err
+}
+
+// keeper lets a command copy or check the store.
+func (i *invocation) keeper(do func(*config.Store, keystore.Keeper) error) error {
+	return i.read(func(s *config.Store) error {
+		keeper, ok := s.Store.(keystore.Keeper)
+		if !ok {
+			return fmt.Errorf("key store %s cannot be copied or checked by commands", s.Place)
+		}
+		return do(s, keeper)
+	})
+}

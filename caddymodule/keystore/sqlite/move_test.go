@@ -1,0 +1,17 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlite"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/storetest"
+)
+
+func TestMove(t *testing.T) {
+	storetest.Move(t, func(t *testing.T) storetest.Movable {
+		return opened(t, filepath.Join(t.TempDir(), "tollgate.db"), sqlite.Options{Create: true})
+	}, func(t *testing.T, s storetest.Movable, statement string) {
+		raw(t, s.String(), statement)
+	})
+}
