@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -11,18 +12,52 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/site"
 )
 
-// destination finds the server that a request comes to, by the port of its URL, and completes the address of a bare path.
+// layout is where the gates of a configuration stand.
+type layout struct {
+	file    string
+	servers []*site.Server
+	// places are those of each server.
+	places map[*site.Server][]*site.Place
+	// gates are all of them, each name once.
+	gates []*site.Place
+}
+
+// readLayout finds the gates of a configuration.
+func readLayout(c *config.Configuration) (*layout, error) {
+	l := &layout{file: c.File, places: make(map[*site.Server][]*site.Place)}
+	var err error
+	if l.servers, err = c.Servers(); err != nil {
+		return nil, err
+	}
+	seen := make(map[string]bool)
+	for _, s := range l.servers {
+		if l.places[s], err = s.Places(); err != nil {
+			return nil, c.Wrong(err)
+		}
+		for _, p := range l.places[s] {
+			if name := p.String(); !seen[name] {
+				seen[name] = true
+				l.gates = append(l.gates, p)
+			}
+		}
+	}
+	return l, nil
+}
+
+// destination finds the server that a request comes to, by the port of its URL, and completes the address of a bare path; host, if any, is the
+// one that a bare path is asked of.
 // Which of several servers on one port the network would choose, and whether Caddy redirects to HTTPS by itself, it does
 // not know.
-func destination(c *config.Configuration, a *address) (*site.Server, error) {
-	servers, gates, err := places(c)
+func (l *layout) destination(a *address, host string) (*site.Server, error) {
+	gates := l.gates
 	switch {
-	case err != nil:
-		return nil, err
 	case len(gates) == 0:
-		return nil, fmt.Errorf("configuration %s has no site with a tollgate directive", c.File)
+		return nil, fmt.Errorf("configuration %s has no site with a tollgate directive", l.file)
+	case a.host == "" && host != "" && !slices.ContainsFunc(gates, func(p *site.Place) bool { return p.Server != gates[0].Server }):
+		a.host, a.scheme = host, schemeOf(gates[0].Server)
+		return gates[0].Server, nil
 	case a.host == "" && len(gates) > 1:
-		return nil, fmt.Errorf("configuration %s has %d sites: write a URL instead of a path; they are %s", c.File, len(gates), output.Words(gates))
+		return nil, fmt.Errorf("configuration %s has %d sites: write a URL instead of a path; they are %s", l.file, len(gates), output.Words(gates))
 	case a.host == "":
 		a.host, a.scheme = hostOf(gates[0]), schemeOf(gates[0].Server)
 		return gates[0].Server, nil
@@ -32,7 +67,7 @@ func destination(c *config.Configuration, a *address) (*site.Server, error) {
 		return nil, err
 	}
 	var found []*site.Server
-	for _, s := range servers {
+	for _, s := range l.servers {
 		if s.ListensOn(port) {
 			found = append(found, s)
 		}
@@ -41,13 +76,13 @@ func destination(c *config.Configuration, a *address) (*site.Server, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return nil, fmt.Errorf("configuration %s has %d servers that listen on port %d: explain cannot tell which of them the network would choose", c.File, len(found), port)
+		return nil, fmt.Errorf("configuration %s has %d servers that listen on port %d: explain cannot tell which of them the network would choose", l.file, len(found), port)
 	}
 	hint := ""
 	if a.scheme == "http" {
 		hint = " (Caddy may redirect to https by itself: ask about https://)"
 	}
-	return nil, fmt.Errorf("configuration %s has no site for %s://%s: they are %s%s", c.File, a.scheme, a.host, output.Words(gates), hint)
+	return nil, fmt.Errorf("configuration %s has no site for %s://%s: they are %s%s", l.file, a.scheme, a.host, output.Words(gates), hint)
 }
 
 // hostOf is a name by which the site can be asked.

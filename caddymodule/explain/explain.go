@@ -17,7 +17,6 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
-	"github.com/tollgate-gateway/tollgate/caddymodule/internal/site"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
@@ -35,6 +34,18 @@ type Question struct {
 	Body []byte
 	// KeyID is the key whose holder asks, by its id.
 	KeyID string
+	// Caller says who asks, in place of KeyID; nil: nobody but the holder of the key does.
+	Caller *Caller
+	// Host is the host that the request names, where the address is a path; empty: one that the site answers to.
+	Host string
+	// Header are the request's header fields; nil: nobody says which it has.
+	Header http.Header
+}
+
+// Caller is somebody who is described, and need not be in the store.
+type Caller struct {
+	// Identity is whose key is sent; nil: the request is judged by its Authorization header, and nobody has the key in it.
+	Identity *record.Identity
 }
 
 // asked is a question that has been read, with all that became of it.
@@ -54,38 +65,25 @@ type asked struct {
 // endpoint is asked what is left of the windows. Any verdict is an answer.
 func Explain(ctx context.Context, c *config.Configuration, q Question) (*Answer, error) {
 	a := &asked{Question: q}
-	if err := a.read(ctx, c); err != nil {
+	if err := a.read(ctx, c, nil); err != nil {
 		return nil, err
 	}
-	app, err := c.App()
-	if err != nil {
-		return nil, err
-	}
-	modules, free, err := config.Modules(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer free()
-	defer func() { _ = app.Cleanup() }() // gives back what Provision took; nothing of it was started
-	if err := app.Provision(modules); err != nil {
-		return nil, c.Wrong(err)
-	}
-	s, err := config.OpenProvisioned(app)
+	s, err := Open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	return a.explain(modules, c, app, s, func() windows { return findWindows(ctx, c, app, a.identity) })
+	return s.explain(a, func() windows { return findWindows(ctx, c, s.app, a.identity) })
 }
 
 // Running answers the question for the gateway that runs in this process with that configuration: by its own policies,
 // store and counters, of which it changes nothing.
 func Running(ctx context.Context, c *config.Configuration, app *gateway.App, q Question) (*Answer, error) {
 	a := &asked{Question: q}
-	if err := a.read(ctx, c); err != nil {
+	if err := a.read(ctx, c, nil); err != nil {
 		return nil, err
 	}
-	s, err := config.Running(app)
+	store, err := config.Running(app)
 	if err != nil {
 		return nil, err
 	}
@@ -94,44 +92,12 @@ func Running(ctx context.Context, c *config.Configuration, app *gateway.App, q Q
 	// The function that ends the new context also calls what the running configuration has for its own end (Caddy 2.11.9,
 	// NewContextWithCause): it is not called. The context ends with ctx; matchers and rewrites have nothing else to end.
 	modules, _ := caddy.NewContext(active)
-	return a.explain(modules, c, app, s, func() windows { return windowsHere(ctx, app, a.identity) })
+	s := &Session{config: c, app: app, modules: modules, store: store}
+	return s.explain(a, func() windows { return windowsHere(ctx, app, a.identity) })
 }
 
-// explain takes the request to its gate, and through it for the holder of the key.
-func (a *asked) explain(modules caddy.Context, c *config.Configuration, app *gateway.App, s *config.Store, left func() windows) (*Answer, error) {
-	var err error
-	a.app, a.walk.ctx = app, modules
-	if a.identity, err = holder(modules, s, a.KeyID); err != nil {
-		return nil, err
-	}
-	if err := a.walk.start(); err != nil {
-		return nil, err
-	}
-	if a.walk.gate == nil {
-		return a.answer(), nil
-	}
-	return a.judged(modules, c, left)
-}
-
-// judged takes the request through the gate that it came to.
-func (a *asked) judged(ctx context.Context, c *config.Configuration, left func() windows) (*Answer, error) {
-	own, err := a.walk.gate.Config()
-	if err != nil {
-		return nil, c.Wrong(err)
-	}
-	handler, err := gateway.ReadHandler(own, a.app)
-	if err != nil {
-		return nil, c.Wrong(err)
-	}
-	a.windows = left()
-	a.outcome = handler.Rehearse(ctx, &gateway.Rehearsal{
-		Request: a.walk.facts, Identity: a.identity, Body: a.Body, Windows: a.windows.state,
-	})
-	return a.answer(), nil
-}
-
-// read reads the request, and finds the server that it would come to.
-func (a *asked) read(ctx context.Context, c *config.Configuration) error {
+// read reads the request, and finds the server that it would come to. The layout may be known already.
+func (a *asked) read(ctx context.Context, c *config.Configuration, known *layout) error {
 	if err := checkMethod(a.Method); err != nil {
 		return err
 	}
@@ -154,9 +120,15 @@ func (a *asked) read(ctx context.Context, c *config.Configuration) error {
 	if err != nil {
 		return fmt.Errorf("the server itself refuses this request target with 400, before the gateway sees it: %w", err)
 	}
-	if a.walk.server, err = destination(c, &address); err != nil {
+	if known == nil {
+		if known, err = readLayout(c); err != nil {
+			return err
+		}
+	}
+	if a.walk.server, err = known.destination(&address, a.Host); err != nil {
 		return err
 	}
+	a.walk.places = known.places[a.walk.server]
 	a.walk.request = a.synthetic(ctx, u, &address)
 	return nil
 }
@@ -168,46 +140,14 @@ func (a *asked) synthetic(ctx context.Context, u *url.URL, to *address) *http.Re
 		Method: a.Method, URL: u, RequestURI: a.target, Host: to.host, RemoteAddr: net.JoinHostPort(a.client.String(), "0"),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: http.NoBody,
 	}
+	if a.Header != nil {
+		request.Header, request.ContentLength, a.walk.headersKnown = a.Header.Clone(), int64(len(a.Body)), true
+	}
 	if to.scheme == "https" {
 		request.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: gateway.Host(to.host)}
 	}
 	return caddyhttp.PrepareRequest(request.WithContext(ctx), caddy.NewReplacer(), unread{}, a.walk.server.Server)
 }
 
-// holder is the identity behind a key's id.
-func holder(ctx context.Context, s *config.Store, id string) (*record.Identity, error) {
-	id, err := s.KeyID(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	key, err := s.Key(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	workspace, err := s.Workspace(ctx, key.Workspace)
-	return &record.Identity{Key: &key.Key, Workspace: workspace}, err
-}
-
 // label names the site that the request came to, for people.
 func (a *asked) label() string { return a.walk.server.Label(a.walk.hosts) }
-
-// places are all gates of the configuration, each name once.
-func places(c *config.Configuration) (servers []*site.Server, gates []*site.Place, err error) {
-	if servers, err = c.Servers(); err != nil {
-		return nil, nil, err
-	}
-	seen := make(map[string]bool)
-	for _, s := range servers {
-		all, err := s.Places()
-		if err != nil {
-			return nil, nil, c.Wrong(err)
-		}
-		for _, p := range all {
-			if name := p.String(); !seen[name] {
-				seen[name] = true
-				gates = append(gates, p)
-			}
-		}
-	}
-	return servers, gates, nil
-}

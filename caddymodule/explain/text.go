@@ -12,10 +12,15 @@ import (
 // Text is the answer for people.
 func (v *Answer) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s at %s, from %s, with key %s", output.Printable(v.Request.Method), output.Printable(v.Request.Target),
-		output.Printable(v.Request.Host), v.Request.ClientIP, v.Key.ID)
-	if v.Key.Name != "" {
-		fmt.Fprintf(&b, " (%s)", v.Key.Name)
+	fmt.Fprintf(&b, "%s %s at %s, from %s, ", output.Printable(v.Request.Method), output.Printable(v.Request.Target),
+		output.Printable(v.Request.Host), v.Request.ClientIP)
+	switch {
+	case v.Key == nil:
+		b.WriteString("without a key that anybody has")
+	case v.Key.Name != "":
+		fmt.Fprintf(&b, "with key %s (%s)", v.Key.ID, v.Key.Name)
+	default:
+		fmt.Fprintf(&b, "with key %s", v.Key.ID)
 	}
 	b.WriteString("\n")
 	if v.Way.Rewritten {

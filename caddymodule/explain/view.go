@@ -33,6 +33,8 @@ type Answer struct {
 	Refusals []refusalView    `json:"refusals"`
 	Windows  explainedWindows `json:"windows"`
 	Verdict  verdictView      `json:"verdict"`
+
+	judged *gate.Verdict // nil: the request came to no gate
 }
 
 type requestView struct {
@@ -110,23 +112,53 @@ func (a *asked) answer() *Answer {
 	if a.outcome != nil {
 		unready = a.outcome.Unready
 	}
-	plan := a.app.Plan(a.identity.Workspace.Plan)
 	answer := &Answer{
 		Request: requestView{Method: a.Method, Host: gateway.Host(a.walk.request.Host), Target: a.target,
 			ClientIP: a.client.WithZone("").String(), Site: a.label()},
-		Way:  a.walk.view(unready),
-		Key:  keysapi.NewView(&keystore.Key{Key: *a.identity.Key, Workspace: a.identity.Workspace.ID}, time.Now()),
-		Plan: planView{plan.Name, plan.Denied, plan.Unknown}, Steps: []stepView{}, Refusals: []refusalView{},
+		Way:   a.walk.view(unready),
+		Steps: []stepView{}, Refusals: []refusalView{},
 		Windows: explainedWindows{Source: "not asked", List: []gateway.WindowView{}}, Verdict: verdictView{Allowed: true, Reason: noGate},
+	}
+	if a.identity != nil {
+		plan := a.app.Plan(a.identity.Workspace.Plan)
+		answer.Key = keysapi.NewView(&keystore.Key{Key: *a.identity.Key, Workspace: a.identity.Workspace.ID}, time.Now())
+		answer.Plan = planView{plan.Name, plan.Denied, plan.Unknown}
 	}
 	if a.outcome == nil {
 		return answer
 	}
+	answer.judged = &a.outcome.Verdict
 	answer.Route, answer.Steps, answer.Refusals = a.viewRoute(), a.steps(), viewRefusals(a.outcome.Policy)
-	answer.Windows.Source, answer.Windows.Known = a.windows.source, a.windows.known
-	answer.Windows.List = gateway.ViewWindows(&a.windows.state)
+	if a.identity != nil {
+		answer.Windows.Source, answer.Windows.Known = a.windows.source, a.windows.known
+		answer.Windows.List = gateway.ViewWindows(&a.windows.state)
+	}
 	answer.Verdict = viewVerdict(a.outcome.Verdict.Refusal)
 	return answer
+}
+
+// Reason is why the gate refused, as the logs have it; empty: it did not.
+func (v *Answer) Reason() string {
+	if v.judged == nil {
+		return ""
+	}
+	return v.judged.Reason
+}
+
+// MissingScopes are those that the key lacks.
+func (v *Answer) MissingScopes() []string {
+	if v.judged == nil || v.judged.Refusal == nil {
+		return nil
+	}
+	return v.judged.Decision.MissingScopes
+}
+
+// Charge is what the request would take from the windows: 0 for whatever is refused, and where nothing is counted.
+func (v *Answer) Charge() int64 {
+	if v.judged == nil || v.judged.Refusal != nil || !v.judged.Counted {
+		return 0
+	}
+	return v.Route.Cost
 }
 
 func viewVerdict(refused *refusal.Refusal) verdictView {
@@ -262,12 +294,21 @@ func (a *asked) routeInWords() string {
 	return text + " needs " + strings.Join(route.Scopes, " ")
 }
 
+// nobody says in words why a request has no caller.
+var nobody = map[string]string{
+	gate.ReasonNoKey:        "no key was sent",
+	gate.ReasonMalformedKey: "what was sent is not one Bearer token, or it begins like a secret of ours and has a wrong checksum",
+	gate.ReasonUnknownKey:   "nobody has the key that was sent",
+}
+
 // refused says in words why a step refused, where the verdict alone does not.
 func (a *asked) refused(step gate.Step) string {
 	refused := a.outcome.Verdict.Refusal
 	switch {
 	case refused.Kind == refusal.Suspended:
 		return refused.Cause.Error()
+	case step == gate.StepAuthenticate && a.identity == nil:
+		return nobody[a.outcome.Verdict.Reason]
 	case step == gate.StepAuthenticate:
 		return "the key is " + a.identity.Key.State(time.Now())
 	case refused.Cause != nil:

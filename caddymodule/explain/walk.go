@@ -34,8 +34,10 @@ type walk struct {
 	answer string
 	// unasked are the handlers on the way that could change the verdict.
 	unasked []string
-	// headers says that a matcher on the way looked at the request's headers.
+	// headers says that a matcher on the way looked at the request's headers, of which nobody had said which it has.
 	headers bool
+	// headersKnown says that somebody did.
+	headersKnown bool
 
 	places []*site.Place // of the server
 	groups map[string]bool
@@ -46,9 +48,7 @@ type walk struct {
 // start takes the request to the server's routes.
 func (w *walk) start() error {
 	w.groups = make(map[string]bool)
-	if w.places, w.err = w.server.Places(); w.err == nil {
-		w.routes(w.server.Routes)
-	}
+	w.routes(slices.Clone(w.server.Routes)) // provisioning a route takes its matchers' JSON away: others read it again
 	if w.err != nil {
 		return fmt.Errorf("explain cannot follow the request through the routes of the configuration: %w", w.err)
 	}
@@ -94,7 +94,7 @@ func (w *walk) route(route *caddyhttp.Route) (ended bool) {
 
 // matches judges a route's matchers. An error of theirs ends the request's way, as it does in Caddy.
 func (w *walk) matches(route *caddyhttp.Route) (matches, ended bool) {
-	if !w.headers {
+	if !w.headers && !w.headersKnown {
 		w.headers = slices.ContainsFunc(route.MatcherSetsRaw, w.dependsOnHeaders)
 	}
 	if route.MatcherSets == nil {

@@ -64,6 +64,15 @@ func windowsHere(ctx context.Context, app *gateway.App, identity *record.Identit
 	return windows{state: state, source: "this gateway", known: true}
 }
 
+// unspent are the windows as if nothing had been used of them.
+func unspent(app *gateway.App, identity *record.Identity) windows {
+	plan := app.Plan(identity.Workspace.Plan)
+	if plan.Denied {
+		return windows{source: "none: the plan is denied", known: true}
+	}
+	return windows{state: stateOf(plan.Limits(identity.Workspace), time.Now().Unix(), nil), source: "as if unused"}
+}
+
 // stateOf puts the counts that somebody gave, by the windows' durations, into the present windows.
 func stateOf(windows []record.Window, now int64, given []gateway.WindowView) limits.State {
 	state := limits.NewState(now)

@@ -34,7 +34,7 @@ func (b *requestBody) JSON(_ context.Context, limit int64) (value any, present b
 		return nil, false, refused
 	}
 	if !isJSON(b.request.Header) {
-		return nil, false, malformedBody(errors.New("send it as application/json in UTF-8, without a content encoding"))
+		return nil, false, malformedBody(errNotJSON)
 	}
 	value, err := jsonbody.Parse(data)
 	if err != nil {
@@ -71,6 +71,9 @@ func (b *requestBody) read(limit int64) ([]byte, *refusal.Refusal) {
 	b.request.Body = replayed{Reader: bytes.NewReader(data), Closer: body}
 	return data, nil
 }
+
+// errNotJSON is what is wrong with a body that is not sent as JSON.
+var errNotJSON = errors.New("send it as application/json in UTF-8, without a content encoding")
 
 // replayed is a body that was read once: its bytes come from memory, closing it closes the connection's.
 type replayed struct {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/jsonbody"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
@@ -49,8 +50,11 @@ func ReadHandler(raw json.RawMessage, app *App) (*Handler, error) {
 type Rehearsal struct {
 	// Request is the request as Facts reads it. Its header is only read.
 	Request gate.Request
-	// Identity is who asks: no credential is needed.
+	// Identity is who asks: no credential is needed. Nil: the request is judged by its Authorization header, and nobody has
+	// the key in it.
 	Identity *record.Identity
+	// Described says that the workspace stands in no store: it needs no secrets for inject.
+	Described bool
 	// Body is what the request would send as application/json; empty: none.
 	Body []byte
 	// Windows is what is left of the workspace's windows.
@@ -73,9 +77,12 @@ func (h *Handler) Rehearse(ctx context.Context, r *Rehearsal) *Rehearsed {
 	asked, outcome := &explainingPolicy{engine: h.app.policies}, &rehearsedUpstream{handler: h}
 	g := h.gate
 	g.AuthThrottle.Window, g.RefusalThrottle.Window, g.OutsiderThrottle.Window = record.Window{}, record.Window{}, record.Window{}
-	g.Counters, g.Policy = fixedCounters{r.Windows}, asked
+	g.Counters, g.Policy, g.Keys = fixedCounters{r.Windows}, asked, noKeys{}
 	request := r.Request
-	request.As, request.Body, request.Upstream = r.Identity, bodyText(r.Body), outcome
+	request.As, request.Body = r.Identity, bodyText{r.Body, request.Header}
+	if !r.Described {
+		request.Upstream = outcome
+	}
 	g.Judge(ctx, &request, &outcome.verdict)
 	return &Rehearsed{Verdict: outcome.verdict, Policy: asked.explanation, Unready: outcome.unready}
 }
@@ -114,18 +121,35 @@ func (c fixedCounters) Peek(context.Context, string, []record.Window) (limits.St
 	return c.state, nil
 }
 
-// bodyText is a body that was not sent.
-type bodyText []byte
+// noKeys is a key store in which nobody has a key.
+type noKeys struct{}
 
-// JSON judges the body as that of a request which sends it as application/json. It is part of gate.Body.
+// Known is part of gate.Keys.
+func (noKeys) Known(record.Sum) *record.Identity { return nil }
+
+// Lookup is part of gate.Keys.
+func (noKeys) Lookup(context.Context, record.Sum) (*record.Identity, error) {
+	return nil, keystore.ErrUnknown
+}
+
+// bodyText is a body that was not sent, with the header of its request.
+type bodyText struct {
+	text   []byte
+	header http.Header
+}
+
+// JSON judges the body as that of a request which sends it: as application/json, where the header says nothing else. It is
+// part of gate.Body.
 func (b bodyText) JSON(_ context.Context, limit int64) (any, bool, *refusal.Refusal) {
 	switch {
-	case len(b) == 0:
+	case len(b.text) == 0:
 		return nil, false, nil
-	case int64(len(b)) > limit:
+	case int64(len(b.text)) > limit:
 		return nil, false, &refusal.Refusal{Kind: refusal.BodyTooLarge}
+	case (b.header["Content-Type"] != nil || b.header["Content-Encoding"] != nil) && !isJSON(b.header):
+		return nil, false, malformedBody(errNotJSON)
 	}
-	value, err := jsonbody.Parse(b)
+	value, err := jsonbody.Parse(b.text)
 	if err != nil {
 		return nil, false, malformedBody(err)
 	}
@@ -172,6 +196,7 @@ func (a *App) CheckPlan(name string) error {
 var (
 	_ gate.Policy   = (*explainingPolicy)(nil)
 	_ gate.Counters = fixedCounters{}
-	_ gate.Body     = bodyText(nil)
+	_ gate.Keys     = noKeys{}
+	_ gate.Body     = bodyText{}
 	_ gate.Upstream = (*rehearsedUpstream)(nil)
 )
