@@ -34,7 +34,10 @@ func init() {
 
 // Subcommands are the commands below "tollgate". A program of its own registers them without the extra word.
 func Subcommands() []caddycmd.Command {
-	return []caddycmd.Command{workspaceCommands(), keyCommands(), explainCommand(), policyCommands(), storeCommands(), dashboardCommand(), healthCommand(), versionCommand()}
+	return []caddycmd.Command{
+		workspaceCommands(), keyCommands(), explainCommand(), policyCommands(), testCommand(), storeCommands(), dashboardCommand(),
+		healthCommand(), versionCommand(),
+	}
 }
 
 // group gives a command its sub-commands. By itself it does nothing but say which they are.
@@ -84,7 +87,8 @@ func runnable(cmd *cobra.Command, run func(*invocation) error) {
 	}
 }
 
-// checkArguments compares what was written with the capitals in the use line.
+// checkArguments compares what was written with the capitals in the use line. The last of them may be repeated where three
+// dots follow it.
 func checkArguments(cmd *cobra.Command, use string, args []string) error {
 	var names []string
 	least := 0
@@ -92,19 +96,19 @@ func checkArguments(cmd *cobra.Command, use string, args []string) error {
 		if word != strings.ToUpper(word) {
 			continue
 		}
-		if names = append(names, strings.Trim(word, "[]")); word[0] != '[' {
+		if names = append(names, strings.Trim(word, "[].")); word[0] != '[' {
 			least++
 		}
 	}
 	switch {
 	case len(args) < least:
 		return fmt.Errorf("missing %s; usage: %s", names[len(args)], use)
-	case len(args) > len(names):
+	case len(args) > len(names) && !strings.HasSuffix(use, "..."):
 		return unexpected(cmd, use, args[len(names)])
 	}
 	for i, arg := range args {
 		if arg == "" {
-			return fmt.Errorf("%s is empty: write one", names[i])
+			return fmt.Errorf("%s is empty: write one", names[min(i, len(names)-1)])
 		}
 	}
 	return nil

@@ -16,6 +16,8 @@ import (
 func policyCommands() caddycmd.Command {
 	return caddycmd.Command{
 		Name: "policy", Usage: "test|check [FOLDER]", Short: "Tests and checks policies, with the embedded ones in place",
+		Long: `Runs the policies' own tests, which are Rego, and checks what policies read. What comes of policies, routes, plans and
+matchers together for a request is tested by 'test'.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			group(cmd,
 				command("test [FOLDER]", "Runs the policies' own tests (default those of the configuration)", testPolicies),

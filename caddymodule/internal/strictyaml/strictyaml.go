@@ -126,6 +126,29 @@ func names(fields []Field) string {
 	return strings.Join(list, ", ")
 }
 
+// Each reads the values of a mapping whose names people choose, in their order, each at most once.
+func (p *Reader) Each(node *yaml.Node, what string, read func(name string, key, value *yaml.Node) error) error {
+	if node.Kind != yaml.MappingNode {
+		return p.Errorf(node, "%s must be a mapping of names", what)
+	}
+	seen := map[string]int{}
+	for i := 0; i < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		name, err := p.Text(key)
+		if err != nil {
+			return err
+		}
+		if line, again := seen[name]; again {
+			return p.Errorf(key, "%q already stands in line %d: keep one", name, line)
+		}
+		seen[name] = key.Line
+		if err := read(name, key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // List reads each element of a sequence.
 func (p *Reader) List(node *yaml.Node, name string, read func(*yaml.Node) error) error {
 	if node.Kind != yaml.SequenceNode {
