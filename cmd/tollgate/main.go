@@ -1,5 +1,5 @@
 // Command tollgate is Caddy with the Tollgate module: run, validate, adapt, fmt and all the rest. The commands that stand
-// below "tollgate" in other builds of Caddy (workspace, key, explain, policy) stand beside those here, and demo shows
+// below "tollgate" in other builds of Caddy (workspace, key, explain, policy, test) stand beside those here, and demo shows
 // the whole thing on one machine. Those by which Caddy replaces its own binary are gone.
 package main
 
@@ -22,7 +22,8 @@ See it at work:               tollgate demo
 Make a workspace and a key:   tollgate workspace create ws_acme --plan pro
                               tollgate key create --workspace ws_acme --scope agent.leads.read
 Run the gateway:              tollgate run
-See why a request is refused: tollgate explain GET /leads --key-id KEY_ID`
+See why a request is refused: tollgate explain GET /leads --key-id KEY_ID
+Test a configuration:         tollgate test cases.yaml`
 	register(append(command.Subcommands(), demoCommand())...)
 }
 
