@@ -110,7 +110,7 @@ func TestAnExpiredKeyIsNotRotated(t *testing.T) {
 	d.Must(t, "key", "rotate", key)
 	execute(t, d, "UPDATE tollgate_keys SET expires_at = 1700000000000000")
 	before := revision(t, d)
-	d.Refuses(t, harness.Blunder{Line: "key rotate KEY", Want: "expired at 2023-11-14T22:13:20Z, and a new secret of it would be dead: set a new expires_at over HTTP, or create another key"}, key)
+	d.Refuses(t, harness.Blunder{Line: "key rotate KEY", Want: "expired at 2023-11-14T22:13:20Z, and a new secret of it would be dead: give it a new end (key set --expires, over HTTP expires_at), or create another"}, key)
 	require.Equal(t, before, revision(t, d))
 }
 

@@ -28,7 +28,7 @@ type importedView struct {
 
 // importKeys takes over secrets that somebody else made. Whatever is wrong with any of them, none is taken.
 func importKeys(i *invocation) error {
-	app, err := i.app()
+	c, app, err := i.gateway()
 	if err != nil {
 		return err
 	}
@@ -36,6 +36,7 @@ func importKeys(i *invocation) error {
 	if err != nil {
 		return err
 	}
+	i.warnOfScopes(c, template.Scopes)
 	sums, err := i.readSums(app.KeyPrefix)
 	if err != nil {
 		return err

@@ -16,6 +16,8 @@ type leakView struct {
 	Line      int    `json:"line"`
 	Key       string `json:"key"`
 	Workspace string `json:"workspace"`
+	// Fingerprint tells which of the key's secrets it is: key show has the same.
+	Fingerprint string `json:"fingerprint"`
 }
 
 // scanFolder looks for secrets of our form in all files below a folder, and asks the store which of them work.
@@ -26,8 +28,8 @@ func scanFolder(i *invocation) error {
 		}
 		views, rows := []leakView{}, [][]string{}
 		unread, err := keystore.Scan(i, s.Store, i.args[0], s.KeyPrefix, func(l keystore.Leak) error {
-			views = append(views, leakView{l.Path, l.Line, l.Key, l.Workspace})
-			rows = append(rows, []string{l.Path + ":" + strconv.Itoa(l.Line), l.Key, l.Workspace})
+			views = append(views, leakView{l.Path, l.Line, l.Key, l.Workspace, l.Fingerprint})
+			rows = append(rows, []string{l.Path + ":" + strconv.Itoa(l.Line), l.Key, l.Workspace, l.Fingerprint})
 			return nil
 		})
 		if err != nil {
@@ -47,7 +49,7 @@ func scanFolder(i *invocation) error {
 func scanned(found, unread int) error {
 	switch {
 	case found > 0:
-		return fmt.Errorf("live keys found: %d: rotate or revoke them", found)
+		return fmt.Errorf("live keys found: %d: end each secret with key rotate KEY_ID --grace 0s, or revoke the key", found)
 	case unread > 0:
 		return fmt.Errorf("files that could not be read: %d", unread)
 	}

@@ -20,11 +20,11 @@ func TestKeyScan(t *testing.T) {
 	d.WriteAll(t, "src/deep/.env", "# keys\n\nTOLLGATE_KEY="+secret+"\n")
 	o := d.Run("", "key", "scan", "src")
 	require.ErrorContains(t, o.Err, "live keys found: 1")
-	require.Regexp(t, `^\S*src/deep/.env:3  `+live+`  ws_acme\n$`, o.Out)
+	require.Regexp(t, `^\S*src/deep/.env:3  `+live+`  ws_acme  [0-9a-f]{8}\n$`, o.Out)
 	require.NotContains(t, o.Out+o.Notes, secret)
 	o = d.Run("", "key", "scan", "src", "--json")
 	require.Error(t, o.Err)
-	require.Contains(t, o.Out, `"line":3,"key":"`+live+`","workspace":"ws_acme"}]`)
+	require.Contains(t, o.Out, `"line":3,"key":"`+live+`","workspace":"ws_acme","fingerprint":"`)
 
 	d.WriteAll(t, "evil/a\n\x1b[2J", secret)
 	require.Regexp(t, `^\S*evil/a��\[2J:1  `+live, d.Run("", "key", "scan", "evil").Out, "names of files do not move the cursor")

@@ -19,11 +19,18 @@ func (i *invocation) configuration() (*config.Configuration, error) {
 
 // app reads the gateway's part of the configuration.
 func (i *invocation) app() (*gateway.App, error) {
+	_, app, err := i.gateway()
+	return app, err
+}
+
+// gateway reads the configuration, and the gateway's part of it.
+func (i *invocation) gateway() (*config.Configuration, *gateway.App, error) {
 	c, err := i.configuration()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return c.App()
+	app, err := c.App()
+	return c, app, err
 }
 
 // read lets a command look into the store.

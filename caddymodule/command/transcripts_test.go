@@ -16,6 +16,8 @@ import (
 var (
 	anyKey    = regexp.MustCompile(`key_[0-9A-Za-z]{16}`)
 	anySecret = regexp.MustCompile(`tg_[0-9A-Za-z]{40}`)
+	anyPrint  = regexp.MustCompile(`(?m)^[0-9a-f]{8}  |"fingerprint":"[0-9a-f]{8}"|\b[0-9a-f]{8}$`)
+	anyHex    = regexp.MustCompile(`[0-9a-f]{8}`)
 	anyTime   = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 	anyUnix   = regexp.MustCompile(`"reset":\d{10}`)
 	anyActor  = regexp.MustCompile(`command \S+@[^\s"]+( *)`)
@@ -34,6 +36,7 @@ func steady(d *harness.Desk, text string) string {
 	}
 	name(anySecret, "tg_"+strings.Repeat("*", 37)+"%03d")
 	name(anyKey, "key_%016d")
+	text = anyPrint.ReplaceAllStringFunc(text, func(found string) string { return anyHex.ReplaceAllString(found, "0a1b2c3d") })
 	text = anyTime.ReplaceAllString(text, "2026-MM-DDThh:mm:ssZ")
 	text = anyUnix.ReplaceAllString(text, `"reset":1234567890`)
 	return anyActor.ReplaceAllString(text, "command ACTOR  ")

@@ -18,6 +18,8 @@ type createdView struct {
 	Scopes     []record.Scope `json:"scopes"`
 	AllowedIPs []netip.Prefix `json:"allowed_ips"`
 	ExpiresAt  *time.Time     `json:"expires_at"`
+	// OldSecretsExpireAt is there after a rotation only.
+	OldSecretsExpireAt *time.Time `json:"old_secrets_expire_at,omitempty"`
 }
 
 // eventView is a change of a key as --json gives it.

@@ -228,7 +228,7 @@ func TestAnExpiredKeyIsNotRotated(t *testing.T) {
 	_, refused := d.ask(t, "POST", "/key_target/rotate", "", "")
 	require.NotNil(t, refused)
 	require.Equal(t, http.StatusBadRequest, refused.StatusCode())
-	require.Contains(t, refused.Details["expires_at"], "set a new expires_at over HTTP, or create another key")
+	require.Contains(t, refused.Details["expires_at"], "give it a new end (key set --expires, over HTTP expires_at), or create another")
 	later := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	_, refused = d.ask(t, "PATCH", "/key_target", "", `{"expires_at":"`+later+`"}`)
 	require.Nil(t, refused, "it can be given a new end")

@@ -9,6 +9,12 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
+// Scopes are all that an operation of the API may need.
+func Scopes() []string {
+	return []string{"tollgate.keys.read", "tollgate.keys.write", "tollgate.admin.read", "tollgate.admin.write",
+		"tollgate.admin.workspaces.read", "tollgate.admin.workspaces.write"}
+}
+
 // reach is whose keys a caller may read or write.
 type reach uint8
 

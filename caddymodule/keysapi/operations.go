@@ -155,7 +155,9 @@ func (x *exchange) rotate() (*Answer, error) {
 			return nil, err
 		}
 	}
-	return x.secretShown(rotated, secret), nil
+	answer := x.secretShown(rotated, secret)
+	answer.Data.(*View).OldSecretsExpireAt = optional(rotated.OldSecretsEnd())
+	return answer, nil
 }
 
 // change sets fields of a key.

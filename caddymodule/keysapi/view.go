@@ -23,15 +23,21 @@ type View struct {
 	RevokedAt  *time.Time     `json:"revoked_at"`
 	// State is active, disabled, expired or revoked.
 	State string `json:"state"`
+	// OldSecretsExpireAt is until when the secrets that it had before work, in the answer to a rotation only.
+	OldSecretsExpireAt *time.Time `json:"old_secrets_expire_at,omitempty"`
 	// Secrets are the times of its secrets, oldest first.
 	Secrets []SecretView `json:"secrets"`
 }
 
 // SecretView is what is known of a secret.
 type SecretView struct {
-	CreatedAt  *time.Time `json:"created_at"`
-	ExpiresAt  *time.Time `json:"expires_at"`
-	LastUsedAt *time.Time `json:"last_used_at"`
+	// Fingerprint tells a secret that was found somewhere: the first 8 hexadecimal digits of its SHA-256.
+	Fingerprint string     `json:"fingerprint"`
+	CreatedAt   *time.Time `json:"created_at"`
+	ExpiresAt   *time.Time `json:"expires_at"`
+	LastUsedAt  *time.Time `json:"last_used_at"`
+	// Ended says that it was rotated away and that its grace is over.
+	Ended bool `json:"ended"`
 }
 
 // NewView shows a key as it stands at an instant. It never shows a secret.
@@ -48,7 +54,7 @@ func NewView(k *keystore.Key, now time.Time) *View {
 		v.AllowedIPs = []netip.Prefix{}
 	}
 	for _, s := range k.Secrets {
-		v.Secrets = append(v.Secrets, SecretView{optional(s.CreatedAt), optional(s.ExpiresAt), optional(s.LastUsedAt)})
+		v.Secrets = append(v.Secrets, SecretView{s.Fingerprint, optional(s.CreatedAt), optional(s.ExpiresAt), optional(s.LastUsedAt), s.Ended(now)})
 	}
 	return v
 }

@@ -68,14 +68,32 @@ type Key struct {
 	Secrets []Secret
 }
 
+// OldSecretsEnd is when the last of the secrets ends that the key had before its present one; zero: it had none.
+func (k *Key) OldSecretsEnd() (end time.Time) {
+	for _, secret := range k.Secrets {
+		if secret.ExpiresAt.After(end) {
+			end = secret.ExpiresAt
+		}
+	}
+	if !end.IsZero() && !k.ExpiresAt.IsZero() && k.ExpiresAt.Before(end) {
+		return k.ExpiresAt
+	}
+	return end
+}
+
 // Secret is one secret of a key, without the secret.
 type Secret struct {
-	CreatedAt time.Time
+	// Fingerprint is record.Sum.Fingerprint.
+	Fingerprint string
+	CreatedAt   time.Time
 	// ExpiresAt ends this secret; zero: it ends with the key.
 	ExpiresAt time.Time
 	// LastUsedAt is when it was last used, to about a minute; zero: never.
 	LastUsedAt time.Time
 }
+
+// Ended reports whether the grace of a secret that was rotated away is over.
+func (s *Secret) Ended(now time.Time) bool { return !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt) }
 
 // Event is one change of a workspace or key.
 type Event struct {

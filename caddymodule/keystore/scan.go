@@ -15,6 +15,8 @@ type Leak struct {
 	Line int // counted from 1
 	// Key and Workspace are the ids of those that the secret belongs to.
 	Key, Workspace string
+	// Fingerprint is that of the secret: record.Sum.Fingerprint.
+	Fingerprint string
 }
 
 // Scan finds the live secrets in the files below a folder, by prefix, checksum and hash; imported ones that have
@@ -34,6 +36,6 @@ func Scan(ctx context.Context, store Store, root, prefix string, leak func(Leak)
 		if identity == nil || !identity.Usable(time.Now()) {
 			return nil
 		}
-		return leak(Leak{Path: found.Path, Line: found.Line, Key: identity.Key.ID, Workspace: identity.Workspace.ID})
+		return leak(Leak{Path: found.Path, Line: found.Line, Key: identity.Key.ID, Workspace: identity.Workspace.ID, Fingerprint: sum.Fingerprint()})
 	})
 }

@@ -2,6 +2,7 @@ package record
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"time"
@@ -39,6 +40,11 @@ type Sum [sha256.Size]byte
 
 // SumOf hashes a secret. The secrets carry at least 200 bits of randomness, so that a fast hash is safe.
 func SumOf(secret string) Sum { return sha256.Sum256([]byte(secret)) }
+
+// Fingerprint tells secrets apart for people: the first 8 hexadecimal digits of the hash. They say 32 of the 200 bits at
+// least that a secret has, so that it can neither be looked up nor guessed by them; one that was made up by a person and
+// imported might be.
+func (s Sum) Fingerprint() string { return hex.EncodeToString(s[:4]) }
 
 // Key is a Bearer secret of one workspace, without the secret.
 type Key struct {

@@ -130,7 +130,7 @@ func (s *Store) RotateKey(ctx context.Context, act keystore.Act, id string, sum 
 		now := time.Now().UTC().Truncate(time.Microsecond)
 		if !before.ExpiresAt.IsZero() && !now.Before(before.ExpiresAt) {
 			return nil, &keystore.Problem{Kind: keystore.ErrInvalid, Field: "expires_at", Text: fmt.Sprintf(
-				"key %s expired at %s, and a new secret of it would be dead: set a new expires_at over HTTP, or create another key", id, before.ExpiresAt.Format(time.RFC3339))}
+				"key %s expired at %s, and a new secret of it would be dead: give it a new end (key set --expires, over HTTP expires_at), or create another", id, before.ExpiresAt.Format(time.RFC3339))}
 		}
 		if err := keystore.CheckRotation(before, grace, now); err != nil {
 			return nil, err

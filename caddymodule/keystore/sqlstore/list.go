@@ -8,10 +8,11 @@ import (
 	"fmt"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
 // keyRows begins every query for keys: a row for each secret, so that a key and its secrets are of one moment.
-const keyRows = `SELECT ` + keyColumns + `, s.created_at, s.expires_at, s.last_used_at
+const keyRows = `SELECT ` + keyColumns + `, s.sum, s.created_at, s.expires_at, s.last_used_at
 	FROM tollgate_keys k LEFT JOIN tollgate_secrets s ON s.key_id = k.id `
 
 // Key gives one key.
@@ -57,8 +58,9 @@ func readKeys(ctx context.Context, q querier, query string, args ...any) ([]*key
 	var keys []*keystore.Key
 	for rows.Next() {
 		var row keyRow
+		var sum []byte
 		var created, expires, used sql.NullInt64
-		if err := rows.Scan(append(row.fields(), &created, &expires, &used)...); err != nil {
+		if err := rows.Scan(append(row.fields(), &sum, &created, &expires, &used)...); err != nil {
 			return nil, err
 		}
 		if len(keys) == 0 || keys[len(keys)-1].ID != row.id {
@@ -69,7 +71,10 @@ func readKeys(ctx context.Context, q querier, query string, args ...any) ([]*key
 			keys = append(keys, &keystore.Key{Key: *key, Workspace: row.workspace})
 		}
 		if last := keys[len(keys)-1]; created.Valid {
-			last.Secrets = append(last.Secrets, keystore.Secret{CreatedAt: instant(created.Int64),
+			if len(sum) != len(record.Sum{}) {
+				return nil, unreadable("key", row.id, errors.New("the hash of a secret has another length"))
+			}
+			last.Secrets = append(last.Secrets, keystore.Secret{Fingerprint: record.Sum(sum).Fingerprint(), CreatedAt: instant(created.Int64),
 				ExpiresAt: instant(expires.Int64), LastUsedAt: instant(used.Int64)})
 		}
 	}

@@ -83,7 +83,7 @@ func keys(t *testing.T, s Writable) {
 	require.NoError(t, err)
 	require.Equal(t, "ws_acme", key.Workspace)
 	require.WithinRange(t, key.CreatedAt, before, time.Now())
-	require.Equal(t, []keystore.Secret{{CreatedAt: key.CreatedAt}}, key.Secrets)
+	require.Equal(t, []keystore.Secret{{Fingerprint: record.SumOf(Full).Fingerprint(), CreatedAt: key.CreatedAt}}, key.Secrets)
 
 	updated, err := s.UpdateKey(ctx, Act, "key_full", func(k *record.Key) error {
 		k.ID, k.CreatedAt = "key_else", time.Time{}
@@ -164,6 +164,11 @@ func rotation(t *testing.T, s Writable) {
 	require.NoError(t, err)
 	require.Equal(t, "key_full", rotated.ID)
 	require.Len(t, rotated.Secrets, 2)
+	require.Equal(t, record.SumOf("second secret").Fingerprint(), rotated.Secrets[1].Fingerprint)
+	require.Equal(t, rotated.Secrets[0].ExpiresAt, rotated.OldSecretsEnd())
+	require.WithinDuration(t, time.Now().Add(time.Hour), rotated.OldSecretsEnd(), time.Minute)
+	require.True(t, rotated.Secrets[0].Ended(rotated.OldSecretsEnd()))
+	require.False(t, rotated.Secrets[1].Ended(rotated.OldSecretsEnd()))
 	old, err := s.Lookup(ctx, record.SumOf(Full))
 	require.NoError(t, err)
 	require.True(t, old.Usable(time.Now()), "the old secret lives for the grace")

@@ -1,0 +1,76 @@
+package command
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/site"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// warnOfScopes tells of scopes that open no route of the configuration, as those with a slip of the pen do. A configuration
+// without gates, such as one for commands alone, says nothing about scopes; nor does one that cannot be read here.
+func (i *invocation) warnOfScopes(c *config.Configuration, scopes []record.Scope) {
+	needed, gated := neededScopes(c)
+	if !gated {
+		return
+	}
+	for _, scope := range scopes {
+		if !slices.ContainsFunc(needed, func(n string) bool { return opens(scope, n) }) {
+			i.note("warning: no route of %s needs the scope %s", c.File, scope)
+		}
+	}
+}
+
+// neededScopes are the scopes that routes need, as they are written, and those of tollgate_keys. Gated says that the
+// configuration has gates at all, and that all of them could be read.
+func neededScopes(c *config.Configuration) (needed []string, gated bool) {
+	app, err := c.App()
+	if err != nil {
+		return nil, false
+	}
+	servers, err := c.Servers()
+	if err != nil {
+		return nil, false
+	}
+	for _, server := range servers {
+		places, err := server.Places()
+		if err != nil {
+			return nil, false
+		}
+		for _, place := range places {
+			own, err := place.Gate.Config()
+			if err != nil {
+				return nil, false
+			}
+			handler, err := gateway.ReadHandler(own, app)
+			if err != nil {
+				return nil, false
+			}
+			gated = true
+			for _, route := range handler.Routes {
+				needed = append(needed, route.Scopes...)
+			}
+			if slices.ContainsFunc(place.Behind, func(s site.Step) bool { return s.Effect() == site.Manages }) {
+				needed = append(needed, keysapi.Scopes()...)
+			}
+		}
+	}
+	return needed, gated
+}
+
+// opens reports whether a scope may be what a route needs: ":name" in the route's scope stands for any one segment.
+func opens(held record.Scope, needed string) bool {
+	have, need := strings.Split(string(held), "."), strings.Split(needed, ".")
+	if have[len(have)-1] == "*" {
+		have = have[:len(have)-1]
+		if len(need) <= len(have) {
+			return false
+		}
+		need = need[:len(have)]
+	}
+	return slices.EqualFunc(have, need, func(h, n string) bool { return h == n || strings.HasPrefix(n, ":") })
+}
