@@ -40,12 +40,18 @@ func workspaceCommands() caddycmd.Command {
 			_ = suspend.MarkFlagRequired("reason")
 			remove := command("delete WORKSPACE_ID", "Deletes a workspace with its keys and their secrets; its history stays", deleteWorkspace)
 			remove.Flags().Bool("yes", false, "do not ask")
-			group(cmd, create, list,
-				command("show WORKSPACE_ID", "Shows one workspace", showWorkspace),
-				command("history WORKSPACE_ID", "Shows every change of a workspace and its keys, the newest first", workspaceHistory),
-				set, suspend,
-				command("resume WORKSPACE_ID", "Takes back suspend", resumeWorkspace),
-				remove)
+			show := command("show WORKSPACE_ID", "Shows one workspace", showWorkspace)
+			history := command("history WORKSPACE_ID", "Shows every change of a workspace and its keys, the newest first", workspaceHistory)
+			resume := command("resume WORKSPACE_ID", "Takes back suspend", resumeWorkspace)
+			create.Example = "  tollgate workspace create ws_acme --plan pro --limit 500/1m --metadata region=eu"
+			list.Example = "  tollgate workspace list --plan pro --suspended"
+			show.Example = "  tollgate workspace show ws_acme"
+			history.Example = "  tollgate workspace history ws_acme"
+			set.Example = "  tollgate workspace set ws_acme --plan enterprise --limit none"
+			suspend.Example = "  tollgate workspace suspend ws_acme --reason \"invoice 117 unpaid\""
+			resume.Example = "  tollgate workspace resume ws_acme"
+			remove.Example = "  tollgate workspace delete ws_acme"
+			group(cmd, create, list, show, history, set, suspend, resume, remove)
 		},
 	}
 }
