@@ -19,3 +19,11 @@ func movedWhole(t *testing.T, server *services.PostgresServer) {
 			require.NoError(t, err)
 		})
 }
+
+func killedAtAnyMomentThereIsNoHalfImport(t *testing.T, server *services.PostgresServer) {
+	rounds := 4
+	if storetest.Long() {
+		rounds = 40
+	}
+	storetest.KilledImports(t, rounds, server.Database, open)
+}

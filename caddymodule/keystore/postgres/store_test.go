@@ -36,6 +36,7 @@ func TestPostgreSQL(t *testing.T) {
 		"a damaged store is one clear line":                 aDamagedStoreIsOneClearLine,
 		"schema of another version":                         schemaOfAnotherVersion,
 		"killed at any moment nothing acknowledged is lost": killedAtAnyMomentNothingAcknowledgedIsLost,
+		"killed at any moment there is no half import":      killedAtAnyMomentThereIsNoHalfImport,
 		"moved whole":    movedWhole,
 		"a million keys": aMillionKeys,
 		"no more connections than the address says": noMoreConnectionsThanTheAddressSays,
