@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -76,6 +77,9 @@ func testCases(i *invocation) error {
 	all, err := readCases(i.args)
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(i.args, func(name string) bool { return filepath.Clean(name) == filepath.Clean(i.text("junit")) }) {
+		return fmt.Errorf("writing --junit: %s is a file of cases: name another file for the report", i.text("junit"))
 	}
 	c, err := i.configuration()
 	if err != nil {

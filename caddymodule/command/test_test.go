@@ -120,6 +120,7 @@ func TestCasesRefuseMistakes(t *testing.T) {
 		{Line: "test cases.yaml --run (", Want: "reading --run: "},
 		{Line: "test cases.yaml --run nowhere", Want: `none of 20 cases has a name that matches "nowhere"`},
 		{Line: "test cases.yaml --junit gone/report.xml", Want: "writing --junit: "},
+		{Line: "test cases.yaml --junit ./cases.yaml", Want: "writing --junit: ./cases.yaml is a file of cases"},
 		{Line: "test cases.yaml --config gone", Want: "reading configuration: "},
 		{Line: "test cases.yaml --config Caddyfile.bad", Want: "Caddyfile.bad:11"},
 	} {
