@@ -97,6 +97,25 @@ func (p *PostgresServer) Start() {
 	p.run("pg_ctl", "start", "-D", filepath.Join(p.data, "pg"), "-w", "-l", filepath.Join(p.data, "log"), "-o", options)
 }
 
+// EnableTLS lets the server speak TLS with a certificate, of which it keeps copies of its own.
+func (p *PostgresServer) EnableTLS(certificate, key string) {
+	p.t.Helper()
+	for name, file := range map[string]string{"server.crt": certificate, "server.key": key} {
+		text, err := os.ReadFile(file)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(p.data, "pg", name), text, 0o600)
+		}
+		if err == nil && p.as != nil {
+			err = os.Chown(filepath.Join(p.data, "pg", name), int(p.as.Credential.Uid), int(p.as.Credential.Gid))
+		}
+		if err != nil {
+			p.t.Fatalf("giving PostgreSQL a certificate: %v", err)
+		}
+	}
+	p.Exec("ALTER SYSTEM SET ssl = on")
+	p.Exec("SELECT pg_reload_conf()")
+}
+
 // Stop ends the server and all its connections. One that does not run stays so.
 func (p *PostgresServer) Stop() {
 	command := exec.Command(filepath.Join(p.bin, "pg_ctl"), "stop", "-D", filepath.Join(p.data, "pg"), "-w", "-m", "fast")

@@ -1,0 +1,6 @@
+-- The account of the gateways and of the commands, and the database that it owns: a newer Tollgate brings its tables up by itself.
+-- It is no superuser, makes no roles and no databases. Run as the administrator:
+--	psql -v password="$(cat tollgate_password)" -f postgres.sql
+CREATE ROLE tollgate LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'password';
+CREATE DATABASE tollgate OWNER tollgate;
+REVOKE ALL ON DATABASE tollgate FROM PUBLIC;
