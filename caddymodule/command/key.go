@@ -10,7 +10,6 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
-	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
@@ -28,7 +27,7 @@ func keyCommands() caddycmd.Command {
 			grants(imports)
 			imports.Flags().Bool("sha256", false, "the lines are SHA-256 hashes of secrets, in hexadecimal digits")
 			list := command("list", "Lists the keys", listKeys)
-			list.Flags().String("workspace", "", "only those of this workspace")
+			filters(list)
 			rotate := command("rotate KEY_ID", "Gives a key a second secret; the old one lives on for the grace", rotateKey)
 			rotate.Flags().String("grace", "24h", "how long")
 			scan := command("scan FOLDER", "Finds live keys in files; fails where it finds any", scanFolder)
@@ -114,27 +113,6 @@ func showKey(i *invocation) error {
 		}
 		i.adviseOnLeak(key)
 		return i.printKey(key)
-	})
-}
-
-func listKeys(i *invocation) error {
-	return i.read(func(s *config.Store) error {
-		all, err := allPages(func(after string) ([]*keystore.Key, error) { return s.Keys(i, i.text("workspace"), after, pageSize) },
-			func(k *keystore.Key) string { return k.ID })
-		if err != nil {
-			return err
-		}
-		views := make([]*keysapi.View, len(all))
-		rows := [][]string{{"KEY", "WORKSPACE", "NAME", "STATE", "SCOPES", "ALLOWED IPS", "EXPIRES", "LAST USED"}}
-		for n, k := range all {
-			views[n] = keysapi.NewView(k, time.Now())
-			rows = append(rows, []string{k.ID, k.Workspace, output.Dash(k.Name), views[n].State, output.Words(k.Scopes), anywhere(&k.Key),
-				output.When(k.ExpiresAt, "never"), output.When(lastUse(k), "never")})
-		}
-		if i.json() {
-			return output.JSON(i.out(), views)
-		}
-		return output.Table(i.out(), rows)
 	})
 }
 

@@ -106,3 +106,35 @@ func TestALeakedSecretIsEnded(t *testing.T) {
 		require.LessOrEqual(t, len(strings.TrimSpace(line)), 80)
 	}
 }
+
+// TestKeyListFilters: all that is written must hold, and every answer is one array.
+func TestKeyListFilters(t *testing.T) {
+	d := harness.NewDesk(t, harness.DeskCaddyfile)
+	d.Must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+	soon, _ := d.Created(t, "--workspace", "ws_acme", "--scope", "agent.*", "--expires", "10d")
+	late, _ := d.Created(t, "--workspace", "ws_acme", "--scope", "agent.leads.read", "--expires", "100d")
+	for line, want := range map[string][]string{
+		"--expiring 30d":           {soon},
+		"--expiring 200d":          {soon, late},
+		"--scope agent.leads.read": {soon, late},
+		"--scope agent.*":          {soon},
+		"--scope Agent.leads.read": {},
+		"--unused 90d":             {},
+		"--unused 0s":              {soon, late},
+		"--unused 0s --expiring 30d --scope agent.leads.read --workspace ws_acme": {soon},
+	} {
+		var keys []struct{ ID string }
+		require.NoError(t, json.Unmarshal([]byte(d.Must(t, append(harness.Words("key list "+line), "--json")...)), &keys), line)
+		ids := []string{}
+		for _, key := range keys {
+			ids = append(ids, key.ID)
+		}
+		require.ElementsMatch(t, want, ids, line)
+		require.Equal(t, len(want)+1, strings.Count(d.Must(t, harness.Words("key list "+line)...), "\n"), line)
+	}
+	for line, want := range map[string]string{
+		"--unused soon": "--unused:", "--expiring -1d": "--expiring:", "--scope a..b": "--scope:", "--workspace ws_none": "ws_none",
+	} {
+		require.ErrorContains(t, d.Run("", harness.Words("key list "+line)...).Err, want)
+	}
+}

@@ -309,6 +309,9 @@ type gone struct {
 
 func (g gone) Key(context.Context, string) (*keystore.Key, error)                 { return nil, g.err }
 func (g gone) Keys(context.Context, string, string, int) ([]*keystore.Key, error) { return nil, g.err }
+func (g gone) FindKeys(context.Context, keystore.KeyFilter, string, int) ([]*keystore.Key, error) {
+	return nil, g.err
+}
 func (g gone) CreateKeys(context.Context, keystore.Act, string, []keystore.NewKey) error {
 	return g.err
 }

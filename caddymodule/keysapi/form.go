@@ -161,6 +161,14 @@ func parseScopes(value any) ([]record.Scope, error) {
 	return scopes, err
 }
 
+func parseScope(value any) (record.Scope, error) {
+	text, err := parseText(value)
+	if err != nil {
+		return "", err
+	}
+	return record.ParseScope(text)
+}
+
 func parseNetworks(value any) ([]netip.Prefix, error) {
 	texts, err := parseTexts(value)
 	if err != nil {

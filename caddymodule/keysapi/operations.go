@@ -32,13 +32,22 @@ func (x *exchange) list() (*Answer, error) {
 	set(&workspace, read(f, "workspace", parseID))
 	set(&after, read(f, "after", parseID))
 	set(&limit, read(f, "limit", parseLimit))
+	filter := keystore.KeyFilter{Now: x.Now()}
+	if unused := read(f, "unused", parseGrace); unused != nil {
+		filter.UnusedSince = filter.Now.Add(-*unused)
+	}
+	if expiring := read(f, "expiring", parseGrace); expiring != nil {
+		filter.EndBy = filter.Now.Add(*expiring)
+	}
+	set(&filter.Scope, read(f, "scope", parseScope))
 	if err := f.done(); err != nil {
 		return nil, err
 	}
 	if !all && !x.within(workspace) {
 		return nil, noWorkspace()
 	}
-	keys, err := x.Keys.Keys(x.ctx, workspace, after, limit+1) // one more tells whether a page follows
+	filter.Workspace = workspace
+	keys, err := x.Keys.FindKeys(x.ctx, filter, after, limit+1) // one more tells whether a page follows
 	if err != nil {
 		return nil, err
 	}

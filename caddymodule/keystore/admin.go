@@ -40,6 +40,9 @@ type Admin interface {
 	// Keys gives up to limit keys by id, those behind the id after, of one workspace or (empty) of all.
 	Keys(ctx context.Context, workspace, after string, limit int) ([]*Key, error)
 
+	// FindKeys gives up to limit of the keys that the filter asks for, by id, those behind the id after.
+	FindKeys(ctx context.Context, filter KeyFilter, after string, limit int) ([]*Key, error)
+
 	// History gives the last changes, newest first: of a key, of a workspace and its keys, or (both empty) of all. It is there
 	// for a workspace that was deleted too, and for its keys.
 	History(ctx context.Context, workspace, key string, limit int) ([]Event, error)

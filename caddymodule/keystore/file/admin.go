@@ -51,6 +51,22 @@ func (s *Store) Keys(ctx context.Context, workspace, after string, limit int) ([
 	return page(keys, after, limit, keyOf), nil
 }
 
+// FindKeys gives up to limit of the keys that the filter asks for. A file knows neither uses nor when a key was made.
+func (s *Store) FindKeys(ctx context.Context, filter keystore.KeyFilter, after string, limit int) ([]*keystore.Key, error) {
+	if filter.Workspace != "" {
+		if _, err := s.Workspace(ctx, filter.Workspace); err != nil {
+			return nil, err
+		}
+	}
+	if !filter.UnusedSince.IsZero() {
+		return nil, &keystore.Problem{Kind: keystore.ErrInvalid, Field: "unused", Text: fmt.Sprintf(
+			"%s is a keys file, which does not tell when a key was used: ask for other keys", s)}
+	}
+	keys := maps.Clone(s.current.Load().keys)
+	maps.DeleteFunc(keys, func(_ string, i *record.Identity) bool { return !filter.Asks(keyOf(i)) })
+	return page(keys, after, limit, keyOf), nil
+}
+
 // page gives the values behind an id, in the order of the ids.
 func page[T, R any](all map[string]T, after string, limit int, read func(T) R) []R {
 	var list []R

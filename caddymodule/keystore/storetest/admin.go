@@ -31,6 +31,7 @@ func Admin(t *testing.T, open func(t *testing.T) Writable) {
 	t.Run("a key has so many secrets and no more", func(t *testing.T) { secretsOfOneKey(t, open(t)) })
 	t.Run("last use", func(t *testing.T) { lastUse(t, open(t)) })
 	t.Run("history", func(t *testing.T) { history(t, open(t)) })
+	t.Run("finds keys", func(t *testing.T) { find(t, open(t)) })
 	t.Run("lists in pages", func(t *testing.T) { pages(t, open(t)) })
 	t.Run("refuses what is not valid", func(t *testing.T) { refusals(t, open(t)) })
 	t.Run("a change through a gateway holds there at once", func(t *testing.T) { atOnce(t, open(t)) })
