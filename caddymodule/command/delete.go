@@ -40,7 +40,7 @@ func deleteWorkspace(i *invocation) error {
 	})
 }
 
-// confirmDeletion lets a person type the workspace's id. Anything else changes nothing.
+// confirmDeletion lets a person type the workspace's id. Anything else, and no terminal to ask at, changes nothing.
 func (i *invocation) confirmDeletion(id string) error {
 	in, ok := i.cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
