@@ -91,7 +91,7 @@ func importStore(i *invocation) error {
 	})
 }
 
-// shownOutcomes is how many records people are told of one by one.
+// shownOutcomes is how many records people are told of one by one; programs are told of keystore.MaxNamed.
 const shownOutcomes = 50
 
 func (i *invocation) printImported(im *keystore.Imported, dry bool) error {
