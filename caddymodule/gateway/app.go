@@ -55,7 +55,7 @@ type App struct {
 	// Folder is where relative paths of policies and secrets start: a placeholder's value may be one. Default: the working
 	// directory.
 	Folder string `json:"folder,omitempty"`
-	// Sources are the files and lines at which policies and secrets were written, for errors that only loading can find.
+	// Sources are the files and lines at which options were written, for errors that only loading can find, and for findings.
 	Sources map[string]string `json:"sources,omitempty"`
 
 	store      KeyStore

@@ -52,6 +52,9 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 			return nil, d.Errf("tollgate: '%s' is given twice: keep one of them", word)
 		}
 		seen[word] = true
+		if judged[word] {
+			app.written(d, word)
+		}
 		if err := option.parse(app, d); err != nil {
 			return nil, dispenser.Located(d, word, err)
 		}
@@ -64,6 +67,9 @@ type appOption struct {
 	parse      func(*App, *caddyfile.Dispenser) error
 	repeatable bool
 }
+
+// judged are the words about which only an audit has something to say, which then names their place.
+var judged = map[string]bool{"stale_keys": true, "auth_throttle": true, "refusal_throttle": true}
 
 const appWords = "keys, stale_keys, known_keys, counters, plan, denied, policies, policy_timeout, auth_throttle, refusal_throttle, key_prefix, secrets"
 
@@ -145,7 +151,7 @@ func (a *App) parsePlan(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	return a.addPlan(Plan{Name: args[0], Windows: windows})
+	return a.addPlan(Plan{Name: args[0], Windows: windows, Source: dispenser.Source(d)})
 }
 
 func (a *App) parseDenied(d *caddyfile.Dispenser) error {
@@ -154,7 +160,7 @@ func (a *App) parseDenied(d *caddyfile.Dispenser) error {
 		return errors.New("write one or more plan names, such as: denied trial free")
 	}
 	for _, name := range names {
-		if err := a.addPlan(Plan{Name: name, Denied: true}); err != nil {
+		if err := a.addPlan(Plan{Name: name, Denied: true, Source: dispenser.Source(d)}); err != nil {
 			return err
 		}
 	}

@@ -78,6 +78,12 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.Errf("tollgate: '%s' is given twice: keep one of them", word)
 		}
 		seen[word] = true
+		if word == "forward_authorization" || word == "errors" {
+			if h.Sources == nil {
+				h.Sources = map[string]string{}
+			}
+			h.Sources[word] = dispenser.Source(d)
+		}
 		if err := option.parse(h, d); err != nil {
 			return dispenser.Located(d, word, err)
 		}

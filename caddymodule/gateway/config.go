@@ -15,6 +15,8 @@ type Plan struct {
 	Windows []record.Window `json:"windows,omitempty"`
 	// Denied plans may not use the API at all. They have no windows.
 	Denied bool `json:"denied,omitempty"`
+	// Source is the file and line it was written at, for findings about it.
+	Source string `json:"source,omitempty"`
 }
 
 // Route is a route as the configuration gives it.

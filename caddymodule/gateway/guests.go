@@ -31,6 +31,24 @@ type PlanTeller interface {
 	PlansInUse(ctx context.Context) []string
 }
 
+// StoreLooker is a KeyStore that can be looked into as it is: nothing is written, made or migrated, while a gateway runs or
+// none does.
+type StoreLooker interface {
+	Look(ctx context.Context) (keystore.Reader, error)
+}
+
+// Remote is a guest module that speaks to another host.
+type Remote interface {
+	// PlainHost is a host other than this machine that it speaks to without TLS; empty: there is none.
+	PlainHost() string
+}
+
+// Filed is a KeyStore that lies in a file.
+type Filed interface {
+	// File is the file's path.
+	File() string
+}
+
 // CounterEngine is what a guest module in the namespace tollgate.counters gives. It can count from Provision on; Start
 // launches what it runs in the background.
 type CounterEngine interface {

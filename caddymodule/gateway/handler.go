@@ -40,6 +40,8 @@ type Handler struct {
 	Decisions string `json:"decisions,omitempty"`
 	// Source is the file and line it was written at, for errors.
 	Source string `json:"source,omitempty"`
+	// Sources are the files and lines of words about which findings say something.
+	Sources map[string]string `json:"sources,omitempty"`
 
 	app       *App
 	gate      gate.Gate

@@ -68,6 +68,9 @@ func (h *Handler) checkInject() error {
 	return nil
 }
 
+// Secrets are the names of the values in the secrets folder that it needs, once it was read.
+func (i *Inject) Secrets() []string { return i.secrets }
+
 // check refuses a value that no header can carry, or that names what does not exist.
 func (i *Inject) check() error {
 	if i.Value == "" || !httpguts.ValidHeaderFieldValue(i.Value) {

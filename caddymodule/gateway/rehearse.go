@@ -19,6 +19,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
 // ReadApp reads the app of a configuration, which is nil where it has none: the defaults then hold. Plans are ready;
@@ -44,6 +45,18 @@ func ReadHandler(raw json.RawMessage, app *App) (*Handler, error) {
 		return nil, err
 	}
 	return h, h.join(app)
+}
+
+// ReadGate reads a gate's words from its handler's JSON without the word "handler". Nothing is provisioned: it judges nothing.
+func ReadGate(raw json.RawMessage) (*Handler, error) {
+	h := new(Handler)
+	if err := caddy.StrictUnmarshalJSON(raw, h); err != nil {
+		return nil, err
+	}
+	if _, err := route.New(h.table()); err != nil {
+		return nil, err
+	}
+	return h, h.checkInject()
 }
 
 // Rehearsal is a request to be judged without being served.
@@ -182,6 +195,9 @@ func (a *App) Counters() CounterEngine { return a.counters }
 
 // Plan is the plan of a name. One that nobody configured is denied, and says so.
 func (a *App) Plan(name string) *record.Plan { return a.planTable.Of(name) }
+
+// PlanTable are all plans, the default ones among them, by name.
+func (a *App) PlanTable() record.Plans { return a.planTable }
 
 // CheckPlan refuses a plan that the configuration does not know: its workspaces would be denied.
 func (a *App) CheckPlan(name string) error {

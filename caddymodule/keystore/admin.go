@@ -48,6 +48,15 @@ type Admin interface {
 	History(ctx context.Context, workspace, key string, limit int) ([]Event, error)
 }
 
+// Reader is a store in the hands of who only looks: nothing of it is written, made or migrated, by opening it neither.
+type Reader interface {
+	// Workspaces and Keys are those of Admin.
+	Workspaces(ctx context.Context, after string, limit int) ([]*record.Workspace, error)
+	Keys(ctx context.Context, workspace, after string, limit int) ([]*Key, error)
+	// Close frees it.
+	Close() error
+}
+
 // Act says who changes something, and by which word, for the history.
 type Act struct {
 	// By is the person or key, such as "command root@gw1" or "key key_admin".

@@ -48,7 +48,7 @@ type Counters struct {
 	hold          pool.Lease[*redisState]
 	leave         func() // takes this configuration's settings out of the engine; nil: they were not put in
 	logger        *zap.Logger
-	place         string
+	place, plain  string
 }
 
 // redisState is the pooled engine with its observer.
@@ -227,7 +227,7 @@ func (c *Counters) Provision(ctx caddy.Context) error {
 		return err
 	}
 	engine := c.hold.Value.engine
-	c.Counters, c.place = engine, backend.Place()
+	c.Counters, c.place, c.plain = engine, backend.Place(), backend.PlainHost()
 	return pool.Register(ctx.GetMetricsRegistry(), redisMeters.collectors(engine.Away)...)
 }
 
@@ -253,6 +253,9 @@ func (c *Counters) Ping(ctx context.Context) error { return c.hold.Value.engine.
 // Tracked is for how many workspaces a window runs in this gateway's memory.
 func (c *Counters) Tracked() int { return c.hold.Value.engine.Tracked() }
 
+// PlainHost is a host that is spoken to without TLS.
+func (c *Counters) PlainHost() string { return c.plain }
+
 // Cleanup gives the engine back.
 func (c *Counters) Cleanup() error {
 	if c.leave != nil {
@@ -265,6 +268,7 @@ func (c *Counters) Cleanup() error {
 var (
 	_ gateway.CounterEngine = (*Counters)(nil)
 	_ gateway.CounterTeller = (*Counters)(nil)
+	_ gateway.Remote        = (*Counters)(nil)
 	_ redis.Observer        = (*redisState)(nil)
 	_ caddy.Provisioner     = (*Counters)(nil)
 	_ caddy.CleanerUpper    = (*Counters)(nil)

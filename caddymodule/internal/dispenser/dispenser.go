@@ -81,14 +81,26 @@ var runtimeValue = regexp.MustCompile(`\{(?:env|file|system)\.[^{}]+\}`)
 // IsLater reports whether an address can be read at run time only.
 func IsLater(address string) bool { return IsPlaceholder(address) || runtimeValue.MatchString(address) }
 
+// passwordWord is a password in an address of key=value words.
+var passwordWord = regexp.MustCompile(`(?:^|\s)password\s*=\s*(\S+)`)
+
+// HoldsPassword reports whether a password stands in the address itself, and not in a placeholder.
+func HoldsPassword(address string) bool {
+	text := runtimeValue.ReplaceAllString(address, "elsewhere")
+	if u, err := url.Parse(text); err == nil && u.User != nil {
+		password, set := u.User.Password()
+		return set && !strings.Contains(password, "elsewhere")
+	}
+	word := passwordWord.FindStringSubmatch(text)
+	return word != nil && !strings.Contains(word[1], "elsewhere")
+}
+
 // Address gives an address that may hold a password, its placeholders replaced. A password that stands in the configuration
 // itself is shown by the admin API and kept in its autosave: the log says so. No error holds any part of the address but the
 // placeholders.
 func Address(logger *zap.Logger, address string) (string, error) {
-	if u, err := url.Parse(runtimeValue.ReplaceAllString(address, "elsewhere")); err == nil && u.User != nil {
-		if password, set := u.User.Password(); set && !strings.Contains(password, "elsewhere") {
-			logger.Warn("a password stands in the configuration, which the admin API shows: write a placeholder such as {env.NAME}")
-		}
+	if HoldsPassword(address) {
+		logger.Warn("a password stands in the configuration, which the admin API shows: write a placeholder such as {env.NAME}")
 	}
 	if IsPlaceholder(address) && !runtimeValue.MatchString(address) {
 		return caddy.NewReplacer().ReplaceOrErr(address, true, true)

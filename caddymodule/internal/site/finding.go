@@ -11,8 +11,8 @@ import (
 type Finding struct {
 	// Fatal findings leave an API open, or a gate or tollgate_keys that can never work. Others may be meant so.
 	Fatal bool
-	// Text says where and what it is, and what to do.
-	Text string
+	// Place is where it is, and Text says that first, then what it is, and what to do.
+	Place, Text string
 }
 
 // Findings looks at what stands before each gate of the server, and before each tollgate_keys. What matchers have in common
@@ -26,7 +26,7 @@ func (s *Server) Findings() ([]Finding, error) {
 }
 
 func (w *follower) find(fatal bool, at *stop, format string, args ...any) {
-	found := Finding{Fatal: fatal, Text: w.place(at) + ": " + fmt.Sprintf(format, args...)}
+	found := Finding{Fatal: fatal, Place: w.place(at), Text: w.place(at) + ": " + fmt.Sprintf(format, args...)}
 	if !slices.Contains(w.findings, found) {
 		w.findings = append(w.findings, found)
 	}

@@ -42,6 +42,7 @@ type follower struct {
 	// dead is above 0 in routes to which no request comes: flows then show who takes them all before.
 	dead     int
 	findings []Finding
+	arrivals []Arrival
 }
 
 // list follows the flows through routes, and gives those that come out at the end, and those whose way ends within.
@@ -120,6 +121,7 @@ func (w *follower) handlers(route *caddyhttp.Route, flows []flow, at *stop) (out
 		case Manages:
 			w.keys(s, flows)
 		case Answers:
+			w.arrive(s, flows)
 			flows = answered(s, flows)
 		}
 		if err != nil {

@@ -99,10 +99,18 @@ func (k *Keys) Open(report func(error), _ bool) (keystore.Store, error) {
 	return store, nil
 }
 
+// Look reads the file. It is a StoreLooker.
+func (k *Keys) Look(context.Context) (keystore.Reader, error) { return file.Open(k.path, nil) }
+
+// File is the path.
+func (k *Keys) File() string { return k.path }
+
 // Interface guards
 var (
 	_ gateway.KeyStore      = (*Keys)(nil)
 	_ gateway.PlanTeller    = (*Keys)(nil)
+	_ gateway.StoreLooker   = (*Keys)(nil)
+	_ gateway.Filed         = (*Keys)(nil)
 	_ caddy.Provisioner     = (*Keys)(nil)
 	_ caddy.Validator       = (*Keys)(nil)
 	_ caddyfile.Unmarshaler = (*Keys)(nil)

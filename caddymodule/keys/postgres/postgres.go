@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -28,6 +29,7 @@ type Keys struct {
 
 	address string // resolved
 	place   string // without the password
+	plain   string // a host without TLS
 }
 
 // CaddyModule returns the module's id.
@@ -64,7 +66,7 @@ func (k *Keys) Provision(ctx caddy.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: keys: %w", k.Source, err)
 	}
-	k.place = store.String()
+	k.place, k.plain = store.String(), store.PlainHost()
 	return store.Close()
 }
 
@@ -82,9 +84,17 @@ func (k *Keys) Open(func(error), bool) (keystore.Store, error) {
 	return postgres.New(k.address)
 }
 
+// Look names the database to be read alone. It is a StoreLooker.
+func (k *Keys) Look(context.Context) (keystore.Reader, error) { return postgres.Look(k.address) }
+
+// PlainHost is a host that is spoken to without TLS.
+func (k *Keys) PlainHost() string { return k.plain }
+
 // Interface guards
 var (
 	_ gateway.KeyStore      = (*Keys)(nil)
+	_ gateway.StoreLooker   = (*Keys)(nil)
+	_ gateway.Remote        = (*Keys)(nil)
 	_ caddy.Provisioner     = (*Keys)(nil)
 	_ caddyfile.Unmarshaler = (*Keys)(nil)
 )

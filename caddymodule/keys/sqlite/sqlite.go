@@ -129,6 +129,12 @@ func (k *Keys) Open(_ func(error), create bool) (keystore.Store, error) {
 	return sqlite.New(k.path, sqlite.Options{Create: create}), nil
 }
 
+// Look opens the database to be read alone. It is a StoreLooker.
+func (k *Keys) Look(ctx context.Context) (keystore.Reader, error) { return sqlite.Look(ctx, k.path) }
+
+// File is the path.
+func (k *Keys) File() string { return k.path }
+
 // MakeRoom makes Caddy's data folder, where that is to hold the database. It is a StoreMaker.
 func (k *Keys) MakeRoom() error {
 	if k.Path != "" {
@@ -145,6 +151,8 @@ var (
 	_ gateway.KeyStore      = (*Keys)(nil)
 	_ gateway.StoreMaker    = (*Keys)(nil)
 	_ gateway.PlanTeller    = (*Keys)(nil)
+	_ gateway.StoreLooker   = (*Keys)(nil)
+	_ gateway.Filed         = (*Keys)(nil)
 	_ caddy.Provisioner     = (*Keys)(nil)
 	_ caddy.Validator       = (*Keys)(nil)
 	_ caddyfile.Unmarshaler = (*Keys)(nil)

@@ -10,8 +10,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/loopback"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlstore"
 )
@@ -42,6 +44,7 @@ type Store struct {
 	db      *sql.DB
 	ready   bool // the schema is known to be in the present form
 	closed  bool
+	looking bool // nothing is made or migrated
 
 	made atomic.Bool // there was no key store before
 }
@@ -57,6 +60,26 @@ func New(text string) (*Store, error) {
 	s.Store = sqlstore.Store{Dialect: dialect, Place: s.String(), Secret: address.config.Password, Open: s.database}
 	s.opening <- struct{}{}
 	return s, nil
+}
+
+// Look names the database to be read alone: its first use connects, and creates and migrates nothing.
+func Look(text string) (*Store, error) {
+	s, err := New(text)
+	if err == nil {
+		s.looking = true
+	}
+	return s, err
+}
+
+// PlainHost is a host other than this machine to which the address may connect without TLS; empty: there is none.
+func (s *Store) PlainHost() string {
+	config := s.address.config
+	for _, at := range append([]*pgconn.FallbackConfig{{Host: config.Host, TLSConfig: config.TLSConfig}}, config.Fallbacks...) {
+		if at.TLSConfig == nil && !loopback.Host(at.Host) {
+			return at.Host
+		}
+	}
+	return ""
 }
 
 // String is the database's address without the password.
@@ -81,6 +104,11 @@ func (s *Store) database(ctx context.Context) (*sql.DB, error) {
 		s.db.SetMaxIdleConns(s.address.connections)
 		s.db.SetConnMaxLifetime(s.address.lifetime)
 		s.db.SetConnMaxIdleTime(s.address.idle)
+	}
+	if s.looking {
+		err := dialect.Readable(ctx, s.db, s.String())
+		s.ready = err == nil
+		return s.db, err
 	}
 	held, err := dialect.Holds(ctx, s.db)
 	if err == nil {

@@ -10,10 +10,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlstore"
 )
 
@@ -80,6 +82,63 @@ func cause(err error) error {
 	return err
 }
 
+// readOnly are the options that open the database at a path without writing or creating anything. The error says why that
+// cannot be.
+func readOnly(path string) (url.Values, error) {
+	options := url.Values{"mode": {"ro"}}
+	log, err := os.Stat(path + "-wal")
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && log.Size() == 0:
+		options.Set("immutable", "1") // else SQLite would make the files that go with it
+	case err != nil:
+		return nil, err
+	default:
+		if _, err := os.Stat(path + "-shm"); err != nil {
+			return nil, fmt.Errorf("key store %s was not closed in order, and cannot be read without writing: start the gateway, or give a command such as: workspace list", path)
+		}
+	}
+	return options, nil
+}
+
+// Looker is a database that is only read: nothing is written, created or migrated, while a gateway runs or none does.
+type Looker struct {
+	sqlstore.Store
+	db *sql.DB
+}
+
+// Look opens the database at a path to be read alone.
+func Look(ctx context.Context, path string) (*Looker, error) {
+	inUse.RLock()
+	defer inUse.RUnlock()
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &keystore.Problem{Kind: keystore.ErrMissing, Text: fmt.Sprintf("key store %s does not exist: create it with: workspace create", path)}
+	case err != nil:
+		return nil, fmt.Errorf("key store %s cannot be read: %w", path, cause(err))
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("key store %s is not a regular file", path)
+	}
+	options, err := readOnly(path)
+	if err != nil {
+		return nil, err
+	}
+	options.Set("_busy_timeout", strconv.FormatInt(busy.Milliseconds(), 10))
+	db, err := sql.Open("sqlite", uri(path, options))
+	if err != nil {
+		return nil, err
+	}
+	l := &Looker{db: db}
+	l.Store = sqlstore.Store{Dialect: dialect, Place: path, Open: func(context.Context) (*sql.DB, error) { return db, nil }}
+	if err := dialect.Readable(ctx, db, path); err != nil {
+		return nil, errors.Join(l.Explain(err), db.Close())
+	}
+	return l, nil
+}
+
+// Close closes the database.
+func (l *Looker) Close() error { return l.db.Close() }
+
 // lookTimeout bounds a look at the plans in use.
 const lookTimeout = 250 * time.Millisecond
 
@@ -93,17 +152,11 @@ func PlansInUse(ctx context.Context, path string) []string {
 	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 || isInUse(info) {
 		return nil
 	}
-	options := url.Values{"mode": {"ro"}, "_busy_timeout": {"0"}}
-	switch log, err := os.Stat(path + "-wal"); {
-	case errors.Is(err, fs.ErrNotExist), err == nil && log.Size() == 0:
-		options.Set("immutable", "1") // else SQLite would make the files that go with it
-	case err != nil:
+	options, err := readOnly(path)
+	if err != nil {
 		return nil
-	default:
-		if _, err := os.Stat(path + "-shm"); err != nil {
-			return nil
-		}
 	}
+	options.Set("_busy_timeout", "0")
 	db, err := sql.Open("sqlite", uri(path, options))
 	if err != nil {
 		return nil

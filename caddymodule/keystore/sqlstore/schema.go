@@ -108,6 +108,22 @@ func (d *Dialect) usable(ctx context.Context, q querier, place string, version i
 		"schema version %d on may use, and this program knows %d: use a newer program (tollgate version shows its schema)", place, version, oldest, len(schema))}
 }
 
+// Readable refuses a database that cannot be read as it is, and changes nothing: one that holds no key store, one that
+// still has to be brought into the present form, and a newer one that this program may not use.
+func (d *Dialect) Readable(ctx context.Context, db *sql.DB, place string) error {
+	version, err := d.version(ctx, db)
+	switch {
+	case err != nil:
+		return err
+	case version == 0:
+		return &keystore.Problem{Kind: keystore.ErrMissing, Text: place + " holds no key store"}
+	case version < len(schema):
+		return &keystore.Problem{Kind: keystore.ErrMissing, Text: fmt.Sprintf("key store %s has schema version %d, and this program reads %d: "+
+			"start the gateway with this program, which brings it there", place, version, len(schema))}
+	}
+	return d.usable(ctx, db, place, version)
+}
+
 // refit judges the database anew after a newer program took a step: from then on this one may have to keep off it. It is
 // then refused everything, as by a store that is away, until the database is one that it may use.
 func (s *Store) refit(ctx context.Context, q querier) error {

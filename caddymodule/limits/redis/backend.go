@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/loopback"
 )
 
 // DefaultPrefix begins the name of every key.
@@ -99,6 +101,25 @@ func (b *Backend) Place() string {
 		return b.sentinel.MasterName + " of sentinels " + strings.Join(b.sentinel.SentinelAddrs, ",") + ", database " + strconv.Itoa(b.sentinel.DB)
 	}
 	return b.single.Addr + "/" + strconv.Itoa(b.single.DB)
+}
+
+// PlainHost is a host other than this machine that is spoken to without TLS; empty: there is none.
+func (b *Backend) PlainHost() string {
+	var addresses []string
+	switch {
+	case b.cluster != nil && b.cluster.TLSConfig == nil:
+		addresses = b.cluster.Addrs
+	case b.sentinel != nil && b.sentinel.TLSConfig == nil:
+		addresses = b.sentinel.SentinelAddrs
+	case b.single != nil && b.single.TLSConfig == nil:
+		addresses = []string{b.single.Addr}
+	}
+	for _, address := range addresses {
+		if host, _, err := net.SplitHostPort(address); err != nil || !loopback.Host(host) {
+			return address
+		}
+	}
+	return ""
 }
 
 // Prefix begins the name of every key.
