@@ -36,7 +36,7 @@ func init() {
 func Subcommands() []caddycmd.Command {
 	return []caddycmd.Command{
 		workspaceCommands(), keyCommands(), explainCommand(), policyCommands(), testCommand(), storeCommands(), dashboardCommand(),
-		healthCommand(), versionCommand(),
+		healthCommand(), auditCommand(), versionCommand(),
 	}
 }
 
