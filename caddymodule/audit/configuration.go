@@ -134,8 +134,8 @@ func (a *auditor) gate(g *Gate) {
 			}
 		}
 		if under.count > 0 {
-			a.findGroup("public-over-gated", public.Place, fmt.Sprintf("public %s %s stands above %s that need a key",
-				strings.Join(public.Methods, ","), public.Pattern, several(under.count, "route")), &under)
+			a.findGroup("public-over-gated", public.Place, fmt.Sprintf("public %s %s stands above routes that need a key",
+				strings.Join(public.Methods, ","), public.Pattern), &under)
 		}
 	}
 }

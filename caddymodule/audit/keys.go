@@ -44,7 +44,8 @@ const (
 )
 
 // managing are the scopes of those who manage keys over HTTP.
-var managing = []string{"tollgate.keys.read", "tollgate.keys.write", "tollgate.admin.read", "tollgate.admin.write"}
+var managing = []string{"tollgate.keys.read", "tollgate.keys.write", "tollgate.admin.read", "tollgate.admin.write",
+	"tollgate.admin.workspaces.read", "tollgate.admin.workspaces.write"}
 
 func newKeys(a *auditor) *keys {
 	k := &keys{auditor: a, needed: map[string]*neededScope{}, scopes: map[record.Scope]*heldScope{}}

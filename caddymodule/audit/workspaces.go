@@ -81,7 +81,7 @@ func (w *workspaces) tell() {
 	needs := slices.SortedFunc(maps.Keys(w.lacking), func(x, y need) int { return slices.Compare([]string{x.place, x.name}, []string{y.place, y.name}) })
 	for _, n := range needs {
 		if g := w.lacking[n]; g.count > 0 {
-			w.findGroup("inject-secret-missing", n.place, fmt.Sprintf("inject %s needs the secret %s, which %s lack", n.header, n.name, several(g.count, "workspace")), g)
+			w.findGroup("inject-secret-missing", n.place, fmt.Sprintf("inject %s needs the secret %s: %s without it", n.header, n.name, several(g.count, "workspace")), g)
 		}
 	}
 	if w.count == 0 {
