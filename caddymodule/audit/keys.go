@@ -17,7 +17,6 @@ type keys struct {
 	count, active int
 	needed        map[string]*neededScope // scopes of routes
 	scopes        map[record.Scope]*heldScope
-	broad         int // scopes that one wildcard must cover to be broad
 
 	listed, open, wildcard, broadKeys, unused, endless, twice group
 }
