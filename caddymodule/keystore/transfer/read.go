@@ -180,6 +180,9 @@ func (r *reader) header(line []byte) error {
 	case l.Version != Version:
 		return fmt.Errorf("the stream has version %d, and this program reads version %d: use the program that wrote it (%s), or a newer one", l.Version, Version, l.Tollgate)
 	}
+	if l.MadeAt.IsZero() {
+		return errors.New("the header has no made_at")
+	}
 	r.stream.Header = Header{Schema: l.Schema, MadeAt: time.Time(l.MadeAt), Tollgate: l.Tollgate, History: l.History}
 	return nil
 }
