@@ -33,8 +33,8 @@ func TestScanReportsLiveSecretsOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, unread)
 	require.Equal(t, []keystore.Leak{
-		{Path: path, Line: 2, Key: "key_" + live, Workspace: "ws_" + live},
-		{Path: path, Line: 5, Key: "key_" + live, Workspace: "ws_" + live},
+		{Path: path, Line: 2, Key: "key_" + live, Workspace: "ws_" + live, Fingerprint: record.SumOf(live).Fingerprint()},
+		{Path: path, Line: 5, Key: "key_" + live, Workspace: "ws_" + live, Fingerprint: record.SumOf(live).Fingerprint()},
 	}, leaks)
 	require.EqualValues(t, 4, store.asked.Load(), "each secret is asked for once")
 
