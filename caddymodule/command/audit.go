@@ -14,7 +14,7 @@ import (
 
 func auditCommand() caddycmd.Command {
 	return caddycmd.Command{
-		Name: "audit", Usage: "[--json]", Short: "Tells what is dangerous or dead in a configuration and its key store",
+		Name: "audit", Usage: "[--json]", Short: "Tells what is dangerous or dead in a configuration",
 		Long: `Reads the configuration, its policies, secrets and, where it can be reached,
 the key store, and tells what is dangerous or dead: where, why, what to do.
 

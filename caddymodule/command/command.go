@@ -34,10 +34,18 @@ func init() {
 
 // Subcommands are the commands below "tollgate". A program of its own registers them without the extra word.
 func Subcommands() []caddycmd.Command {
-	return []caddycmd.Command{
+	commands := []caddycmd.Command{
 		workspaceCommands(), keyCommands(), explainCommand(), policyCommands(), testCommand(), storeCommands(), dashboardCommand(),
 		healthCommand(), auditCommand(), versionCommand(),
 	}
+	for n := range commands {
+		fill, words := commands[n].CobraFunc, commands[n].Name
+		commands[n].CobraFunc = func(cmd *cobra.Command) {
+			fill(cmd)
+			polish(cmd, words)
+		}
+	}
+	return commands
 }
 
 // group gives a command its sub-commands. By itself it does nothing but say which they are.
@@ -50,7 +58,7 @@ func group(cmd *cobra.Command, subs ...*cobra.Command) {
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return fmt.Errorf("unknown command '%s %s': write one of %s", cmd.Name(), args[0], strings.Join(names, ", "))
+			return unknownCommand(cmd.Name(), args[0], names)
 		}
 		return fmt.Errorf("'%s' needs a command: write one of %s", cmd.Name(), strings.Join(names, ", "))
 	}

@@ -19,7 +19,7 @@ import (
 
 func dashboardCommand() caddycmd.Command {
 	return caddycmd.Command{
-		Name: "dashboard", Short: "Shows in a browser who is refused and why, and how a running gateway does",
+		Name: "dashboard", Short: "Shows in a browser who is refused, why, and how the gateway does",
 		Long: `Prints where a browser finds the dashboard of the gateway that runs with the configuration, and serves it there until
 Ctrl-C. Browsers cannot open the gateway's admin endpoint itself: Caddy refuses them. The dashboard only shows; it changes
 nothing and holds no secrets. It listens on this machine alone. From another one, reach it over ssh with the line that is

@@ -18,9 +18,7 @@ func healthCommand() caddycmd.Command {
 three seconds. It is what a container's health check runs.
 
 What the gateway needs and cannot reach (the key store, Redis) is printed, and does not make it unhealthy: it goes on without
-them as its configuration says, and a restart would only lose what it knows.
-
-    tollgate health --address localhost:2019`,
+them as its configuration says, and a restart would only lose what it knows.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			runnable(cmd, health)
 			cmd.Flags().String("address", "", "address of the gateway's admin endpoint (default: the configuration's)")

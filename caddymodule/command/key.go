@@ -16,7 +16,7 @@ import (
 
 func keyCommands() caddycmd.Command {
 	return caddycmd.Command{
-		Name: "key", Usage: "create|list|show|set|history|disable|enable|revoke|rotate|import|hash|scan",
+		Name: "key", Usage: "COMMAND",
 		Short: "Makes, shows, changes and finds keys",
 		CobraFunc: func(cmd *cobra.Command) {
 			create := command("create", "Makes a key, whose secret is shown once", createKey)
@@ -42,7 +42,7 @@ than those made here, cannot be recognised: the store knows but its hash.`
 				command("enable KEY_ID", "Takes back disable", changeKey(func(k *record.Key) { k.Disabled = false })),
 				command("revoke KEY_ID", "Refuses a key for good", changeKey(func(k *record.Key) { k.RevokedAt = time.Now().UTC() })),
 				rotate, imports,
-				command("hash", "Prints the SHA-256 of the secret on standard input, for a keys file", hashSecret),
+				command("hash", "Prints the SHA-256 of a secret on standard input, for keys.yaml", hashSecret),
 				scan)
 		},
 	}

@@ -21,7 +21,7 @@ matchers together for a request is tested by 'test'.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			group(cmd,
 				command("test [FOLDER]", "Runs the policies' own tests (default those of the configuration)", testPolicies),
-				command("check [FOLDER]", "Tells what the policies read, and whether decisions can be remembered", checkPolicies))
+				command("check [FOLDER]", "Tells what policies read, and whether decisions are remembered", checkPolicies))
 		},
 	}
 }

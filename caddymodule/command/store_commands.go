@@ -17,14 +17,15 @@ func storeCommands() caddycmd.Command {
 		Name: "store", Usage: "export|import|backup|check",
 		Short: "Moves, copies and checks the key store",
 		CobraFunc: func(cmd *cobra.Command) {
-			export := command("export", "Writes all that the store holds, as of one moment, for store import", exportStore)
+			export := command("export", "Writes all that the store holds at one moment, for store import", exportStore)
 			export.Long = `Writes all that the key store holds, as of one moment, as JSON Lines: workspaces, keys with the
 hashes of their secrets, and their history. The gateway may run meanwhile. The last line holds a
 checksum, so that a stream that was cut is refused.
 
 --format keys.yaml writes what a keys file can hold instead, and says what it leaves out.`
 			export.Example = `  tollgate store export --output keys.jsonl
-  tollgate store export --config Caddyfile.old | tollgate store import --config Caddyfile`
+  tollgate store export --config Caddyfile.old |
+      tollgate store import --config Caddyfile`
 			export.Flags().StringP("output", "o", "", "file to write, whole or not at all (default standard output)")
 			export.Flags().String("format", "jsonl", "jsonl, or keys.yaml")
 			export.Flags().Bool("no-history", false, "leave out who changed what, and when")

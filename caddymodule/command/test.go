@@ -33,7 +33,7 @@ tests what comes of policies, routes, plans and matchers together.
 
   defaults: {plan: pro, charge: 1}
   callers:
-    reader: {scopes: [agent.leads.read], allowed_ips: [203.0.113.0/24], address: 203.0.113.9}
+    reader: {scopes: [agent.leads.read], address: 203.0.113.9}
     nobody: {key: none}
   tables:
     - name: scopes
@@ -56,8 +56,7 @@ details, missing (scopes). A request may have query, headers, body, address and 
 A caller is a key of the store (key: KEY_ID), key: none, key: unknown, or described:
 scopes, plan, limits, metadata, allowed_ips, address, state (disabled, expired, revoked,
 secret_ended), suspended, workspace, id, name.
-
-Example: tollgate test cases.yaml --junit report.xml`,
+`,
 		CobraFunc: func(cmd *cobra.Command) {
 			runnable(cmd, testCases)
 			cmd.Flags().String("run", "", "only the cases whose name matches the regular expression")

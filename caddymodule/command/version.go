@@ -15,7 +15,7 @@ func Version() string { return build.Read().String() }
 
 func versionCommand() caddycmd.Command {
 	return caddycmd.Command{
-		Name: "version", Usage: "[--json]", Short: "Prints the versions of Tollgate, Caddy, OPA and Go in this program",
+		Name: "version", Usage: "[--json]", Short: "Prints the versions of Tollgate, Caddy, OPA and Go",
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args = cobra.NoArgs
 			cmd.Flags().Bool("json", false, "answer for programs")

@@ -35,15 +35,15 @@ func workspaceCommands() caddycmd.Command {
 			list := command("list", "Lists the workspaces", listWorkspaces)
 			list.Flags().String("plan", "", "only those on this plan")
 			list.Flags().Bool("suspended", false, "only those that are suspended")
-			suspend := command("suspend WORKSPACE_ID", "Refuses all keys of a workspace, which are kept, until it is resumed", suspendWorkspace)
+			suspend := command("suspend WORKSPACE_ID", "Refuses all keys of a workspace until it is resumed", suspendWorkspace)
 			suspend.Flags().String("reason", "", "why, for operators: callers are not told")
 			_ = suspend.MarkFlagRequired("reason")
-			remove := command("delete WORKSPACE_ID", "Deletes a workspace with its keys and their secrets; its history stays", deleteWorkspace)
+			remove := command("delete WORKSPACE_ID", "Deletes a workspace and its keys; its history stays", deleteWorkspace)
 			remove.Flags().Bool("yes", false, "do not ask")
 			show := command("show WORKSPACE_ID", "Shows one workspace", showWorkspace)
 			history := command("history WORKSPACE_ID", "Shows every change of a workspace and its keys, the newest first", workspaceHistory)
 			resume := command("resume WORKSPACE_ID", "Takes back suspend", resumeWorkspace)
-			create.Example = "  tollgate workspace create ws_acme --plan pro --limit 500/1m --metadata region=eu"
+			create.Example = "  tollgate workspace create ws_acme --plan pro --limit 500/1m \\\n      --metadata region=eu"
 			list.Example = "  tollgate workspace list --plan pro --suspended"
 			show.Example = "  tollgate workspace show ws_acme"
 			history.Example = "  tollgate workspace history ws_acme"

@@ -37,7 +37,9 @@ func register(commands ...caddycmd.Command) {
 				for _, c := range better {
 					replace(root, c)
 				}
+				cmd.GroupID = gatewayGroup // it does not belong to the root yet
 				root.Version = command.Version()
+				oursFirst(root, commands)
 				sayPlaceFirst(root)
 			}
 		}
@@ -55,6 +57,35 @@ func replace(root *cobra.Command, c caddycmd.Command) {
 	cmd := &cobra.Command{Use: c.Name + " " + c.Usage, Short: c.Short, Long: c.Long}
 	c.CobraFunc(cmd)
 	root.AddCommand(cmd)
+}
+
+// examples stand in the help of the program.
+const examples = `  See it at work:               tollgate demo
+  Make a workspace:             tollgate workspace create ws_acme --plan pro
+  Make a key:                   tollgate key create --workspace ws_acme \
+                                  --scope agent.leads.read
+  Run the gateway:              tollgate run
+  See why a request is refused: tollgate explain GET /leads --key-id KEY_ID
+  Test a configuration:         tollgate test cases.yaml`
+
+// The groups of commands in the help of the program.
+const gatewayGroup, serverGroup = "gateway", "server"
+
+// oursFirst shows the gateway's own commands before Caddy's in the help of the program.
+func oursFirst(root *cobra.Command, ours []caddycmd.Command) {
+	root.AddGroup(&cobra.Group{ID: gatewayGroup, Title: "The gateway:"}, &cobra.Group{ID: serverGroup, Title: "The server, which is Caddy:"})
+	root.SetHelpCommandGroupID(serverGroup)
+	root.SetCompletionCommandGroupID(serverGroup)
+	root.Example = examples
+	for _, cmd := range root.Commands() {
+		cmd.GroupID = serverGroup
+		cmd.Hidden = cmd.Hidden || cmd.Name() == "tollgate" // here its commands need no extra word
+	}
+	for _, c := range ours {
+		if cmd, _, err := root.Find([]string{c.Name}); err == nil {
+			cmd.GroupID = gatewayGroup
+		}
+	}
 }
 
 func removeReplacers(root *cobra.Command) {

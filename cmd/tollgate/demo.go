@@ -25,7 +25,7 @@ const (
 
 func demoCommand() caddycmd.Command {
 	return caddycmd.Command{
-		Name: "demo", Short: "Shows the gateway at work on this machine: a backend, keys, and requests to paste",
+		Name: "demo", Short: "Shows the gateway at work here: a backend, keys, requests to paste",
 		Long: `Starts an example backend and the gateway in front of it, on loopback and in a temporary folder, with workspaces and
 keys, and prints requests to paste into another terminal, and where its dashboard is. Its admin endpoint is at a free port of
 loopback; it touches nothing of yours. Ctrl-C ends it and removes the folder.`,

@@ -15,15 +15,9 @@ import (
 
 func init() {
 	caddy.CustomBinaryName = "tollgate"
-	caddy.CustomLongDescription = `Tollgate is an API gateway: Caddy, and a module that stands in front of an API. It authenticates API keys, asks policies
-about scopes, addresses and plans, applies the workspace's rate limits and gives every error one shape.
-
-See it at work:               tollgate demo
-Make a workspace and a key:   tollgate workspace create ws_acme --plan pro
-                              tollgate key create --workspace ws_acme --scope agent.leads.read
-Run the gateway:              tollgate run
-See why a request is refused: tollgate explain GET /leads --key-id KEY_ID
-Test a configuration:         tollgate test cases.yaml`
+	caddy.CustomLongDescription = `Tollgate is an API gateway: Caddy, and a module that stands in front of an API.
+It authenticates API keys, asks policies about scopes, addresses and plans,
+applies the workspace's rate limits and gives every error one shape.`
 	register(append(command.Subcommands(), demoCommand())...)
 }
 
