@@ -1,5 +1,5 @@
 // Package meter holds the gateway's metrics. Every label's values come from the configuration or from a closed set: no
-// caller, no key and no backend can make new ones. They are named in the README, under "Watching it".
+// caller, no key and no backend can make new ones. They are named in the README, under "Observe".
 package meter
 
 import (
