@@ -87,15 +87,16 @@ func cause(err error) error {
 func readOnly(path string) (url.Values, error) {
 	options := url.Values{"mode": {"ro"}}
 	log, err := os.Stat(path + "-wal")
-	switch {
-	case errors.Is(err, fs.ErrNotExist), err == nil && log.Size() == 0:
-		options.Set("immutable", "1") // else SQLite would make the files that go with it
-	case err != nil:
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
+	}
+	_, unshared := os.Stat(path + "-shm")
+	switch {
+	case err == nil && unshared == nil: // somebody may have it open: SQLite has to heed their locks
+	case err == nil && log.Size() > 0:
+		return nil, fmt.Errorf("key store %s was not closed in order, and cannot be read without writing: start the gateway, or give a command such as: workspace list", path)
 	default:
-		if _, err := os.Stat(path + "-shm"); err != nil {
-			return nil, fmt.Errorf("key store %s was not closed in order, and cannot be read without writing: start the gateway, or give a command such as: workspace list", path)
-		}
+		options.Set("immutable", "1") // else SQLite would make the files that go with it
 	}
 	return options, nil
 }
