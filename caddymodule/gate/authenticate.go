@@ -33,7 +33,7 @@ func (g *Gate) authenticate(ctx context.Context, r *Request, v *Verdict) *refusa
 	if identity := g.Keys.Known(sum); identity != nil && identity.Usable(g.Now()) {
 		return g.identify(identity, v)
 	}
-	if result, over := g.AuthThrottle.over(bucket(r)); over && !g.AuthThrottle.Counts.LookUp(bucket(r), g.AuthThrottle.Window) {
+	if result, over := g.AuthThrottle.over(bucket(r)); over && !g.Keys.Familiar(sum) && !g.AuthThrottle.Counts.LookUp(bucket(r), g.AuthThrottle.Window) {
 		return throttled(refusal.AuthThrottled, &result, v)
 	}
 	identity, err := g.Keys.Lookup(ctx, sum)

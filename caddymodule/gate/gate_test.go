@@ -26,6 +26,7 @@ const secret = "crm-secret-0123456789"
 type keys struct {
 	identity *record.Identity
 	known    bool
+	familiar bool
 	away     error
 	asked    int
 }
@@ -36,6 +37,8 @@ func (k *keys) Known(sum record.Sum) *record.Identity {
 	}
 	return nil
 }
+
+func (k *keys) Familiar(sum record.Sum) bool { return k.familiar && sum == record.SumOf(secret) }
 
 func (k *keys) Lookup(_ context.Context, sum record.Sum) (*record.Identity, error) {
 	k.asked++
@@ -249,6 +252,10 @@ func TestJudgeAuthThrottle(t *testing.T) {
 		require.Equal(t, "auth_throttled", reason(s.judge(t, bad)))
 	}
 	require.LessOrEqual(t, s.keys.asked-asked, 2*limits.LookUpsPerSecond, "past the throttle at most 10 look-ups in each second of the clock")
+	s.keys.familiar = true
+	for range 2 * limits.LookUpsPerSecond {
+		require.Empty(t, reason(s.judge(t, request("/leads"))), "a key that was good a moment ago is no stranger's: it is asked for, and passes")
+	}
 	s.keys.known = true
 	require.Empty(t, reason(s.judge(t, request("/leads"))), "a key known good always passes")
 	elsewhere := request("/leads")

@@ -30,6 +30,8 @@ type waiting struct{ leave func() }
 
 func (waiting) Known(record.Sum) *record.Identity { return nil }
 
+func (waiting) Familiar(record.Sum) bool { return false }
+
 func (w waiting) Lookup(ctx context.Context, _ record.Sum) (*record.Identity, error) {
 	w.leave()
 	<-ctx.Done()

@@ -12,6 +12,9 @@ import (
 type Keys interface {
 	// Known is the identity behind a secret that is known good here, without any I/O; nil if it is not known.
 	Known(sum record.Sum) *record.Identity
+	// Familiar reports, without any I/O, whether a secret was good when the store was last heard of, not longer ago than known
+	// keys live without it: Lookup then asks again. The throttle of strangers is not for its holder.
+	Familiar(sum record.Sum) bool
 	// Lookup asks for the identity behind a secret. The error is keystore.ErrUnknown where there is none; any other
 	// error means that the store cannot answer.
 	Lookup(ctx context.Context, sum record.Sum) (*record.Identity, error)

@@ -140,6 +140,9 @@ type noKeys struct{}
 // Known is part of gate.Keys.
 func (noKeys) Known(record.Sum) *record.Identity { return nil }
 
+// Familiar is part of gate.Keys.
+func (noKeys) Familiar(record.Sum) bool { return false }
+
 // Lookup is part of gate.Keys.
 func (noKeys) Lookup(context.Context, record.Sum) (*record.Identity, error) {
 	return nil, keystore.ErrUnknown

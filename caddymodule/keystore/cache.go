@@ -114,6 +114,13 @@ func (c *Cache) Known(sum record.Sum) *record.Identity {
 	return e.identity
 }
 
+// Familiar reports whether a secret was known good when the store was last heard of, and that is not longer ago than Options.Stale:
+// Known does not give it where the store has to be asked whether it still is.
+func (c *Cache) Familiar(sum record.Sum) bool {
+	e := c.known.get(sum)
+	return e != nil && usable(e.identity) && c.bridged(e, c.now())
+}
+
 // Lookup gives the identity of a secret that may be used now. The error is ErrUnknown for any other secret, an *Unusable
 // where its key is known; any other error means that the store is away and the secret is not known well enough to do without.
 func (c *Cache) Lookup(ctx context.Context, sum record.Sum) (*record.Identity, error) {

@@ -63,6 +63,7 @@ func TestWhileTheStoreIsAway(t *testing.T) {
 				for range 3 {
 					require.Equal(t, test.want, verdict(t, c, test.secret))
 				}
+				require.Equal(t, test.want == 200, c.Familiar(record.SumOf(test.secret)), "whoever passes is no stranger to the throttle")
 			})
 		})
 	}

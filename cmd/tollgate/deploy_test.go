@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,18 +30,23 @@ import (
 type pair struct {
 	*world
 	balancer string
-	gateways [2]*exec.Cmd
-	env      [2][]string
-	backend  *httptest.Server
-	backends atomic.Int64 // requests that reached the backend
+	// caddyfile is the one that is shipped.
+	caddyfile string
+	gateways  [2]*exec.Cmd
+	env       [2][]string
+	backend   *httptest.Server
+	backends  atomic.Int64 // requests that reached the backend
+	postgres  *services.PostgresServer
+	redis     *services.RedisServer // what it has answered outlives it
 }
 
 func newPair(t *testing.T) *pair {
 	t.Helper()
-	p := &pair{world: newWorld(t)}
+	p := &pair{world: newWorld(t), caddyfile: deployed(t)}
 	ca := newAuthority(t, p.dir)
 
 	postgres := services.Postgres(t)
+	p.postgres = postgres
 	postgres.EnableTLS(ca.Certificate, ca.Key)
 	postgres.Exec("CREATE ROLE gateway LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD 'of-the-gateway'")
 	postgres.Exec("CREATE DATABASE tollgate OWNER gateway")
@@ -52,7 +59,8 @@ func newPair(t *testing.T) *pair {
 	port := services.FreePort(t)
 	redis := services.RedisWith(t, goredis.Options{Addr: services.Address(port), Username: "tester", Password: "of-the-test", TLSConfig: &tls.Config{RootCAs: ca.Pool}},
 		"--port", "0", "--tls-port", fmt.Sprint(port), "--tls-cert-file", ca.Certificate, "--tls-key-file", ca.Key, "--tls-ca-cert-file", ca.Certificate,
-		"--tls-auth-clients", "no", "--aclfile", p.write(t, "users.acl", strings.Replace(string(acl), "CHANGE-ME", "of-redis", 1)+"user tester on >of-the-test ~* +@all\n"))
+		"--appendonly", "yes", "--appendfsync", "always", "--tls-auth-clients", "no", "--aclfile", p.write(t, "users.acl", strings.Replace(string(acl), "CHANGE-ME", "of-redis", 1)+"user tester on >of-the-test ~* +@all\n"))
+	p.redis = redis
 	p.write(t, "redis", "of-redis\n")
 
 	p.backend = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -63,15 +71,17 @@ func newPair(t *testing.T) *pair {
 	p.path(t, "secrets", "ws_acme")
 	p.write(t, "secrets/ws_acme/backend_token", "token-of-acme\n")
 
+	p.path(t, "policies")
+	p.rule(t, "Deletions need a reason.")
 	var addresses [2]string
 	for n := range p.gateways {
 		addresses[n] = services.Address(services.FreePort(t))
-		p.env[n] = append(p.world.env,
+		p.env[n] = append(slices.Clip(p.world.env),
 			"CADDY_ADMIN="+services.Address(services.FreePort(t)), "TOLLGATE_LISTEN=https://"+addresses[n],
 			"TOLLGATE_POSTGRES=postgres://gateway@"+strings.SplitN(postgres.Address("tollgate"), "@", 2)[1]+"?sslmode=verify-full&sslrootcert="+ca.Certificate+"&passfile="+passfile,
 			"TOLLGATE_REDIS=rediss://tollgate:{file."+filepath.Join(p.dir, "redis")+"}@"+redis.Address()+"/0",
 			"TOLLGATE_TLS="+ca.Certificate+" "+ca.Key, "SSL_CERT_FILE="+ca.Certificate,
-			"TOLLGATE_SECRETS="+filepath.Join(p.dir, "secrets"), "TOLLGATE_PROXIES=127.0.0.1/32", "TOLLGATE_BACKEND="+strings.TrimPrefix(p.backend.URL, "http://"))
+			"TOLLGATE_POLICIES="+filepath.Join(p.dir, "policies"), "TOLLGATE_SECRETS="+filepath.Join(p.dir, "secrets"), "TOLLGATE_PROXIES=127.0.0.1/32", "TOLLGATE_BACKEND="+strings.TrimPrefix(p.backend.URL, "http://"))
 	}
 	p.world.env = p.env[0]
 	p.must(t, "workspace", "create", "ws_acme", "--plan", "pro", "--limit", "10000000/1h", "--config", deployed(t))
@@ -80,6 +90,32 @@ func newPair(t *testing.T) *pair {
 	}
 	p.balance(t, addresses)
 	return p
+}
+
+// rule writes the gateways' only policy: deletions are refused with that message.
+func (p *pair) rule(t *testing.T, message string) {
+	t.Helper()
+	fresh := p.write(t, "rule", "package tollgate.authz\n\ndeny contains {\"code\": \"FORBIDDEN\", \"message\": \""+message+"\", \"details\": null} if input.request.method == \"DELETE\"\n")
+	require.NoError(t, os.Rename(fresh, filepath.Join(p.dir, "policies", "rule.rego")))
+}
+
+// at runs a command with the environment of a gateway.
+func (p *pair) at(n int, args ...string) (string, error) {
+	cmd := p.program(context.Background(), append(args, "--config", p.caddyfile)...)
+	cmd.Env = p.env[n]
+	out, err := cmd.Output()
+	return string(out), err
+}
+
+// complaints are the last lines of the gateways' logs that are warnings or errors.
+func (p *pair) complaints() string {
+	var lines []string
+	for line := range strings.Lines(string(p.read("gateway*.log"))) {
+		if !strings.Contains(line, `"level":"info"`) {
+			lines = append(lines, line)
+		}
+	}
+	return "they complained:\n" + strings.Join(lines[max(0, len(lines)-20):], "")
 }
 
 // deployed is the Caddyfile that is shipped.
@@ -104,7 +140,7 @@ func (p *pair) start(t *testing.T, n int) {
 	require.Eventually(t, func() bool {
 		_, _, err := p.run(t, "", "health", "--config", deployed(t))
 		return err == nil
-	}, waitFor, 10*tick, "it printed: %s", p.read("gateway*.log"))
+	}, waitFor, 10*tick, "it printed: %s", p.complaints())
 }
 
 // stop tells a gateway to end, and waits until it has.
@@ -139,23 +175,42 @@ func (p *pair) balance(t *testing.T, addresses [2]string) {
 }
 
 func (p *pair) get(path, secret string) (status int, body string) {
+	status, body, _ = p.ask(path, secret)
+	return status, body
+}
+
+// ask also says whether the gateway counted on its own, because Redis was away.
+func (p *pair) ask(path, secret string) (status int, body string, local bool) {
 	request, err := http.NewRequest("GET", p.balancer+path, nil)
 	if err != nil {
-		return 0, err.Error()
+		return 0, err.Error(), false
 	}
 	if secret != "" {
 		request.Header.Set("Authorization", "Bearer "+secret)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return 0, err.Error()
+		return 0, err.Error(), false
 	}
 	text, err := io.ReadAll(response.Body)
 	_ = response.Body.Close()
 	if err != nil {
-		return 0, err.Error()
+		return 0, err.Error(), false
 	}
-	return response.StatusCode, string(text)
+	return response.StatusCode, string(text), response.Header.Get("X-RateLimit-Mode") == "local"
+}
+
+// counted is what Redis has counted of the workspace's window.
+func (p *pair) counted(t *testing.T, secret string) int64 {
+	t.Helper()
+	_, body := p.get("/api/me", secret)
+	var me struct {
+		Data struct {
+			Windows []struct{ Limit, Remaining int64 }
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(body), &me), body)
+	return me.Data.Windows[0].Limit - me.Data.Windows[0].Remaining
 }
 
 // TestTheDeployedPairIsRestartedWithoutALoss: under load the gateways are restarted one after the other. No request is refused or
@@ -168,7 +223,7 @@ func TestTheDeployedPairIsRestartedWithoutALoss(t *testing.T) {
 	var key struct{ ID, Secret string }
 	require.NoError(t, json.Unmarshal([]byte(p.must(t, "key", "create", "--workspace", "ws_acme", "--scope", "leads.*", "--allow-ip", "127.0.0.0/8", "--json", "--config", deployed(t))), &key))
 	status, body := p.get("/api/leads", key.Secret)
-	require.Equal(t, 200, status, "%s %s", body, p.read("gateway*.log"))
+	require.Equal(t, 200, status, "%s %s", body, p.complaints())
 	require.Equal(t, "Bearer token-of-acme", body, "the backend gets the workspace's own credential")
 	status, _ = p.get("/api/leads", "nobody-knows-this-secret")
 	require.Equal(t, 401, status)
@@ -210,17 +265,10 @@ func TestTheDeployedPairIsRestartedWithoutALoss(t *testing.T) {
 	require.Eventually(t, func() bool { return answered.Load() > before+100 }, waitFor, tick)
 	close(stop)
 	callers.Wait()
-	require.Empty(t, others, "answers that are not 200; %s", p.read("gateway*.log"))
+	require.Empty(t, others, "answers that are not 200; %s", p.complaints())
 	require.Equal(t, p.backends.Load(), answered.Load(), "what the backend saw")
 
-	_, body = p.get("/api/me", key.Secret)
-	var me struct {
-		Data struct {
-			Windows []struct{ Limit, Remaining int64 }
-		}
-	}
-	require.NoError(t, json.Unmarshal([]byte(body), &me), body)
-	require.Equal(t, answered.Load(), me.Data.Windows[0].Limit-me.Data.Windows[0].Remaining, "what Redis counted")
+	require.Equal(t, answered.Load(), p.counted(t, key.Secret), "what Redis counted")
 	t.Logf("%d requests over %d restarts", answered.Load(), 2*rounds)
 	for _, secret := range []string{"of-the-gateway", "of-redis", "token-of-acme"} {
 		require.NotContains(t, string(p.read("gateway*.log")), secret)
