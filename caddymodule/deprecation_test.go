@@ -93,6 +93,63 @@ func TestDeprecatedRoutesSaySo(t *testing.T) {
 	}
 }
 
+// TestABackendSaysNothingOfItInATrailer: over HTTP/3 an announced trailer of that name would take the header's place.
+func TestABackendSaysNothingOfItInATrailer(t *testing.T) {
+	everywhere(t, deprecatedWorld(), func(t *testing.T, g *harness.Gateway, proto harness.Proto) {
+		g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Trailer", "Deprecation, Sunset, X-Sum")
+			_, _ = io.WriteString(w, "hello")
+			_ = http.NewResponseController(w).Flush()
+			w.Header().Set("Deprecation", "@1")
+			w.Header().Set("Sunset", "never")
+			w.Header().Set("X-Sum", "1")
+			w.Header().Set(http.TrailerPrefix+"Sunset", "soon")
+		})
+		a := g.Do(t, harness.Request{Path: "/old", Key: harness.CRM, Proto: proto})
+		for name, want := range told {
+			require.Equal(t, want, a.Header.Values(name), name)
+		}
+		require.Equal(t, http.Header{"X-Sum": {"1"}}, a.Trailer)
+		a = g.Do(t, harness.Request{Path: "/new", Key: harness.CRM, Proto: proto})
+		require.Contains(t, a.Trailer["Deprecation"], "@1", "on other routes it is the backend's to say")
+	})
+}
+
+func TestAnUpgradeSaysThatTheRouteIsDeprecated(t *testing.T) {
+	g := harness.Start(t, deprecatedWorld())
+	g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) {
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = buffered.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSunset: never\r\n\r\n")
+		_ = buffered.Flush()
+	})
+	g.Run(t, []harness.Case{{
+		Name: "websocket",
+		Raw: "GET /old HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + harness.CRM + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+		Status: 101, Hits: 1, Limits: harness.Workspace,
+		Check: func(t *testing.T, a *harness.Answer, _ []harness.Seen) {
+			for name, want := range told {
+				require.Equal(t, want, a.Header.Values(name), name)
+			}
+		},
+	}})
+}
+
+func TestAPanicOfALaterHandlerSaysThatTheRouteIsDeprecated(t *testing.T) {
+	setup := deprecatedWorld()
+	setup.Then = "failing panic"
+	g := harness.Start(t, setup)
+	a := g.Do(t, harness.Request{Path: "/old", Key: harness.CRM})
+	require.Equal(t, http.StatusInternalServerError, a.Status)
+	for name, want := range told {
+		require.Equal(t, want, a.Header.Values(name), name)
+	}
+}
+
 // TestStatusNamesWhoStillCalls: by workspace, over a reload as well.
 func TestStatusNamesWhoStillCalls(t *testing.T) {
 	setup := deprecatedWorld()

@@ -158,25 +158,32 @@ func (c *call) BeforeHeader(status int, h http.Header) {
 		c.ours.SecretEnds = []string{*instant(identity.SecretExpiresAt)}
 	}
 	c.ours.Set(h)
+	var also func(name string) bool
 	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
 		if c.passing && c.answered.IsZero() {
 			c.answered = time.Now()
 		}
 		if d := c.deprecation(); d != nil {
 			d.Set(h)
+			also = route.IsDate
 		}
 	}
 	if status >= http.StatusOK {
 		c.settle(h)
 	}
 	if announced := h["Trailer"]; len(announced) > 0 {
-		h["Trailer"] = headers.WithoutOurs(announced)
+		h["Trailer"] = headers.WithoutOurs(announced, also)
 	}
 }
 
 // BeforeTrailer keeps the backend from saying in a trailer what it may not say in a header. Behind encode, and for short
 // answers over HTTP/3, the header itself has not left yet: ours stay in it.
-func (c *call) BeforeTrailer(h http.Header) { c.ours.Set(h) }
+func (c *call) BeforeTrailer(h http.Header) {
+	c.ours.Set(h)
+	if d := c.deprecation(); d != nil {
+		d.SetAgain(h)
+	}
+}
 
 func (c *call) requestID() string { return c.ours.RequestID[0] }
 

@@ -92,18 +92,7 @@ func (d *Deprecation) String() string {
 
 // Set makes the headers of an answer say so, in place of what they say of it already; links of other kinds stay.
 func (d *Deprecation) Set(h http.Header) {
-	for name := range h {
-		if strings.EqualFold(name, "Deprecation") || strings.EqualFold(name, "Sunset") {
-			delete(h, name)
-		}
-	}
-	values := [...]string{d.deprecated, d.sunset, d.link}
-	if d.deprecated != "" {
-		h["Deprecation"] = values[0:1:1]
-	}
-	if d.sunset != "" {
-		h["Sunset"] = values[1:2:2]
-	}
+	values := d.setDates(h)
 	if d.link != "" {
 		if links := h["Link"]; len(links) > 0 {
 			h["Link"] = append(links[:len(links):len(links)], d.link)
@@ -111,4 +100,30 @@ func (d *Deprecation) Set(h http.Header) {
 			h["Link"] = values[2:3:3]
 		}
 	}
+}
+
+// SetAgain takes back what a trailer would say in place of the dates that Set wrote. The link is there already.
+func (d *Deprecation) SetAgain(h http.Header) { d.setDates(h) }
+
+// setDates writes the dates, and gives the values of all three headers, which no two answers share.
+func (d *Deprecation) setDates(h http.Header) *[3]string {
+	for name := range h {
+		if IsDate(name) {
+			delete(h, name)
+		}
+	}
+	values := &[...]string{d.deprecated, d.sunset, d.link}
+	if d.deprecated != "" {
+		h["Deprecation"] = values[0:1:1]
+	}
+	if d.sunset != "" {
+		h["Sunset"] = values[1:2:2]
+	}
+	return values
+}
+
+// IsDate tells the names, of a header or of a trailer, under which a Deprecation alone speaks on the answers of its route.
+func IsDate(name string) bool {
+	name = strings.TrimPrefix(name, http.TrailerPrefix)
+	return strings.EqualFold(name, "Deprecation") || strings.EqualFold(name, "Sunset")
 }

@@ -32,12 +32,12 @@ func (o *Ours) Set(h http.Header) {
 	}
 }
 
-// WithoutOurs takes the names that are ours to set out of a Trailer header.
-func WithoutOurs(announced []string) []string {
+// WithoutOurs takes the names that are ours to set out of a Trailer header, and those that also tells; nil: no others.
+func WithoutOurs(announced []string, also func(name string) bool) []string {
 	var kept []string
 	for _, value := range announced {
 		for name := range strings.SplitSeq(value, ",") {
-			if name = textproto.TrimString(name); name != "" && !isOurs(name) {
+			if name = textproto.TrimString(name); name != "" && !isOurs(name) && (also == nil || !also(name)) {
 				kept = append(kept, name)
 			}
 		}
