@@ -154,8 +154,10 @@ func asError(r *refusal.Refusal) error {
 // BeforeHeader puts on every answer what every answer carries, in place of what the backend says under the same names.
 func (c *call) BeforeHeader(status int, h http.Header) {
 	c.ours.Limits = c.verdict.Limits.Headers()
-	if identity := c.verdict.Identity; identity != nil && !identity.SecretExpiresAt.IsZero() {
-		c.ours.SecretEnds = []string{*instant(identity.SecretExpiresAt)}
+	if identity := c.verdict.Identity; identity != nil {
+		if ends := instant(identity.GraceEnds()); ends != nil {
+			c.ours.SecretEnds = []string{*ends}
+		}
 	}
 	c.ours.Set(h)
 	var also func(name string) bool

@@ -67,7 +67,7 @@ func (c *call) describeCaller() whoamiAnswer {
 		answer.Key.AllowedIPs = append(answer.Key.AllowedIPs, network.String())
 	}
 	answer.Key.ExpiresAt = instant(key.ExpiresAt)
-	answer.Key.SecretEndsAt = instant(c.verdict.Identity.SecretExpiresAt)
+	answer.Key.SecretEndsAt = instant(c.verdict.Identity.GraceEnds())
 	if plan.Denied {
 		return answer
 	}

@@ -79,6 +79,15 @@ func (i *Identity) Usable(now time.Time) bool {
 	return i.State(now) == "active"
 }
 
+// GraceEnds is until when the secret of a rotated key works: no longer than the key; zero: it is
+// the key's present secret.
+func (i *Identity) GraceEnds() time.Time {
+	if end := i.Key.ExpiresAt; !i.SecretExpiresAt.IsZero() && !end.IsZero() && end.Before(i.SecretExpiresAt) {
+		return end
+	}
+	return i.SecretExpiresAt
+}
+
 // State says in a word whether the secret can be used at the given instant: active, secret_ended (its grace after a rotation
 // is over), or what Key.State says.
 func (i *Identity) State(now time.Time) string {

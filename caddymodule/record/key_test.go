@@ -138,6 +138,22 @@ func TestUsable(t *testing.T) {
 	}
 }
 
+func TestGraceEnds(t *testing.T) {
+	soon, late := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct{ key, secret, want time.Time }{
+		"a present secret":                     {},
+		"a present secret of a key that ends":  {key: soon},
+		"an old secret":                        {secret: soon, want: soon},
+		"an old secret that ends with its key": {key: soon, secret: late, want: soon},
+		"an old secret that ends first":        {key: late, secret: soon, want: soon},
+	} {
+		t.Run(name, func(t *testing.T) {
+			identity := Identity{Key: &Key{ExpiresAt: test.key}, SecretExpiresAt: test.secret}
+			require.Equal(t, test.want, identity.GraceEnds())
+		})
+	}
+}
+
 func TestSumOfIsSHA256(t *testing.T) {
 	sum := SumOf("test")
 	require.Equal(t, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", hex.EncodeToString(sum[:]))
