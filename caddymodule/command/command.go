@@ -58,7 +58,7 @@ func group(cmd *cobra.Command, subs ...*cobra.Command) {
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return unknownCommand(cmd.Name(), args[0], names)
+			return unknownCommand(cmd.Name(), args[0], names, fmt.Sprintf("write one of %s after '%s'", strings.Join(names, ", "), cmd.Name()))
 		}
 		return fmt.Errorf("'%s' needs a command: write one of %s", cmd.Name(), strings.Join(names, ", "))
 	}

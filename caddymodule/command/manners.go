@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -20,7 +21,7 @@ func polish(cmd *cobra.Command, words string) {
 	}
 	cmd.Long = wrap(cmd.Long, columns)
 	cmd.SetUsageTemplate(strings.ReplaceAll(cmd.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", columns)))
-	cmd.SetFlagErrorFunc(flagError)
+	cmd.SetFlagErrorFunc(FlagError)
 	for _, sub := range cmd.Commands() {
 		polish(sub, words+" "+sub.Name())
 	}
@@ -51,11 +52,39 @@ func wrap(text string, width int) string {
 	return strings.Join(paragraphs, "\n\n")
 }
 
+// AnswerSlips gives the root of a program these manners: what was meant is named, and what may be a secret is not repeated. Cobra
+// itself repeats whatever stands in the place of a command.
+func AnswerSlips(root *cobra.Command) {
+	unknown := func(word string) error {
+		var names []string
+		for _, cmd := range root.Commands() {
+			if !cmd.Hidden {
+				names = append(names, cmd.Name())
+			}
+		}
+		return unknownCommand(root.Name(), word, names, "'"+root.Name()+" --help' lists those that there are")
+	}
+	root.Args = cobra.ArbitraryArgs
+	root.RunE = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return pflag.ErrHelp
+		}
+		return unknown(args[0])
+	}
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if words := cmd.Flags().Args(); cmd == root && len(words) > 0 {
+			return unknown(words[0]) // its flags cannot be known
+		}
+		return FlagError(cmd, err)
+	})
+}
+
 // likeCommand is what may be shown of an argument in the place of a command: some write a secret there.
 var likeCommand = regexp.MustCompile(`^[a-z-]{1,20}$`)
 
-// unknownCommand names the command that was most likely meant.
-func unknownCommand(parent, word string, names []string) error {
+// unknownCommand names the command that was most likely meant, and otherwise gives the advice.
+func unknownCommand(parent, word string, names []string, advice string) error {
 	shown := "unknown command"
 	if likeCommand.MatchString(word) {
 		shown += fmt.Sprintf(" '%s %s'", parent, word)
@@ -63,20 +92,26 @@ func unknownCommand(parent, word string, names []string) error {
 	if meant := nearest(word, names); meant != "" {
 		return fmt.Errorf("%s: did you mean '%s %s'?", shown, parent, meant)
 	}
-	return fmt.Errorf("%s: write one of %s after '%s'", shown, strings.Join(names, ", "), parent)
+	return fmt.Errorf("%s: %s", shown, advice)
 }
 
-// unknownFlag is what pflag says of a flag that a command does not have.
+// unknownFlag is what pflag says of a flag that a command does not have, if it looks like one.
 var unknownFlag = regexp.MustCompile(`^unknown flag: --([a-z][a-z-]*)$`)
 
-// flagError names the flag that was most likely meant.
-func flagError(cmd *cobra.Command, err error) error {
-	found := unknownFlag.FindStringSubmatch(err.Error())
-	switch {
-	case found == nil && strings.HasPrefix(err.Error(), "unknown flag"):
-		return fmt.Errorf("unknown flag: '%s --help' lists those that there are", cmd.CommandPath())
-	case found == nil:
+// FlagError is what a command says of a flag that cannot be read: which one was most likely meant. It repeats neither values nor what
+// does not look like a flag: some write a secret there.
+func FlagError(cmd *cobra.Command, err error) error {
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		flag := invalid.GetFlag()
+		return fmt.Errorf("value of --%s is not valid: write a %s", flag.Name, flag.Value.Type())
+	}
+	if _, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		return err
+	}
+	advice := fmt.Sprintf("'%s --help' lists those that there are", cmd.CommandPath())
+	found := unknownFlag.FindStringSubmatch(err.Error())
+	if found == nil {
+		return errors.New("unknown flag: " + advice)
 	}
 	var flags []string
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
@@ -87,7 +122,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	if meant := nearest(found[1], flags); meant != "" {
 		return fmt.Errorf("%w: did you mean --%s?", err, meant)
 	}
-	return fmt.Errorf("%w: '%s --help' lists those that there are", err, cmd.CommandPath())
+	return fmt.Errorf("%w: %s", err, advice)
 }
 
 // nearest is the name that a word was most likely to be; empty: none is near.

@@ -52,21 +52,36 @@ func TestHelpFitsATerminalAndShowsAnExample(t *testing.T) {
 // TestWhatWasMeant: a slip of the finger is answered with what was meant, and what may be a secret is not repeated.
 func TestWhatWasMeant(t *testing.T) {
 	for line, want := range map[string]string{
-		"key crate":                    "unknown command 'key crate': did you mean 'key create'?",
-		"key lsit":                     "unknown command 'key lsit': did you mean 'key list'?",
-		"workspace suspned":            "unknown command 'workspace suspned': did you mean 'workspace suspend'?",
-		"key tg_4f2a6b":                "unknown command: write one of create, ",
-		"key frobnicate":               "unknown command 'key frobnicate': write one of create, ",
-		"key list --worksapce ws":      "unknown flag: --worksapce: did you mean --workspace?",
-		"key create --scopes x":        "unknown flag: --scopes: did you mean --scope?",
-		"explain GET / --keyid x":      "unknown flag: --keyid: did you mean --key-id?",
-		"key list --frobnicate":        "unknown flag: --frobnicate: 'tollgate key list --help' lists those that there are",
-		"key list --tg_secret-of-mine": "unknown flag: 'tollgate key list --help' lists those that there are",
+		"key crate":                         "unknown command 'key crate': did you mean 'key create'?",
+		"key lsit":                          "unknown command 'key lsit': did you mean 'key list'?",
+		"workspace suspned":                 "unknown command 'workspace suspned': did you mean 'workspace suspend'?",
+		"key tg_4f2a6b":                     "unknown command: write one of create, ",
+		"key frobnicate":                    "unknown command 'key frobnicate': write one of create, ",
+		"key list --worksapce ws":           "unknown flag: --worksapce: did you mean --workspace?",
+		"key create --scopes x":             "unknown flag: --scopes: did you mean --scope?",
+		"explain GET / --keyid x":           "unknown flag: --keyid: did you mean --key-id?",
+		"key list --frobnicate":             "unknown flag: --frobnicate: 'tollgate key list --help' lists those that there are",
+		"key list --tg_secret-of-mine":      "unknown flag: 'tollgate key list --help' lists those that there are",
+		"key list -tg_secret-of-mine":       "unknown flag: 'tollgate key list --help' lists those that there are",
+		"key list --=tg_secret-of-mine":     "unknown flag: 'tollgate key list --help' lists those that there are",
+		"key --tg_secret-of-mine":           "unknown flag: 'tollgate key --help' lists those that there are",
+		"key list --json=tg_secret-of-mine": "value of --json is not valid: write a bool",
+		"key list --workspace":              "flag needs an argument: --workspace",
+		"tg_secret-of-mine":                 "unknown command: 'tollgate --help' lists those that there are",
+		"tg_secret-of-mine --config x":      "unknown command: 'tollgate --help' lists those that there are",
+		"--tg_secret-of-mine":               "unknown flag: 'tollgate --help' lists those that there are",
+		"-tg_secret-of-mine":                "unknown flag: 'tollgate --help' lists those that there are",
+		"worksapce list":                    "unknown command 'tollgate worksapce': did you mean 'tollgate workspace'?",
+		"worksapce list --plan pro":         "unknown command 'tollgate worksapce': did you mean 'tollgate workspace'?",
+		"--hlep":                            "unknown flag: --hlep: did you mean --help?",
 	} {
 		root := tree()
+		AnswerSlips(root)
 		root.SilenceErrors, root.SilenceUsage = true, true
 		root.SetArgs(split(line))
-		require.ErrorContains(t, root.Execute(), want, line)
+		err := root.Execute()
+		require.ErrorContains(t, err, want, line)
+		require.NotContains(t, err.Error(), "secret-of-mine")
 	}
 }
 

@@ -40,6 +40,7 @@ func register(commands ...caddycmd.Command) {
 				cmd.GroupID = gatewayGroup // it does not belong to the root yet
 				root.Version = command.Version()
 				oursFirst(root, commands)
+				command.AnswerSlips(root)
 				sayPlaceFirst(root)
 			}
 		}

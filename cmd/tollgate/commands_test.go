@@ -19,7 +19,7 @@ func TestNothingReplacesTheProgram(t *testing.T) {
 	for replacer := range replacers {
 		_, stderr, err := w.run(t, "", replacer)
 		require.Error(t, err)
-		require.Contains(t, stderr, `unknown command "`+replacer+`"`)
+		require.Contains(t, stderr, "unknown command 'tollgate "+replacer+"'")
 		require.NotContains(t, help, "\n  "+replacer)
 	}
 	for _, command := range strings.Fields("run start stop reload validate adapt fmt version list-modules workspace key explain policy demo tollgate") {
