@@ -228,6 +228,10 @@ func TestShippedCaddyfilesAreNotWarnedOf(t *testing.T) {
 			require.NoError(t, err)
 			said, err := harness.Validate(t, string(text), path)
 			require.NoError(t, err)
+			if strings.Contains(string(text), "keys postgres") {
+				require.Empty(t, said, "validate asks no server for its tables")
+				return
+			}
 			require.Len(t, said, 1, said)
 			require.Contains(t, said[0], "the key store does not exist: run makes an empty one", "which it does, at first")
 		})
