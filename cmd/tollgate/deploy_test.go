@@ -48,9 +48,7 @@ func newPair(t *testing.T) *pair {
 	postgres := services.Postgres(t)
 	p.postgres = postgres
 	postgres.EnableTLS(ca.Certificate, ca.Key)
-	postgres.Exec("CREATE ROLE gateway LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD 'of-the-gateway'")
-	postgres.Exec("CREATE DATABASE tollgate OWNER gateway")
-	postgres.Exec("REVOKE ALL ON DATABASE tollgate FROM PUBLIC")
+	p.makeAccount(t, postgres.Address("postgres"))
 	passfile := p.write(t, "pgpass", "*:*:*:gateway:of-the-gateway\n")
 
 	acl, err := os.ReadFile("../../examples/deploy/redis.acl")
@@ -116,6 +114,18 @@ func (p *pair) complaints() string {
 		}
 	}
 	return "they complained:\n" + strings.Join(lines[max(0, len(lines)-20):], "")
+}
+
+// makeAccount runs postgres.sql as its first lines say. The account is "gateway" here: "tollgate" is the tests' superuser.
+func (p *pair) makeAccount(t *testing.T, address string) {
+	t.Helper()
+	text, err := os.ReadFile("../../examples/deploy/postgres.sql")
+	require.NoError(t, err)
+	renamed := strings.NewReplacer("ROLE tollgate", "ROLE gateway", "OWNER tollgate", "OWNER gateway").Replace(string(text))
+	psql := exec.Command(services.Binary(t, "psql"), address, "-v", "ON_ERROR_STOP=1", "-f", p.write(t, "postgres.sql", renamed))
+	psql.Env = append(os.Environ(), "TOLLGATE_PASSWORD_FILE="+p.write(t, "postgres-password", "of-the-gateway\n"))
+	output, err := psql.CombinedOutput()
+	require.NoError(t, err, "%s", output)
 }
 
 // deployed is the Caddyfile that is shipped.

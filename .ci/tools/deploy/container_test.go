@@ -35,10 +35,7 @@ http://%s {
 // TestTheImageRuns: what the Dockerfile puts into the image is enough. The program runs with those files alone, as that user, on a
 // root that it cannot write, and creates keys, serves and says that it is healthy. TOLLGATE_BINARY is the program, built as the Dockerfile does.
 func TestTheImageRuns(t *testing.T) {
-	binary := os.Getenv("TOLLGATE_BINARY")
-	if binary == "" {
-		t.Skip("TOLLGATE_BINARY names no program")
-	}
+	binary := program(t)
 	if os.Getuid() != 0 {
 		t.Skip("only root may mount and become another user")
 	}

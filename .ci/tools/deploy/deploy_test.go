@@ -60,10 +60,18 @@ func TestCompose(t *testing.T) {
 	require.Equal(t, 2, *gateway.Deploy.Replicas)
 	require.True(t, gateway.ReadOnly)
 	require.FileExists(t, filepath.Join(gateway.Build.Context, gateway.Build.Dockerfile))
-	for _, volume := range gateway.Volumes {
-		_, err := os.Stat(volume.Source)
-		require.NoError(t, err)
+	for _, service := range project.Services {
+		for _, volume := range service.Volumes {
+			if volume.Type == "bind" {
+				_, err := os.Stat(volume.Source)
+				require.NoError(t, err)
+			}
+		}
+		for _, secret := range service.Secrets {
+			require.Contains(t, project.Secrets, secret.Source)
+		}
 	}
+	require.NotContains(t, project.Services["postgres"].Environment, "POSTGRES_USER", "the gateways' account is no superuser: postgres.sql makes it")
 	for name, value := range gateway.Environment {
 		require.NotContains(t, *value, "password", name)
 	}
