@@ -183,4 +183,5 @@ func newerStepUnderAGateway(t *testing.T, d Databases) {
 	require.ErrorContains(t, err, "use a newer program", "it lets nobody in by a store that it may not use")
 	_, err = gateway.Lookup(t.Context(), full)
 	require.NoError(t, err, "who is known goes on, as while a store is away: there is time for the newer program")
+	require.Eventually(t, known, 3*time.Second, time.Millisecond, "without asking, once the store is known to be away")
 }
