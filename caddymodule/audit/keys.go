@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
@@ -41,10 +42,6 @@ const (
 	// fewScopes is how many scopes the routes must have for a wildcard over all of them to be worth a word.
 	fewScopes = 3
 )
-
-// managing are the scopes of those who manage keys over HTTP.
-var managing = []string{"tollgate.keys.read", "tollgate.keys.write", "tollgate.admin.read", "tollgate.admin.write",
-	"tollgate.admin.workspaces.read", "tollgate.admin.workspaces.write"}
 
 func newKeys(a *auditor) *keys {
 	k := &keys{auditor: a, needed: map[string]*neededScope{}, scopes: map[record.Scope]*heldScope{}}
@@ -90,9 +87,9 @@ func (k *keys) scope(scope record.Scope) *heldScope {
 	if h := k.scopes[scope]; h != nil {
 		return h
 	}
-	h := &heldScope{needed: k.Manages && slices.ContainsFunc(managing, scope.Covers)}
+	h := &heldScope{needed: k.Manages && slices.ContainsFunc(keysapi.Scopes(), scope.Covers)}
 	for name, needed := range k.needed {
-		if mayCover(string(scope), name) {
+		if scope.MayCover(name) {
 			h.needed, needed.held = true, true
 			h.covers++
 		}
@@ -106,20 +103,6 @@ func (k *keys) scope(scope record.Scope) *heldScope {
 // reachesEverything tells the scopes that open more than any route needs.
 func reachesEverything(s record.Scope) bool {
 	return s == "*" || s == "tollgate.*" || s == "tollgate.admin.*"
-}
-
-// mayCover reports whether a scope that a key holds grants the scope that a route needs, for some values of its parameters.
-func mayCover(held, needed string) bool {
-	have, want := strings.Split(held, "."), strings.Split(needed, ".")
-	for n, segment := range have {
-		switch {
-		case segment == "*":
-			return len(want) > n
-		case n >= len(want) || segment != want[n] && !strings.HasPrefix(want[n], ":"):
-			return false
-		}
-	}
-	return len(have) == len(want)
 }
 
 func (k *keys) addresses(key *keystore.Key) {

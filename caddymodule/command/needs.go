@@ -2,7 +2,6 @@ package command
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
@@ -19,7 +18,7 @@ func (i *invocation) warnOfScopes(c *config.Configuration, scopes []record.Scope
 		return
 	}
 	for _, scope := range scopes {
-		if !slices.ContainsFunc(needed, func(n string) bool { return opens(scope, n) }) {
+		if !slices.ContainsFunc(needed, scope.MayCover) {
 			i.note("warning: no route of %s needs the scope %s", c.File, scope)
 		}
 	}
@@ -28,10 +27,6 @@ func (i *invocation) warnOfScopes(c *config.Configuration, scopes []record.Scope
 // neededScopes are the scopes that routes need, as they are written, and those of tollgate_keys. Gated says that the
 // configuration has gates at all, and that all of them could be read.
 func neededScopes(c *config.Configuration) (needed []string, gated bool) {
-	app, err := c.App()
-	if err != nil {
-		return nil, false
-	}
 	servers, err := c.Servers()
 	if err != nil {
 		return nil, false
@@ -46,7 +41,7 @@ func neededScopes(c *config.Configuration) (needed []string, gated bool) {
 			if err != nil {
 				return nil, false
 			}
-			handler, err := gateway.ReadHandler(own, app)
+			handler, err := gateway.ReadGate(own)
 			if err != nil {
 				return nil, false
 			}
@@ -60,17 +55,4 @@ func neededScopes(c *config.Configuration) (needed []string, gated bool) {
 		}
 	}
 	return needed, gated
-}
-
-// opens reports whether a scope may be what a route needs: ":name" in the route's scope stands for any one segment.
-func opens(held record.Scope, needed string) bool {
-	have, need := strings.Split(string(held), "."), strings.Split(needed, ".")
-	if have[len(have)-1] == "*" {
-		have = have[:len(have)-1]
-		if len(need) <= len(have) {
-			return false
-		}
-		need = need[:len(have)]
-	}
-	return slices.EqualFunc(have, need, func(h, n string) bool { return h == n || strings.HasPrefix(n, ":") })
 }

@@ -101,12 +101,8 @@ func (h *Handler) join(app *App) error {
 	if h.mapper, err = h.Errors.mapper(); err != nil {
 		return err
 	}
-	var keys gate.Keys = noKeys{} // a command that only reads the routes opens no store
-	if h.app.store != nil {
-		keys = meters.Keys(guestName(h.app.store), h.app.keys.Value)
-	}
 	h.gate = gate.Gate{
-		Routes: table, Keys: keys, KeyPrefix: h.app.KeyPrefix, BareKeys: h.BareKeys, Policy: meters.Policy(h.app.policies),
+		Routes: table, Keys: meters.Keys(guestName(h.app.store), h.app.keys.Value), KeyPrefix: h.app.KeyPrefix, BareKeys: h.BareKeys, Policy: meters.Policy(h.app.policies),
 		Plans: h.app.planTable, Counters: h.app.counters, AuthThrottle: h.app.auth, RefusalThrottle: h.app.refusals,
 		OutsiderThrottle: h.app.outsiders,
 		Now:              time.Now,

@@ -62,6 +62,21 @@ func checkSegment(scope, segment string) error {
 	return nil
 }
 
+// MayCover reports whether holding s grants the scope that a route needs as it is written, for some values of its parameters:
+// ":name" stands for any one segment.
+func (s Scope) MayCover(needed string) bool {
+	held, need := strings.Split(string(s), "."), strings.Split(needed, ".")
+	for n, segment := range held {
+		switch {
+		case segment == "*":
+			return len(need) > n
+		case n >= len(need) || segment != need[n] && !strings.HasPrefix(need[n], ":"):
+			return false
+		}
+	}
+	return len(held) == len(need)
+}
+
 // Covers reports whether holding s grants the scope that a route needs.
 func (s Scope) Covers(needed string) bool {
 	if s == "*" {

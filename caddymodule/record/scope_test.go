@@ -94,3 +94,21 @@ func TestScopeCovers(t *testing.T) {
 		require.Equal(t, test.covered, test.held.Covers(test.needed), "%s covers %s", test.held, test.needed)
 	}
 }
+
+func TestMayCover(t *testing.T) {
+	for _, c := range []struct {
+		held, needed string
+		want         bool
+	}{
+		{"agent.leads.read", "agent.leads.read", true}, {"agent.leads.read", "agent.leads", false}, {"agent.leads", "agent.leads.read", false},
+		{"*", "agent", true}, {"agent.*", "agent.leads.read", true}, {"agent.*", "agent", false}, {"Agent.*", "agent.leads", false},
+		{"konecty.Contact.create", "konecty.:document.create", true}, {"konecty.Contact.update", "konecty.:document.create", false},
+		{"konecty.Contact.*", "konecty.:document.create", true}, {"konecty.create", "konecty.:document.create", false},
+		{"konecty.*", ":any.thing", true}, {"x.konecty", ":any", false},
+	} {
+		require.Equal(t, c.want, Scope(c.held).MayCover(c.needed), "%s for %s", c.held, c.needed)
+		if !strings.Contains(c.needed, ":") {
+			require.Equal(t, Scope(c.held).Covers(c.needed), Scope(c.held).MayCover(c.needed), "without parameters it is Covers")
+		}
+	}
+}
