@@ -68,7 +68,7 @@ func (p *parser) caller(node *yaml.Node) (*caller, error) {
 				return err
 			})
 		}, "allowed_ips"),
-		describes(p.limits(&workspace.Limits), "limits"),
+		describes(p.Windows(&workspace.Limits), "limits"),
 		describes(func(n *yaml.Node) (err error) {
 			workspace.Metadata, err = p.Object(n, "metadata")
 			return err
@@ -96,24 +96,6 @@ func (p *parser) caller(node *yaml.Node) (*caller, error) {
 	}
 	c.identity = id
 	return c, nil
-}
-
-func (p *parser) limits(to *[]record.Window) func(*yaml.Node) error {
-	return func(n *yaml.Node) error {
-		var texts []string
-		err := p.Texts(n, "limits", func(text string) error {
-			texts = append(texts, text)
-			_, err := record.ParseWindow(text)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if *to, err = record.ParseWindows(texts); err != nil {
-			return p.Errorf(n, "%w", err)
-		}
-		return nil
-	}
 }
 
 // state reads in what state the key is.

@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -60,7 +61,7 @@ func (w *wanted) settle(p *parser, node *yaml.Node) error {
 	if w.code != "" && w.Code != "" && w.code != w.Code || w.reason != "" && w.Reason != "" && w.reason != w.Reason {
 		return p.Errorf(node, "the case expects %s, and something else beside it: keep one of the two", &w.said)
 	}
-	w.Code, w.Reason = or(w.code, w.Code), or(w.reason, w.Reason)
+	w.Code, w.Reason = cmp.Or(w.code, w.Code), cmp.Or(w.reason, w.Reason)
 	if w.Kind == Refused {
 		if err := w.check(); err != nil {
 			return p.Errorf(node, "%w", err)

@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -147,7 +148,7 @@ func (p *parser) known(node *yaml.Node, name string) (*caller, error) {
 	for known := range p.callers {
 		names[known] = true
 	}
-	return nil, p.Errorf(node, "there is no caller %q: write it under callers; known are %s", name, or(words(sorted(names)), "none"))
+	return nil, p.Errorf(node, "there is no caller %q: write it under callers; known are %s", name, cmp.Or(words(sorted(names)), "none"))
 }
 
 // add completes a case and takes it up.

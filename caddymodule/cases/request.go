@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ func (p *parser) target(t *target) []strictyaml.Field {
 func (t *target) request(d *defaults, who *caller) (r Request, err error) {
 	var method string
 	method, r.Address, _ = strings.Cut(t.line, " ")
-	r.Method, r.IP, r.Host = method, or(t.ip, or(who.ip, or(d.ip, "127.0.0.1"))), or(t.host, d.host)
+	r.Method, r.IP, r.Host = method, cmp.Or(t.ip, cmp.Or(who.ip, cmp.Or(d.ip, "127.0.0.1"))), cmp.Or(t.host, d.host)
 	if t.query != nil {
 		if strings.Contains(r.Address, "?") {
 			return r, errors.New("the query is given twice: write it in the request, or as query")

@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
@@ -135,7 +137,7 @@ func (w *Want) differs(o *Outcome) (lines []string) {
 		differ("message", strconv.Quote(*w.Message), strconv.Quote(o.Message))
 	}
 	if w.Details != nil && !sameJSON(w.Details, o.Details) {
-		differ("details", string(w.Details), inJSON(o.Details))
+		differ("details", string(w.Details), output.InJSON(o.Details))
 	}
 	if w.Missing != nil && !sameSet(w.Missing, o.Missing) {
 		differ("missing scopes", list(w.Missing), list(o.Missing))
@@ -144,7 +146,7 @@ func (w *Want) differs(o *Outcome) (lines []string) {
 		differ("scopes of the route", list(w.Scopes), list(o.Scopes))
 	}
 	if w.Route != nil && *w.Route != o.Route {
-		differ("route", *w.Route, or(o.Route, "none"))
+		differ("route", *w.Route, cmp.Or(o.Route, "none"))
 	}
 	if w.Charge != nil && *w.Charge != o.Charge {
 		differ("charge", strconv.FormatInt(*w.Charge, 10), strconv.FormatInt(o.Charge, 10))
@@ -156,7 +158,7 @@ func (w *Want) differs(o *Outcome) (lines []string) {
 func (w *Want) String() string {
 	switch {
 	case w.Kind == Refused:
-		return strings.TrimSpace(strconv.Itoa(w.Status) + " " + or(w.Reason, w.Code))
+		return strings.TrimSpace(strconv.Itoa(w.Status) + " " + cmp.Or(w.Reason, w.Code))
 	case w.Kind == Pass && w.Charge != nil:
 		return "pass " + strconv.FormatInt(*w.Charge, 10)
 	}

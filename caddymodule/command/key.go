@@ -10,6 +10,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
@@ -129,9 +130,9 @@ func keyHistory(i *invocation) error {
 		if err != nil {
 			return err
 		}
-		views, rows := make([]eventView, len(events)), [][]string{{"AT", "BY", "ACTION", "DETAILS"}}
+		views, rows := make([]keysapi.EventView, len(events)), [][]string{{"AT", "BY", "ACTION", "DETAILS"}}
 		for n, e := range events {
-			views[n] = eventView{At: e.At.UTC(), By: e.By, Action: e.Action, Workspace: e.Workspace, Key: e.Key, Details: e.Details}
+			views[n] = keysapi.NewEventView(&e)
 			rows = append(rows, []string{output.When(e.At, "-"), e.By, e.Action, string(e.Details)})
 		}
 		if i.json() {

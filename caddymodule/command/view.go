@@ -22,16 +22,6 @@ type createdView struct {
 	OldSecretsExpireAt *time.Time `json:"old_secrets_expire_at,omitempty"`
 }
 
-// eventView is a change of a key as --json gives it.
-type eventView struct {
-	At        time.Time       `json:"at"`
-	By        string          `json:"by"`
-	Action    string          `json:"action"`
-	Workspace string          `json:"workspace"`
-	Key       string          `json:"key"`
-	Details   json.RawMessage `json:"details"`
-}
-
 // lastUse is when any secret of the key was last used; zero: never.
 func lastUse(k *keystore.Key) (last time.Time) {
 	for _, secret := range k.Secrets {

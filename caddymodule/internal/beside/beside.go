@@ -45,7 +45,7 @@ func Write(path string, replace func(old *os.File) error, write func(io.Writer) 
 		err = os.Rename(made, path)
 	}
 	if err == nil {
-		err = syncFolder(filepath.Dir(path))
+		err = SyncFolder(filepath.Dir(path))
 	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, cause(err))
@@ -72,7 +72,8 @@ func look(path string, replace func(*os.File) error) (fs.FileMode, error) {
 	return info.Mode().Perm(), replace(old)
 }
 
-func syncFolder(path string) error {
+// SyncFolder makes the names in a folder survive a power cut.
+func SyncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}

@@ -93,7 +93,7 @@ func (p *parser) workspace(node *yaml.Node) error {
 	err := p.Fields(node, "a workspace",
 		strictyaml.Must("id", p.id("workspace", &workspace.ID)),
 		strictyaml.Must("plan", p.Checked(&workspace.Plan, record.CheckID)),
-		strictyaml.May("limits", p.limits(&workspace.Limits)),
+		strictyaml.May("limits", p.Windows(&workspace.Limits)),
 		strictyaml.May("metadata", func(n *yaml.Node) (err error) {
 			workspace.Metadata, err = p.Object(n, "metadata")
 			return err
@@ -192,24 +192,6 @@ func (p *parser) once(n *yaml.Node, value any, what string) error {
 	}
 	p.lines[value] = n.Line
 	return nil
-}
-
-func (p *parser) limits(to *[]record.Window) func(*yaml.Node) error {
-	return func(n *yaml.Node) error {
-		var texts []string
-		err := p.Texts(n, "limits", func(s string) error {
-			texts = append(texts, s)
-			_, err := record.ParseWindow(s)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if *to, err = record.ParseWindows(texts); err != nil {
-			return p.Errorf(n, "%w", err)
-		}
-		return nil
-	}
 }
 
 func (p *parser) instant(to *time.Time) func(*yaml.Node) error {

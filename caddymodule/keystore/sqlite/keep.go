@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strconv"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/beside"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlstore"
 )
@@ -72,7 +73,7 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 			return notWritten(path, err)
 		}
 	}
-	return syncFolder(filepath.Dir(path))
+	return beside.SyncFolder(filepath.Dir(path))
 }
 
 func notWritten(path string, err error) error {
@@ -94,18 +95,6 @@ func finishCopy(ctx context.Context, path string) error {
 		return err
 	}
 	return errors.Join(file.Sync(), file.Close())
-}
-
-// syncFolder makes the names in a folder survive a power cut.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // largeLog is when the log beside the database is a finding. SQLite folds it in every 4 MB, if nobody reads for ever.
