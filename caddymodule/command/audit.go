@@ -25,9 +25,7 @@ the key store, and tells what is dangerous or dead: where, why, what to do.
 Writes and creates nothing, and needs no gateway; one may run. What could not
 be looked at is named. 'tollgate validate' tells whether the configuration
 loads at all. The exit code is 0 without a danger, 1 with one, and 2 where the
-configuration cannot be read.
-
-Example: tollgate audit --config /etc/caddy/Caddyfile`,
+configuration cannot be read.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			runnable(cmd, auditConfiguration)
 			cmd.RunE = exitTwo(cmd.RunE)

@@ -16,8 +16,8 @@ const columns = 80
 // polish gives a command and those below it the manners of ours: an example, help that fits a terminal, and errors that name what was
 // most likely meant.
 func polish(cmd *cobra.Command, words string) {
-	if text, found := examples[words]; found && cmd.Example == "" {
-		cmd.Example = "  tollgate " + text
+	if lines := examples[words]; lines != nil {
+		cmd.Example = "  tollgate " + strings.Join(lines, "\n  tollgate ")
 	}
 	cmd.Long = wrap(cmd.Long, columns)
 	cmd.SetUsageTemplate(strings.ReplaceAll(cmd.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", columns)))

@@ -23,9 +23,6 @@ hashes of their secrets, and their history. The gateway may run meanwhile. The l
 checksum, so that a stream that was cut is refused.
 
 --format keys.yaml writes what a keys file can hold instead, and says what it leaves out.`
-			export.Example = `  tollgate store export --output keys.jsonl
-  tollgate store export --config Caddyfile.old |
-      tollgate store import --config Caddyfile`
 			export.Flags().StringP("output", "o", "", "file to write, whole or not at all (default standard output)")
 			export.Flags().String("format", "jsonl", "jsonl, or keys.yaml")
 			export.Flags().Bool("no-history", false, "leave out who changed what, and when")
@@ -37,17 +34,13 @@ and what was deleted here stays so. Nothing is deleted. Where an id or a secret 
 keys, nothing is imported.
 
 The gateway may run meanwhile, and other commands that change the store wait.`
-			imports.Example = `  tollgate store import --dry-run keys.jsonl
-  tollgate store import keys.jsonl`
 			imports.Flags().Bool("dry-run", false, "say what would come in, and change nothing")
 			backup := command("backup FILE", "Copies a SQLite store, as of one moment, while the gateway runs", backupStore)
 			backup.Long = `Copies a SQLite store, as of one moment, into a file that is not there yet. The gateway may run meanwhile. A cp of the
 database would miss what still lies in the log beside it.`
-			backup.Example = "  tollgate store backup tollgate-backup.db"
 			check := command("check", "Looks the store over; fails where it finds something", checkStore)
 			check.Long = `Looks the key store over: the database's own structures, that every record can be read and is valid, that every secret has its
 key, that the log of changes has no gaps, and that nobody else can open the file. It writes nothing.`
-			check.Example = "  tollgate store check --config /etc/caddy/Caddyfile"
 			group(cmd, export, imports, backup, check)
 		},
 	}

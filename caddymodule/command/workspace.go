@@ -43,14 +43,6 @@ func workspaceCommands() caddycmd.Command {
 			show := command("show WORKSPACE_ID", "Shows one workspace", showWorkspace)
 			history := command("history WORKSPACE_ID", "Shows every change of a workspace and its keys, the newest first", workspaceHistory)
 			resume := command("resume WORKSPACE_ID", "Takes back suspend", resumeWorkspace)
-			create.Example = "  tollgate workspace create ws_acme --plan pro --limit 500/1m \\\n      --metadata region=eu"
-			list.Example = "  tollgate workspace list --plan pro --suspended"
-			show.Example = "  tollgate workspace show ws_acme"
-			history.Example = "  tollgate workspace history ws_acme"
-			set.Example = "  tollgate workspace set ws_acme --plan enterprise --limit none"
-			suspend.Example = "  tollgate workspace suspend ws_acme --reason \"invoice 117 unpaid\""
-			resume.Example = "  tollgate workspace resume ws_acme"
-			remove.Example = "  tollgate workspace delete ws_acme"
 			group(cmd, create, list, show, history, set, suspend, resume, remove)
 		},
 	}
