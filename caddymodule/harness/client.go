@@ -126,11 +126,22 @@ func (g *Gateway) Raw(t testing.TB, method, text string) *Answer {
 	require.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
 	var body bytes.Buffer
-	if response.StatusCode != http.StatusSwitchingProtocols {
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		awaitEnd(conn)
+	} else {
 		_, err = io.Copy(&body, response.Body)
 		require.NoError(t, err)
 	}
 	return &Answer{Status: response.StatusCode, Header: response.Header, Trailer: response.Trailer, Body: body.String()}
+}
+
+// awaitEnd returns when the other end of an upgraded connection has closed both its halves: to stop Caddy while it copies is a race of
+// its own byte counters (Cleanup writes to a connection that is being copied to).
+func awaitEnd(conn net.Conn) {
+	_, err := io.Copy(io.Discard, conn)
+	for ; err == nil; time.Sleep(time.Millisecond) {
+		_, err = io.WriteString(conn, "x")
+	}
 }
 
 // clients holds one transport a protocol, made when first asked for.
