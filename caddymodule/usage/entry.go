@@ -1,0 +1,72 @@
+package usage
+
+import (
+	"cmp"
+	"context"
+	"time"
+)
+
+// Entry is one line of the ledger: what was used in an hour.
+type Entry struct {
+	Cell
+	Sum
+}
+
+// Cell is what an Entry's sum is of. Any of key, route and outcome is Merged where the ledger had to become coarser.
+type Cell struct {
+	// Hour is the hour in which the requests ended, in hours since 1970-01-01T00:00:00Z.
+	Hour int64
+	// Workspace is the id of the caller's workspace.
+	Workspace string
+	// Key is the id of the caller's key.
+	Key string
+	// Route is the pattern of the route; empty where the request matched none.
+	Route string
+	// Outcome is the class of the answer's status, such as 2xx, for what was granted, and the code of the error, such as
+	// RATE_LIMITED, for what the gateway refused.
+	Outcome string
+}
+
+// Sum is how much.
+type Sum struct {
+	// Requests is how many there were.
+	Requests int64
+	// Cost is what they took from the workspace's limits: nothing for a refused one.
+	Cost int64
+}
+
+// Merged stands for any key, route or outcome. It is not an id, a pattern, or an outcome.
+const Merged = "*"
+
+// HourOf is the hour of an instant.
+func HourOf(t time.Time) int64 { return floorDiv(t.Unix(), 3600) }
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+func (c Cell) compare(d Cell) int {
+	return cmp.Or(cmp.Compare(c.Hour, d.Hour), cmp.Compare(c.Workspace, d.Workspace), cmp.Compare(c.Key, d.Key),
+		cmp.Compare(c.Route, d.Route), cmp.Compare(c.Outcome, d.Outcome))
+}
+
+// Batch are entries that are booked together, once.
+type Batch struct {
+	// Instance is the random name of the ledger that made the batch.
+	Instance string
+	// Number counts the batches of the instance, from 1.
+	Number int64
+	// Entries are sorted by cell, each cell once: two writers that lock the same rows do so in the same order.
+	Entries []Entry
+}
+
+// Store keeps the ledgers of all gateways.
+type Store interface {
+	// Book adds a batch to the sums, all of it or none. One with a number that was booked already changes nothing and is no
+	// error. Any error may come after the batch was booked.
+	Book(ctx context.Context, batch Batch) error
+}

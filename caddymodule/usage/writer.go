@@ -1,0 +1,139 @@
+package usage
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// WriteEvery is how often a Writer books what was used. It is what a gateway that is killed loses at most.
+	WriteEvery = 5 * time.Second
+	// bookTimeout bounds the booking of one batch.
+	bookTimeout = 3 * time.Second
+	// batchSize is how many entries are booked at once.
+	batchSize = 2000
+)
+
+// Writer books a Ledger in a Store.
+type Writer struct {
+	ledger   *Ledger
+	store    Store
+	report   func(error)
+	instance string
+	dropped  atomic.Int64
+
+	cells   map[Cell]*Sum // what waits to be booked
+	sent    *Batch        // was sent, and is not known to be booked
+	number  int64
+	failing bool
+
+	starting, closing sync.Once
+	cancel            context.CancelFunc
+	running           sync.WaitGroup
+}
+
+// NewWriter makes one that has not started. Report is told when booking begins to fail (with the reason) and when it works
+// again (with nil).
+func NewWriter(ledger *Ledger, store Store, report func(error)) *Writer {
+	return &Writer{ledger: ledger, store: store, report: report, instance: rand.Text(), cells: map[Cell]*Sum{}}
+}
+
+// Start begins to book, until Close. Further calls do nothing.
+func (w *Writer) Start() {
+	w.starting.Do(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		w.cancel = cancel
+		w.running.Go(func() { w.run(ctx) })
+	})
+}
+
+// Close books what is left, until the store fails. Further calls do nothing. Nothing is to be added to the ledger any more.
+func (w *Writer) Close() {
+	w.closing.Do(func() {
+		w.starting.Do(func() {}) // never to be started again
+		if w.cancel != nil {
+			w.cancel()
+		}
+		w.running.Wait()
+		w.write()
+		for _, sum := range w.cells {
+			w.dropped.Add(sum.Requests)
+		}
+		if w.sent != nil {
+			for _, entry := range w.sent.Entries {
+				w.dropped.Add(entry.Requests)
+			}
+		}
+	})
+}
+
+// Dropped is how many requests may be missing from the store, for want of room or because it was away at the end, since the start.
+func (w *Writer) Dropped() int64 { return w.ledger.Dropped() + w.dropped.Load() }
+
+func (w *Writer) run(ctx context.Context) {
+	tick := time.NewTicker(WriteEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			w.write()
+		}
+	}
+}
+
+// write books all that was used until now, batch by batch, until one fails.
+func (w *Writer) write() {
+	for _, entry := range w.ledger.Take() {
+		if !book(w.cells, DefaultBound, entry.Cell, entry.Sum) {
+			w.dropped.Add(entry.Requests)
+		}
+	}
+	for w.sent != nil || len(w.cells) > 0 {
+		if w.sent == nil {
+			w.sent = w.next()
+		}
+		err := w.book(*w.sent)
+		if failing := err != nil; failing != w.failing {
+			w.failing = failing
+			w.report(err)
+		}
+		if err != nil {
+			return // it may have been booked: it is sent again as it is
+		}
+		w.sent = nil
+	}
+}
+
+// next takes a batch out of what waits.
+func (w *Writer) next() *Batch {
+	w.number++
+	batch := &Batch{Instance: w.instance, Number: w.number}
+	for cell, sum := range w.cells {
+		if len(batch.Entries) == batchSize {
+			break
+		}
+		batch.Entries = append(batch.Entries, Entry{Cell: cell, Sum: *sum})
+		delete(w.cells, cell)
+	}
+	if len(w.cells) == 0 {
+		w.cells = map[Cell]*Sum{} // after a burst it would hold megabytes for ever
+	}
+	slices.SortFunc(batch.Entries, func(a, b Entry) int { return a.compare(b.Cell) })
+	return batch
+}
+
+func (w *Writer) book(batch Batch) error {
+	ctx, cancel := context.WithTimeout(context.Background(), bookTimeout)
+	defer cancel()
+	if err := w.store.Book(ctx, batch); err != nil {
+		return fmt.Errorf("writing what was used: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package usage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// books keeps what is booked in memory, by the rules of a Store, and fails on demand before or after the commit.
+type books struct {
+	numbers map[string]int64
+	cells   map[Cell]*Sum
+	calls   int
+	before  error
+	after   error
+}
+
+func (b *books) Book(_ context.Context, batch Batch) error {
+	b.calls++
+	if b.before != nil {
+		return b.before
+	}
+	if b.numbers == nil {
+		b.numbers, b.cells = map[string]int64{}, map[Cell]*Sum{}
+	}
+	if batch.Number > b.numbers[batch.Instance] {
+		b.numbers[batch.Instance] = batch.Number
+		for _, e := range batch.Entries {
+			book(b.cells, math.MaxInt, e.Cell, e.Sum)
+		}
+	}
+	return b.after
+}
+
+func (b *books) requests() int64 { return sumOf(b.cells, func(Cell) bool { return true }).Requests }
+
+func TestAWriterBooksEveryFewSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, b := NewLedger(0), &books{}
+		w := NewWriter(l, b, func(err error) { require.NoError(t, err) })
+		w.Start()
+		l.Add(used("ws_a", "key_1", "/leads", "2xx", 1))
+		time.Sleep(WriteEvery - 1)
+		synctest.Wait()
+		require.Zero(t, b.calls)
+		time.Sleep(1)
+		synctest.Wait()
+		require.EqualValues(t, 1, b.requests())
+		time.Sleep(10 * WriteEvery)
+		require.Equal(t, 1, b.calls, "nothing to say, nothing said")
+
+		l.Add(used("ws_a", "key_1", "/leads", "2xx", 1))
+		w.Close()
+		w.Close()
+		require.EqualValues(t, 2, b.requests(), "at the end as well")
+	})
+}
+
+func TestABatchWhoseCommitIsUnknownCountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, b := NewLedger(0), &books{after: errors.New("connection lost")}
+		var said []error
+		w := NewWriter(l, b, func(err error) { said = append(said, err) })
+		w.Start()
+		for range 3 {
+			l.Add(used("ws_a", "key_1", "/leads", "2xx", 1))
+			time.Sleep(WriteEvery)
+			synctest.Wait()
+		}
+		require.EqualValues(t, 1, b.requests(), "the same batch again")
+		b.after = nil
+		time.Sleep(WriteEvery)
+		synctest.Wait()
+		require.EqualValues(t, 3, b.requests())
+		require.Len(t, said, 2, "once that it fails, once that it works")
+		require.ErrorContains(t, said[0], "writing what was used: connection lost")
+		require.NoError(t, said[1])
+		w.Close()
+		require.Zero(t, w.Dropped())
+	})
+}
+
+func TestWhileTheStoreIsAwayUsesAreKeptAndThenBookedInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, b := NewLedger(0), &books{before: errors.New("no route to host")}
+		w := NewWriter(l, b, func(error) {})
+		w.Start()
+		const cells = 3*batchSize + 1
+		for range 2 {
+			for n := range cells {
+				l.Add(used(fmt.Sprint("ws_", n), fmt.Sprint("key_", n), "/leads", "2xx", 1))
+			}
+			time.Sleep(WriteEvery)
+			synctest.Wait()
+		}
+		b.before, b.calls = nil, 0
+		time.Sleep(WriteEvery)
+		synctest.Wait()
+		require.EqualValues(t, 2*cells, b.requests())
+		require.Len(t, b.cells, cells)
+		require.Equal(t, 5, b.calls, "the first batch as it was, the rest in parts")
+		w.Close()
+	})
+}
+
+func TestWhatIsLeftWhenTheStoreStaysAwayIsCounted(t *testing.T) {
+	l, b := NewLedger(0), &books{before: errors.New("no route to host")}
+	w := NewWriter(l, b, func(error) {})
+	l.Add(used("ws_a", "key_1", "/leads", "2xx", 1))
+	w.Close()
+	require.EqualValues(t, int64(1), w.Dropped())
+}
