@@ -2,7 +2,6 @@ package usage
 
 import (
 	"cmp"
-	"context"
 	"time"
 )
 
@@ -62,11 +61,4 @@ type Batch struct {
 	Number int64
 	// Entries are sorted by cell, each cell once: two writers that lock the same rows do so in the same order.
 	Entries []Entry
-}
-
-// Store keeps the ledgers of all gateways.
-type Store interface {
-	// Book adds a batch to the sums, all of it or none. One with a number that was booked already changes nothing and is no
-	// error. Any error may come after the batch was booked.
-	Book(ctx context.Context, batch Batch) error
 }

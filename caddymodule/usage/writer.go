@@ -15,6 +15,8 @@ const (
 	WriteEvery = 5 * time.Second
 	// bookTimeout bounds the booking of one batch.
 	bookTimeout = 3 * time.Second
+	// foldTimeout bounds the folding of old hours.
+	foldTimeout = time.Minute
 	// batchSize is how many entries are booked at once.
 	batchSize = 2000
 )
@@ -31,6 +33,8 @@ type Writer struct {
 	sent    *Batch        // was sent, and is not known to be booked
 	number  int64
 	failing bool
+	keep    atomic.Pointer[Keep]
+	folded  int64 // the hour in which old ones were folded last
 
 	starting, closing sync.Once
 	cancel            context.CancelFunc
@@ -40,8 +44,13 @@ type Writer struct {
 // NewWriter makes one that has not started. Report is told when booking begins to fail (with the reason) and when it works
 // again (with nil).
 func NewWriter(ledger *Ledger, store Store, report func(error)) *Writer {
-	return &Writer{ledger: ledger, store: store, report: report, instance: rand.Text(), cells: map[Cell]*Sum{}}
+	w := &Writer{ledger: ledger, store: store, report: report, instance: rand.Text(), cells: map[Cell]*Sum{}}
+	w.Keep(DefaultKeep)
+	return w
 }
+
+// Keep says how long the store keeps what it knows, from the next hour on.
+func (w *Writer) Keep(keep Keep) { w.keep.Store(&keep) }
 
 // Start begins to book, until Close. Further calls do nothing.
 func (w *Writer) Start() {
@@ -84,6 +93,7 @@ func (w *Writer) run(ctx context.Context) {
 			return
 		case <-tick.C:
 			w.write()
+			w.fold(ctx)
 		}
 	}
 }
@@ -99,15 +109,32 @@ func (w *Writer) write() {
 		if w.sent == nil {
 			w.sent = w.next()
 		}
-		err := w.book(*w.sent)
-		if failing := err != nil; failing != w.failing {
-			w.failing = failing
-			w.report(err)
-		}
-		if err != nil {
+		if err := w.book(*w.sent); err != nil {
 			return // it may have been booked: it is sent again as it is
 		}
 		w.sent = nil
+	}
+}
+
+// fold has the store fold what is old, once an hour.
+func (w *Writer) fold(ctx context.Context) {
+	hour := HourOf(time.Now())
+	if hour == w.folded || w.failing {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, foldTimeout)
+	defer cancel()
+	if err := w.store.Fold(ctx, *w.keep.Load()); err == nil || ctx.Err() == nil {
+		w.folded = hour
+		w.note(err)
+	}
+}
+
+// note tells whoever wants to know that the store begins to fail, or works again.
+func (w *Writer) note(err error) {
+	if failing := err != nil; failing != w.failing {
+		w.failing = failing
+		w.report(err)
 	}
 }
 
@@ -132,8 +159,10 @@ func (w *Writer) next() *Batch {
 func (w *Writer) book(batch Batch) error {
 	ctx, cancel := context.WithTimeout(context.Background(), bookTimeout)
 	defer cancel()
-	if err := w.store.Book(ctx, batch); err != nil {
-		return fmt.Errorf("writing what was used: %w", err)
+	err := w.store.Book(ctx, batch)
+	if err != nil {
+		err = fmt.Errorf("writing what was used: %w", err)
 	}
-	return nil
+	w.note(err)
+	return err
 }

@@ -17,6 +17,7 @@ type books struct {
 	numbers map[string]int64
 	cells   map[Cell]*Sum
 	calls   int
+	folds   int
 	before  error
 	after   error
 }
@@ -37,6 +38,8 @@ func (b *books) Book(_ context.Context, batch Batch) error {
 	}
 	return b.after
 }
+
+func (b *books) Fold(context.Context, Keep) error { b.folds++; return b.before }
 
 func (b *books) requests() int64 { return sumOf(b.cells, func(Cell) bool { return true }).Requests }
 

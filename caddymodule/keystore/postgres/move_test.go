@@ -8,16 +8,28 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/postgres"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/storetest"
 	"github.com/tollgate-gateway/tollgate/caddymodule/services"
+	"github.com/tollgate-gateway/tollgate/caddymodule/usage"
 )
 
 func movedWhole(t *testing.T, server *services.PostgresServer) {
 	storetest.Move(t, func(t *testing.T) storetest.Movable { return opened(t, server.Database()) },
-		func(t *testing.T, s storetest.Movable, statement string) {
-			db, err := s.(*postgres.Store).Open(t.Context())
-			require.NoError(t, err)
-			_, err = db.ExecContext(t.Context(), statement)
-			require.NoError(t, err)
-		})
+		func(t *testing.T, s storetest.Movable, statement string) { execute(t, s.(*postgres.Store), statement) })
+}
+
+// execute executes a statement in the store's database.
+func execute(t *testing.T, s *postgres.Store, statement string) {
+	t.Helper()
+	db, err := s.Open(t.Context())
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), statement)
+	require.NoError(t, err)
+}
+
+func whatWasUsed(t *testing.T, server *services.PostgresServer) {
+	storetest.Usage(t, func(t *testing.T) (usage.Keeper, func(string)) {
+		s := opened(t, server.Database())
+		return s, func(statement string) { execute(t, s, statement) }
+	})
 }
 
 func killedAtAnyMomentThereIsNoHalfImport(t *testing.T, server *services.PostgresServer) {

@@ -28,6 +28,7 @@ var dialect = &sqlstore.Dialect{
 	LockSchema:  "SELECT pg_advisory_xact_lock(7813401772105)", // any number that is ours alone
 	LockSecrets: " FOR UPDATE OF s",
 	Notify:      "NOTIFY tollgate",
+	Clock:       "CAST(floor(extract(epoch FROM clock_timestamp())) AS bigint)",
 	Pooled:      true,
 	Broken:      broken,
 	Damaged:     damaged,

@@ -37,11 +37,12 @@ func TestPostgreSQL(t *testing.T) {
 		"schema of another version":                         schemaOfAnotherVersion,
 		"killed at any moment nothing acknowledged is lost": killedAtAnyMomentNothingAcknowledgedIsLost,
 		"killed at any moment there is no half import":      killedAtAnyMomentThereIsNoHalfImport,
-		"moved whole":    movedWhole,
-		"a million keys": aMillionKeys,
-		"no more connections than the address says": noMoreConnectionsThanTheAddressSays,
-		"behind PgBouncer":                          behindPgBouncer,
-		"no goroutine stays":                        noGoroutineStays,
+		"what was used":                                     whatWasUsed,
+		"moved whole":                                       movedWhole,
+		"a million keys":                                    aMillionKeys,
+		"no more connections than the address says":         noMoreConnectionsThanTheAddressSays,
+		"behind PgBouncer":                                  behindPgBouncer,
+		"no goroutine stays":                                noGoroutineStays,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, server) })
 	}

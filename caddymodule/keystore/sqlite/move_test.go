@@ -6,6 +6,7 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlite"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/storetest"
+	"github.com/tollgate-gateway/tollgate/caddymodule/usage"
 )
 
 func TestMove(t *testing.T) {
@@ -13,5 +14,12 @@ func TestMove(t *testing.T) {
 		return opened(t, filepath.Join(t.TempDir(), "tollgate.db"), sqlite.Options{Create: true})
 	}, func(t *testing.T, s storetest.Movable, statement string) {
 		raw(t, s.String(), statement)
+	})
+}
+
+func TestUsage(t *testing.T) {
+	storetest.Usage(t, func(t *testing.T) (usage.Keeper, func(string)) {
+		s, path := create(t)
+		return s, func(statement string) { raw(t, path, statement) }
 	})
 }

@@ -27,6 +27,7 @@ const (
 var dialect = &sqlstore.Dialect{
 	Bytes:     "BLOB",
 	HasSchema: "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tollgate_meta')",
+	Clock:     "unixepoch()",
 	Large:     "PRAGMA cache_size = -24000", // KiB; with the 2 MB of default a large import reads and writes each page many times
 	Damaged:   damaged,
 	Advice:    advice,

@@ -299,18 +299,7 @@ func (im *importing) insert(into string, rows [][]any) error {
 	if !im.dialect.Pooled {
 		return im.insertEach(into, rows)
 	}
-	var statement strings.Builder
-	statement.WriteString("INSERT INTO " + into + " VALUES ")
-	args := make([]any, 0, len(rows)*len(rows[0]))
-	for i, row := range rows {
-		if i > 0 {
-			statement.WriteString(", ")
-		}
-		statement.WriteString(places(len(row), len(args)))
-		args = append(args, row...)
-	}
-	_, err := im.tx.ExecContext(im.ctx, statement.String(), args...)
-	return err
+	return insertRows(im.ctx, im.tx, into, rows, "")
 }
 
 func (im *importing) insertEach(into string, rows [][]any) error {

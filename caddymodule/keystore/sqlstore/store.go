@@ -31,6 +31,8 @@ type Dialect struct {
 	LockSecrets string
 	// Notify, if any, is executed in every transaction that changes something.
 	Notify string
+	// Clock is an expression for the database's time, in whole seconds since 1970.
+	Clock string
 	// Large, if any, is executed in every transaction that may write much.
 	Large string
 	// Pooled says that a pooler may stand in front of the database, which keeps no prepared statements.

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -71,7 +72,7 @@ func fromVersionOne(t *testing.T, d Databases) {
 	key, err := s.Key(t.Context(), "key_full")
 	require.NoError(t, err)
 	require.Equal(t, time.UnixMicro(1800000000000000).UTC(), key.Secrets[0].LastUsedAt)
-	require.Equal(t, []string{"schema", "key create", "schema"}, actions(t, s))
+	require.Equal(t, append([]string{"schema", "key create"}, slices.Repeat([]string{"schema"}, keystore.Schema-1)...), actions(t, s))
 	changes, err := s.Changes(t.Context(), keystore.Position{Revision: 2, Stamp: "b"})
 	require.NoError(t, err)
 	require.False(t, changes.Gap, "gateways that run go on")
