@@ -35,7 +35,7 @@ func init() {
 // Subcommands are the commands below "tollgate". A program of its own registers them without the extra word.
 func Subcommands() []caddycmd.Command {
 	commands := []caddycmd.Command{
-		workspaceCommands(), keyCommands(), explainCommand(), policyCommands(), testCommand(), storeCommands(), dashboardCommand(),
+		workspaceCommands(), keyCommands(), explainCommand(), policyCommands(), testCommand(), storeCommands(), usageCommand(), dashboardCommand(),
 		healthCommand(), auditCommand(), versionCommand(),
 	}
 	for n := range commands {

@@ -29,6 +29,7 @@ const (
 func problems(s *gateway.State, recent *status.Traffic) []Problem {
 	list := append([]Problem{}, keyProblems(&s.Keys)...)
 	list = append(list, counterProblems(s.Counters.Shared)...)
+	list = append(list, usageProblems(s.Usage)...)
 	list = append(list, fileProblems(s)...)
 	list = append(list, backendProblems(recent)...)
 	warn := func(texts []string, do string) {
@@ -51,6 +52,8 @@ func keyProblems(s *gateway.KeysState) (list []Problem) {
 	for _, f := range s.Failing {
 		p := Problem{Severity: isError, Since: f.Since}
 		switch f.What {
+		case "usage":
+			continue // the ledger may lie elsewhere: usageProblems
 		case "keys":
 			p.Text = fmt.Sprintf("The keys of %s are not taken, the last good ones go on: %s", s.Place, f.Error)
 			p.Do = "Correct the file: it is read again within a second."
@@ -64,6 +67,25 @@ func keyProblems(s *gateway.KeysState) (list []Problem) {
 			p.Do = "Bring the store back; the gateway finds it by itself."
 		}
 		list = append(list, p)
+	}
+	return list
+}
+
+func usageProblems(s *gateway.UsageState) (list []Problem) {
+	if s == nil {
+		return nil
+	}
+	if s.Failing != nil {
+		list = append(list, Problem{
+			Severity: isWarning, Since: s.Failing.Since, Text: fmt.Sprintf("What workspaces use cannot be written to %s: %s", s.Place, s.Failing.Error),
+			Do: "See whether the store can be written; until it can, what is used is kept here, more and more coarsely.",
+		})
+	}
+	if s.Lost > 0 {
+		list = append(list, Problem{
+			Severity: isWarning, Text: fmt.Sprintf("Of %d requests it is not known who used them: the store of usage was away for too long.", s.Lost),
+			Do: "Bring the store back sooner, or bill by the logs of that time.",
+		})
 	}
 	return list
 }

@@ -52,6 +52,8 @@ type App struct {
 	KeyPrefix string `json:"key_prefix,omitempty"`
 	// Secrets is the folder of values for inject: <folder>/<workspace id>/<name>. Its path may hold placeholders.
 	Secrets string `json:"secrets,omitempty"`
+	// Usage is the ledger of what workspaces used. Default: it is kept in the database of the keys.
+	Usage *Usage `json:"usage,omitempty"`
 	// Folder is where relative paths of policies and secrets start: a placeholder's value may be one. Default: the working
 	// directory.
 	Folder string `json:"folder,omitempty"`
@@ -60,7 +62,11 @@ type App struct {
 
 	store      KeyStore
 	keys       pool.Lease[*keyCache]
-	leaveKeys  func() // takes this configuration's settings out of keys; nil: they were not put in
+	leaveKeys  func()                   // takes this configuration's settings out of keys; nil: they were not put in
+	usageStore KeyStore                 // where the ledger is booked
+	usageKeys  pool.Lease[*keyCache]    // the store that it is booked in
+	ledger     pool.Lease[*usageLedger] // its value is nil where none is kept
+	leaveUsage func()                   // takes this configuration's settings out of ledger; nil: they were not put in
 	counters   CounterEngine
 	files      pool.Lease[*policyFiles]
 	leaveFiles func()          // has files no longer tell this configuration; nil: they were not told to
@@ -118,6 +124,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	if err := a.provisionKeys(ctx); err != nil {
 		return err
 	}
+	if err := a.provisionUsage(ctx); err != nil {
+		return a.locate("usage", err)
+	}
 	if teller, ok := a.store.(PlanTeller); ok {
 		a.warnPlans(teller.PlansInUse(ctx))
 	}
@@ -144,6 +153,9 @@ func (a *App) defaults() {
 	if a.StaleKeys == nil {
 		stale := defaultStaleKeys
 		a.StaleKeys = &stale
+	}
+	if a.Usage == nil {
+		a.Usage = new(Usage)
 	}
 	if a.KeysRaw == nil {
 		a.KeysRaw = json.RawMessage(`{"store":"sqlite"}`)
@@ -213,6 +225,9 @@ func (a *App) Start() error {
 	if err := a.startKeys(); err != nil {
 		return err
 	}
+	if err := a.startUsage(); err != nil {
+		return err
+	}
 	if err := a.counters.Start(); err != nil {
 		return err
 	}
@@ -235,7 +250,7 @@ func (a *App) Stop() error {
 
 // Cleanup gives back what Provision took.
 func (a *App) Cleanup() error {
-	return errors.Join(a.releaseKeys(), a.throttles.Release(), a.releasePolicies(), a.status.Release())
+	return errors.Join(a.releaseUsage(), a.releaseKeys(), a.throttles.Release(), a.releasePolicies(), a.status.Release())
 }
 
 // Interface guards

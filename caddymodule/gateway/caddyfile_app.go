@@ -31,6 +31,7 @@ import (
 //		refusal_throttle <limit>/<duration> | off
 //		key_prefix       <prefix>
 //		secrets          <folder>
+//		usage            off | [sqlite <path> | postgres <address>] [{ ... }]
 //	}
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	d.Next() // tollgate
@@ -71,7 +72,7 @@ type appOption struct {
 // judged are the words about which only an audit has something to say, which then names their place.
 var judged = map[string]bool{"stale_keys": true, "auth_throttle": true, "refusal_throttle": true}
 
-const appWords = "keys, stale_keys, known_keys, counters, plan, denied, policies, policy_timeout, auth_throttle, refusal_throttle, key_prefix, secrets"
+const appWords = "keys, stale_keys, known_keys, counters, plan, denied, policies, policy_timeout, auth_throttle, refusal_throttle, key_prefix, secrets, usage"
 
 var appOptions = map[string]appOption{
 	"keys":             {parse: (*App).parseKeys},
@@ -86,6 +87,7 @@ var appOptions = map[string]appOption{
 	"refusal_throttle": {parse: func(a *App, d *caddyfile.Dispenser) error { return parseThrottle(d, &a.RefusalThrottle) }},
 	"key_prefix":       {parse: (*App).parseKeyPrefix},
 	"secrets":          {parse: (*App).parseSecrets},
+	"usage":            {parse: (*App).parseUsage},
 }
 
 // parseKeys reads "keys <store> …": the rest is the guest module's.

@@ -20,6 +20,14 @@ type keyCache struct {
 	settings *pool.Settings[keySettings]
 	failing  meter.Failing
 	health   health
+	said     keyLines
+}
+
+// report notes that a part of the store begins to fail, or (nil) works again.
+func (k *keyCache) report(part string, err error) {
+	k.said.report(part, err)
+	k.health.note(part, err)
+	k.failing.Note(part, err != nil)
 }
 
 // keySettings are what a configuration says of a cache.
@@ -35,20 +43,15 @@ func (k *keyCache) Destruct() error { return k.Close() }
 // openKeys takes hold of the cache in front of the store.
 func openKeys(store KeyStore) (pool.Lease[*keyCache], error) {
 	return pool.Acquire("keys/"+store.Identity(), func() (*keyCache, error) {
-		said, k := new(keyLines), new(keyCache)
-		report := func(part string, err error) {
-			said.report(part, err)
-			k.health.note(part, err)
-			k.failing.Note(part, err != nil)
-		}
-		opened, err := store.Open(func(err error) { report("keys", err) }, true)
+		k := new(keyCache)
+		opened, err := store.Open(func(err error) { k.report("keys", err) }, true)
 		if err != nil {
 			return nil, err
 		}
 		k.Cache = keystore.NewCache(opened, keystore.Options{})
 		k.settings = pool.NewSettings(func(s keySettings) error {
-			said.log.Store(s.logger)
-			k.Configure(keystore.Options{Stale: s.stale, Known: s.known, Report: report})
+			k.said.log.Store(s.logger)
+			k.Configure(keystore.Options{Stale: s.stale, Known: s.known, Report: k.report})
 			return nil
 		})
 		return k, nil
@@ -102,6 +105,7 @@ var keyAdvice = map[string]string{
 	"look-ups":  "see that the store runs and can be reached; keys known here go on for stale_keys, others get 503; it is asked again by itself",
 	"changes":   "see that the store runs and can be reached; until it does keys are known for stale_keys at most; it is asked again by itself",
 	"last uses": "see that the store can be written; until it can, the times at which keys were last used are kept here",
+	"usage":     "see that the store can be written; until it can, what workspaces use is kept here, more and more coarsely",
 	"keys":      "correct the keys file; until then the last good one holds; it is read again when it changes",
 }
 

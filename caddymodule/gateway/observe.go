@@ -31,6 +31,7 @@ func (c *call) end() {
 	why := c.why(&report)
 	took := c.upstreamTook(&report)
 	c.remember(&report, &why, took)
+	c.use(&report)
 	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.Inline(c))
 	}

@@ -34,6 +34,8 @@ type State struct {
 	// Secrets is null where the configuration has no folder of them.
 	Secrets   *SecretsState  `json:"secrets"`
 	Throttles ThrottlesState `json:"throttles"`
+	// Usage is null where no ledger of what workspaces used is kept.
+	Usage *UsageState `json:"usage"`
 	// Warnings are what most likely is a mistake in the configuration.
 	Warnings []string `json:"warnings"`
 }
@@ -123,6 +125,7 @@ func (a *App) State() *State {
 			Cache: a.keys.Value.State(), Failing: a.keys.Value.health.list(),
 		},
 		Counters:  CountersState{Engine: guestName(a.counters), Verdicts: map[string]uint64{}},
+		Usage:     a.usageState(),
 		Throttles: ThrottlesState{throttleName(a.auth.Window), throttleName(a.refusals.Window)},
 	}
 	for name, plan := range a.planTable {

@@ -29,13 +29,24 @@ type Cell struct {
 // Sum is how much.
 type Sum struct {
 	// Requests is how many there were.
-	Requests int64
+	Requests int64 `json:"requests"`
 	// Cost is what they took from the workspace's limits: nothing for a refused one.
-	Cost int64
+	Cost int64 `json:"cost"`
 }
 
 // Merged stands for any key, route or outcome. It is not an id, a pattern, or an outcome.
 const Merged = "*"
+
+// classes are the outcomes of what was granted.
+var classes = [...]string{1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
+
+// Granted is the outcome of a request that was granted, by the status of its answer.
+func Granted(status int) string {
+	if class := status / 100; class >= 1 && class < len(classes) {
+		return classes[class]
+	}
+	return classes[5] // no answer was seen
+}
 
 // HourOf is the hour of an instant.
 func HourOf(t time.Time) int64 { return floorDiv(t.Unix(), 3600) }

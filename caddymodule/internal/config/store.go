@@ -15,6 +15,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/usage"
 )
 
 // bare is a Caddy without apps, in which commands load modules. What these log is none of the answer, but for errors.
@@ -65,6 +66,31 @@ func Open(ctx context.Context, app *gateway.App, create bool) (*Store, error) {
 	}
 	free()
 	return nil, err
+}
+
+// OpenUsage opens the ledger of what workspaces used, which lies beside the keys or where the configuration says. Free closes it.
+func OpenUsage(ctx context.Context, app *gateway.App) (ledger usage.Keeper, place string, free func(), err error) {
+	inner, done, err := Modules(ctx)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	module, err := app.LoadUsageStore(inner)
+	if err != nil {
+		done()
+		return nil, "", nil, err
+	}
+	opened, err := module.Open(func(error) {}, false)
+	if err != nil {
+		done()
+		return nil, "", nil, fmt.Errorf("opening the store of usage %s: %w", module.Place(), err)
+	}
+	free = func() { _ = opened.Close(); done() } // it was only read
+	ledger, ok := opened.(usage.Keeper)
+	if !ok {
+		free()
+		return nil, "", nil, fmt.Errorf("%s keeps no usage: write usage sqlite <path> into the global options", module.Place())
+	}
+	return ledger, module.Place(), free, nil
 }
 
 // OpenProvisioned opens the key store of an app that is provisioned, to look into it. The caller closes it.

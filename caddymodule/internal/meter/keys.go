@@ -62,7 +62,7 @@ func (k measuredKeys) Lookup(ctx context.Context, sum record.Sum) (*record.Ident
 
 // KeyStoreParts are what of a key store can fail on its own, in the words of keystore.Options.Report; "keys" is a keys
 // file that was changed and cannot be taken.
-var KeyStoreParts = [...]string{"look-ups", "changes", "last uses", "keys"}
+var KeyStoreParts = [...]string{"look-ups", "changes", "last uses", "usage", "keys"}
 
 // Failing says what of a key store fails now. The zero value says that nothing does.
 type Failing struct {
@@ -88,7 +88,7 @@ var (
 	cacheEntries = prometheus.NewDesc("tollgate_key_cache_entries", "Known keys in this gateway's memory.", nil, nil)
 	cacheHits    = prometheus.NewDesc("tollgate_key_cache_hits_total", "Keys that were known good in memory, without a look-up.", nil, nil)
 	feedAge      = prometheus.NewDesc("tollgate_key_feed_age_seconds", "Seconds since the feed of the key store's changes was last known to be whole. Absent until it is for the first time.", nil, nil)
-	storeFailing = prometheus.NewDesc("tollgate_key_store_failing", "1 while a part of the key store fails: look-ups, changes (the feed), last uses, or keys (a keys file that was changed and cannot be taken).", []string{"part"}, nil)
+	storeFailing = prometheus.NewDesc("tollgate_key_store_failing", "1 while a part of the key store fails: look-ups, changes (the feed), last uses, usage (the ledger), or keys (a keys file that was changed and cannot be taken).", []string{"part"}, nil)
 )
 
 // Describe is part of prometheus.Collector.

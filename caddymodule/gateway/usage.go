@@ -1,0 +1,175 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
+	"github.com/tollgate-gateway/tollgate/caddymodule/usage"
+)
+
+// Usage says where the ledger of what workspaces used is kept, and for how long.
+type Usage struct {
+	// Off keeps none.
+	Off bool `json:"off,omitempty"`
+	// StoreRaw is a database for it: a guest module of the namespace tollgate.keys. Default: the database of the keys; with a keys file
+	// there is none.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=tollgate.keys inline_key=store"`
+	// KeepDays is for how many days it is kept by the hour, before hours are folded into days. Default: 90.
+	KeepDays int64 `json:"keep_days,omitempty"`
+	// Days is for how many days it is kept by the day. Default: 775, which is 25 months.
+	Days int64 `json:"days,omitempty"`
+}
+
+// usageLedger is the pooled ledger that is booked in a store, which whoever holds it holds as well.
+type usageLedger struct {
+	*usage.Ledger
+	writer   *usage.Writer
+	settings *pool.Settings[usage.Keep]
+}
+
+// Destruct books what is left.
+func (l *usageLedger) Destruct() error { l.writer.Close(); return nil }
+
+// provisionUsage takes hold of the ledger. Without one, a.ledger's value is nil.
+func (a *App) provisionUsage(ctx caddy.Context) error {
+	if err := a.Usage.check(); err != nil {
+		return fmt.Errorf("usage: %w", err)
+	}
+	if a.Usage.Off {
+		return nil
+	}
+	a.usageStore = a.store
+	if a.Usage.StoreRaw != nil {
+		store, err := a.loadUsageStore(ctx)
+		if err != nil {
+			return err
+		}
+		a.usageStore = store
+	}
+	keys, err := openKeys(a.usageStore)
+	if err != nil {
+		return err
+	}
+	a.usageKeys = keys
+	store, ok := keys.Value.Store().(usage.Store)
+	switch {
+	case !ok && a.Usage.StoreRaw != nil:
+		return fmt.Errorf("usage cannot be kept in %s: write usage sqlite <path>, or usage postgres <address>", a.usageStore.Place())
+	case !ok:
+		return nil
+	}
+	a.ledger, err = pool.Acquire("usage/"+a.usageStore.Identity(), func() (*usageLedger, error) {
+		l := &usageLedger{Ledger: usage.NewLedger(0)}
+		l.writer = usage.NewWriter(l.Ledger, store, func(err error) { keys.Value.report("usage", err) })
+		l.settings = pool.NewSettings(func(keep usage.Keep) error { l.writer.Keep(keep); return nil })
+		return l, nil
+	})
+	return err
+}
+
+// startUsage begins to book what is used.
+func (a *App) startUsage() (err error) {
+	ledger := a.ledger.Value
+	if ledger == nil {
+		return nil
+	}
+	hours, days := a.Usage.keep()
+	if a.leaveUsage, err = ledger.settings.Enter(usage.Keep{Hours: 24 * hours, Days: days}); err == nil {
+		ledger.writer.Start()
+	}
+	return err
+}
+
+// releaseUsage gives the ledger back before the store that it is booked in.
+func (a *App) releaseUsage() error {
+	if a.leaveUsage != nil {
+		a.leaveUsage()
+	}
+	if err := a.ledger.Release(); err != nil {
+		return err
+	}
+	return a.usageKeys.Release()
+}
+
+// use adds the request to the ledger of its workspace.
+func (c *call) use(report *envelope.Report) {
+	ledger, identity := c.handler.app.ledger.Value, c.verdict.Identity
+	if ledger == nil || identity == nil {
+		return
+	}
+	u := usage.Use{At: time.Now(), Workspace: identity.Workspace.ID, Key: identity.Key.ID, Outcome: string(report.Code)}
+	if r := c.verdict.Match.Route; r != nil {
+		u.Route = r.Pattern
+	}
+	if c.verdict.Refusal == nil {
+		u.Outcome = usage.Granted(c.answeredWith(report))
+		if c.verdict.Step == gate.StepLimit { // whoami takes nothing
+			u.Cost = c.verdict.Match.Route.Cost
+		}
+	}
+	ledger.Add(&u)
+}
+
+// answeredWith is the status that the caller saw, or would have seen.
+func (c *call) answeredWith(report *envelope.Report) int {
+	if c.writer.Hijacked() {
+		return http.StatusSwitchingProtocols
+	}
+	return report.Status
+}
+
+// UsageState is how the ledger of what workspaces used does.
+type UsageState struct {
+	// Place is where it is booked.
+	Place string `json:"place"`
+	// Lost is how many requests since the start may be missing from it.
+	Lost int64 `json:"lost"`
+	// Failing is why it cannot be booked at present; null: it can.
+	Failing *Failure `json:"failing"`
+}
+
+// usageState is null where no ledger is kept.
+func (a *App) usageState() *UsageState {
+	if a.ledger.Value == nil {
+		return nil
+	}
+	s := &UsageState{Place: a.usageStore.Place(), Lost: a.ledger.Value.writer.Dropped()}
+	for _, failure := range a.usageKeys.Value.health.list() {
+		if failure.What == "usage" {
+			s.Failing = &failure
+		}
+	}
+	return s
+}
+
+// loadUsageStore resolves the guest module that the configuration names for the ledger.
+func (a *App) loadUsageStore(ctx caddy.Context) (KeyStore, error) {
+	module, err := ctx.LoadModule(a.Usage, "StoreRaw")
+	if err != nil {
+		return nil, fmt.Errorf("loading the store of usage: %w", err)
+	}
+	store, ok := module.(KeyStore)
+	if !ok {
+		return nil, fmt.Errorf("loading the store of usage: module %T does not implement gateway.KeyStore", module)
+	}
+	return store, nil
+}
+
+// LoadUsageStore resolves where the ledger is kept, which need not be where the keys are.
+func (a *App) LoadUsageStore(ctx caddy.Context) (KeyStore, error) {
+	switch {
+	case a.Usage.Off:
+		return nil, errors.New("usage is off in the configuration: nothing is kept of what workspaces use")
+	case a.Usage.StoreRaw != nil:
+		return a.loadUsageStore(ctx)
+	}
+	return a.LoadKeyStore(ctx)
+}

@@ -1,0 +1,106 @@
+package caddymodule_test
+
+import (
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlite"
+	"github.com/tollgate-gateway/tollgate/caddymodule/usage"
+)
+
+// used is what a database says was used until now, by some fields.
+func used(t *testing.T, path, by string) (rows [][]string, total usage.Sum) {
+	t.Helper()
+	store := sqlite.New(path, sqlite.Options{})
+	defer func() { require.NoError(t, store.Close()) }()
+	report, err := usage.NewReport("", time.Now().Add(-24*time.Hour), time.Now().Add(time.Hour), by)
+	require.NoError(t, err)
+	all, total, err := report.Rows(t.Context(), store)
+	require.NoError(t, err)
+	for _, row := range all {
+		rows = append(rows, append(row.Values, fmt.Sprint(row.Requests), fmt.Sprint(row.Cost)))
+	}
+	return rows, total
+}
+
+// TestTheLedgerSaysWhatWasUsed: each request of somebody known once, with its route, its outcome and its cost, over a reload and to
+// the end of the process.
+func TestTheLedgerSaysWhatWasUsed(t *testing.T) {
+	setup := limited("big 100000/1m", "small 3/1m", "medium 5/1m")
+	setup.Keys += harness.WorldKeys[len("\nworkspaces:\n"):]
+	setup.Options += "\nusage sqlite $DIR/usage.db"
+	setup.Gate = "route GET /leads agent.leads.read {\ncost 3\n}\nroute GET /fails\nwhoami /me\npublic GET /open\n"
+	g := harness.Start(t, setup)
+	g.Backend.Answer(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/fails" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	ask := func(path, key string, want int) {
+		t.Helper()
+		require.Equal(t, want, g.Do(t, harness.Request{Path: path, Key: key}).Status)
+	}
+	ask("/leads", harness.CRM, 200)
+	ask("/leads", harness.CRM, 200)
+	ask("/fails", harness.CRM, 503)
+	ask("/me", harness.CRM, 200)
+	ask("/nowhere", harness.CRM, 404)
+	ask("/leads", harness.Unscoped, 403)
+	ask("/leads", harness.Unknown, 401)
+	ask("/leads", "", 401)
+	ask("/open", "", 200)
+	require.NoError(t, g.Load(setup.Caddyfile()))
+	ask("/leads", one("small"), 200)
+	ask("/leads", one("small"), 429)
+	g.Stop(t)
+
+	rows, total := used(t, filepath.Join(g.Dir, "usage.db"), "workspace,key,route,code")
+	require.Equal(t, usage.Sum{Requests: 8, Cost: 10}, total)
+	got := map[string]string{}
+	for _, r := range rows {
+		got[r[0]+" "+r[2]+" "+r[3]] = r[4] + " " + r[5]
+	}
+	require.Equal(t, map[string]string{
+		"ws_acme /leads 2xx": "2 6", "ws_acme /fails 5xx": "1 1", "ws_acme /me 2xx": "1 0", "ws_acme  NOT_FOUND": "1 0",
+		"ws_acme /leads FORBIDDEN": "1 0", "ws_small /leads 2xx": "1 3", "ws_small /leads RATE_LIMITED": "1 0",
+	}, got)
+}
+
+// TestTheLedgerIsExactUnderLoad: with reloads in between, in the database of the keys.
+func TestTheLedgerIsExactUnderLoad(t *testing.T) {
+	d := harness.NewDesk(t, harness.DeskCaddyfile)
+	d.Must(t, "workspace", "create", "ws_acme", "--plan", "enterprise", "--limit", "1000000/1m")
+	_, secret := d.Created(t, "--workspace", "ws_acme", "--scope", "agent.*")
+	path := filepath.Join(d.Dir, "tollgate.db")
+	setup := harness.Setup{Options: "keys sqlite " + path, Gate: "route GET /leads agent.leads.read\nroute GET /leads/:id agent.leads.read {\ncost 2\n}"}
+	g := harness.Start(t, setup)
+	var all sync.WaitGroup
+	for n := range 8 {
+		all.Go(func() {
+			for range 100 {
+				if a := g.Do(t, harness.Request{Path: []string{"/leads", "/leads/7"}[n%2], Key: secret}); a.Status != 200 {
+					t.Errorf("answered %d %s", a.Status, a.Body)
+				}
+			}
+		})
+	}
+	for range 3 {
+		require.NoError(t, g.Load(setup.Caddyfile()))
+	}
+	all.Wait()
+	g.Stop(t)
+	rows, total := used(t, path, "route")
+	require.Equal(t, usage.Sum{Requests: 800, Cost: 1200}, total)
+	require.Equal(t, [][]string{{"/leads", "400", "400"}, {"/leads/:id", "400", "800"}}, rows)
+	require.Contains(t, d.Must(t, "usage", "ws_acme", "--by", "route"), "/leads/:id  400       800")
+	require.Contains(t, d.Must(t, "usage", "--csv"), "workspace,requests,cost\nws_acme,800,1200\n")
+	require.Contains(t, d.Must(t, "usage", "--json"), `"total":{"requests":800,"cost":1200}`)
+	require.Empty(t, d.Must(t, "usage", "export"), "the hour is not over")
+}
