@@ -39,3 +39,8 @@ func killedAtAnyMomentThereIsNoHalfImport(t *testing.T, server *services.Postgre
 	}
 	storetest.KilledImports(t, rounds, server.Database, open)
 }
+
+func aMillionUses(t *testing.T, server *services.PostgresServer) {
+	s := opened(t, server.Database())
+	storetest.MillionUses(t, s, func(statement string) { execute(t, s, statement) }, "SELECT n FROM generate_series(1, 1000000) n")
+}

@@ -40,6 +40,7 @@ func TestPostgreSQL(t *testing.T) {
 		"what was used":                                     whatWasUsed,
 		"moved whole":                                       movedWhole,
 		"a million keys":                                    aMillionKeys,
+		"a million uses":                                    aMillionUses,
 		"no more connections than the address says":         noMoreConnectionsThanTheAddressSays,
 		"behind PgBouncer":                                  behindPgBouncer,
 		"no goroutine stays":                                noGoroutineStays,

@@ -23,3 +23,9 @@ func TestUsage(t *testing.T) {
 		return s, func(statement string) { raw(t, path, statement) }
 	})
 }
+
+func TestAMillionUses(t *testing.T) {
+	s, path := create(t)
+	storetest.MillionUses(t, s, func(statement string) { raw(t, path, statement) },
+		"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000000) SELECT n FROM c")
+}

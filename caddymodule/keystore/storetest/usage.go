@@ -194,3 +194,33 @@ func hoursBecomeDays(t *testing.T, k usage.Keeper, execute func(string)) {
 	book(t, k, "one", 2, entry(h, "ws_a", "key_1", "/leads", "2xx", 8))
 	require.EqualValues(t, 8, total(t, k), "its number is still known")
 }
+
+// MillionUses fills the ledger with a million entries and asks for sums. Series is a query for the numbers from 1 to 1,000,000, n.
+func MillionUses(t *testing.T, k usage.Keeper, execute func(string), series string) {
+	if !Long() {
+		t.Skip("a long test: set TOLLGATE_TEST_LONG=1")
+	}
+	require.Zero(t, total(t, k))
+	h := now()
+	execute(fmt.Sprintf(`INSERT INTO tollgate_usage (booked, hour, workspace_id, key_id, route, outcome, requests, cost)
+		SELECT %[1]d - n %% 700, %[1]d - n %% 700, 'ws_' || (n / 700 %% 100), 'key_' || (n / 700 %% 300), '/route/' || (n / 700 / 300), '2xx', 1, 2 FROM (%s) numbers`, h, series))
+	for _, c := range []struct{ workspace, by string }{{"", "workspace"}, {"", "day"}, {"", "day,key,route,code"}, {"ws_7", "day"}} {
+		began := time.Now()
+		report, err := usage.NewReport(c.workspace, time.Now().Add(-60*24*time.Hour), time.Now().Add(time.Hour), c.by)
+		require.NoError(t, err)
+		rows, sum, err := report.Rows(t.Context(), k)
+		require.NoError(t, err)
+		t.Logf("%s by %s: %d rows, %d requests in %v", c.workspace, c.by, len(rows), sum.Requests, time.Since(began))
+		if c.workspace == "" {
+			require.EqualValues(t, 1_000_000, sum.Requests)
+		}
+	}
+	began, entries := time.Now(), 0
+	_, err := k.Entries(t.Context(), usage.Cursor{}, func(usage.Cursor, usage.Entry) error { entries++; return nil })
+	require.NoError(t, err)
+	t.Logf("%d entries exported in %v", entries, time.Since(began))
+	began = time.Now()
+	require.NoError(t, k.Fold(t.Context(), usage.Keep{Hours: 48, Days: 700}))
+	t.Logf("folded in %v", time.Since(began))
+	require.EqualValues(t, 1_000_000, total(t, k))
+}
