@@ -19,17 +19,17 @@ import (
 func usageCommand() caddycmd.Command {
 	return caddycmd.Command{
 		Name: "usage", Usage: "[WORKSPACE]",
-		Short: "Shows what workspaces used: requests and cost, by day, key, route, code",
-		Long: `Shows what workspaces used: how many requests, and what they took from the limits. What was granted
-has the class of the answer's status as its code, such as 2xx, what the gateway refused the code of
-the error. Gateways write every 5 seconds. Days and months are those of UTC.`,
+		Short: "Shows what workspaces used, in requests and cost",
+		Long: `Shows what workspaces used: how many requests, and what they took from the limits. What was
+granted has the class of the answer's status as its code, such as 2xx, what the gateway refused the
+code of the error. Gateways write every 5 seconds. Days and months are those of UTC.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			runnable(cmd, showUsage)
 			cmd.Flags().String("from", "", "first day, such as 2026-12-01, an RFC 3339 time, or how long ago (default the first of the month)")
 			cmd.Flags().String("to", "", "the end, which is not shown itself, written like --from (default now)")
 			cmd.Flags().String("by", "", "columns, with commas: "+strings.Join(usage.FieldNames, ", ")+" (default workspace, of one day)")
 			cmd.Flags().Bool("csv", false, "answer as comma-separated values")
-			export := command("export", "Writes the ledger for billing, from a cursor on: no row twice, none missed", exportUsage)
+			export := command("export", "Writes the ledger for billing, from a cursor on", exportUsage)
 			export.Long = `Writes the entries of the ledger as JSON Lines, in an order that never changes, each with the cursor behind it. Whoever
 goes on from the cursor of the last entry that was taken gets no entry twice and misses none. Entries are written when
 the hour in which gateways wrote them is over, for they change no more then.`

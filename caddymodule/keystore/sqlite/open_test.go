@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -142,7 +143,7 @@ func TestWhatIsNoKeyStoreIsLeftAlone(t *testing.T) {
 			storetest.Fill(t, s, storetest.Example())
 			require.NoError(t, s.Close())
 			raw(t, path, "UPDATE tollgate_meta SET version = 99, oldest = 98")
-		}, "has schema version 99, which programs from schema version 98 on may use, and this program knows 2: use a newer program", false},
+		}, "has schema version 99, which programs from schema version 98 on may use, and this program knows " + strconv.Itoa(keystore.Schema) + ": use a newer program", false},
 		{"a damaged store", func(t *testing.T, path string) {
 			s := sqlite.New(path, sqlite.Options{Create: true})
 			storetest.Fill(t, s, storetest.Example())

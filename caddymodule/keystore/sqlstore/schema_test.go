@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"testing/fstest"
@@ -62,7 +63,7 @@ func TestMigration(t *testing.T) {
 
 	require.NoError(t, dialect.Migrate(t.Context(), db, "here", true))
 	require.NoError(t, dialect.Migrate(t.Context(), db, "here", true), "a second time does nothing")
-	require.Equal(t, []string{`schema {"version":2}`, `schema {"version":1}`}, actions(t, s))
+	require.Equal(t, []string{`schema {"version":3}`, `schema {"version":2}`, `schema {"version":1}`}, actions(t, s))
 	require.NoError(t, s.CreateWorkspace(t.Context(), keystore.Act{Action: "create"}, &record.Workspace{ID: "ws_1", Plan: "pro"}))
 	before, err := s.Poll(t.Context(), db, keystore.Position{})
 	require.NoError(t, err)
@@ -89,7 +90,7 @@ func TestMigration(t *testing.T) {
 		var colour string
 		require.NoError(t, db.QueryRow("SELECT colour FROM tollgate_workspaces WHERE id = 'ws_1'").Scan(&colour))
 		require.Equal(t, "red", colour)
-		require.Len(t, actions(t, s), 4)
+		require.Len(t, actions(t, s), keystore.Schema+2)
 		changes, err := s.Poll(t.Context(), db, before.Position)
 		require.NoError(t, err)
 		require.False(t, changes.Gap, "gateways that run go on")
@@ -100,14 +101,14 @@ func TestMigration(t *testing.T) {
 	t.Run("until a step says that it must not", func(t *testing.T) {
 		func() {
 			with(t, "SELECT 1;\n")
-			with(t, "UPDATE tollgate_meta SET oldest = 4;\n")
+			with(t, fmt.Sprintf("UPDATE tollgate_meta SET oldest = %d;\n", keystore.Schema+2))
 			require.NoError(t, dialect.Migrate(t.Context(), db, "here", false))
 		}()
-		schema = schema[:2]
+		schema = schema[:keystore.Schema]
 		err := dialect.Migrate(t.Context(), db, "here", true)
 		require.ErrorIs(t, err, keystore.ErrMissing)
-		require.EqualError(t, err, "key store here has schema version 4, which programs from schema version 4 on may use, and this program knows 2: "+
-			"use a newer program (tollgate version shows its schema)")
+		require.EqualError(t, err, fmt.Sprintf("key store here has schema version %[1]d, which programs from schema version %[1]d on may use, and this program knows %[2]d: "+
+			"use a newer program (tollgate version shows its schema)", keystore.Schema+2, keystore.Schema))
 	})
 }
 
@@ -123,7 +124,8 @@ func TestTheSchemaIsWhatTheProgramSays(t *testing.T) {
 // TestReleasedStepsAreNeverChanged: stores were made by them.
 func TestReleasedStepsAreNeverChanged(t *testing.T) {
 	t.Parallel()
-	for i, sum := range []string{"f5f95dddebfd9c55a2d74c9ba9493f90660f8804109683b4e1b9801a6ac7b3e0", "194a74c1154eaf4cd5decef2f8ed01f01db58297e4ea9c47e689cf1eca0b58e9"} {
+	for i, sum := range []string{"f5f95dddebfd9c55a2d74c9ba9493f90660f8804109683b4e1b9801a6ac7b3e0", "194a74c1154eaf4cd5decef2f8ed01f01db58297e4ea9c47e689cf1eca0b58e9",
+		"fe29d95599cfb8049125766dfa16b09d1d52aea0c2819715f55eb01a84de5db3"} {
 		got := sha256.Sum256([]byte(schema[i]))
 		require.Equal(t, sum, hex.EncodeToString(got[:]), "step %d", i+1)
 	}
