@@ -57,7 +57,7 @@ func labelValues() map[string][]string {
 		"source": {"gateway", "backend", "caddy", "memory", "redis", "remembered", "local"},
 		"step":   {"hygiene", "route", "authenticate", "policy", "limit"},
 		"store":  {"file", "sqlite", "postgres"}, "result": {"found", "unknown", "unusable", "failed"},
-		"part": {"look-ups", "changes", "last uses", "keys"}, "how": {"evaluated", "remembered", "failed"}, "body": {"json", "html", "other"},
+		"part": {"look-ups", "changes", "last uses", "usage", "keys"}, "how": {"evaluated", "remembered", "failed"}, "body": {"json", "html", "other"},
 	}
 }
 
