@@ -70,9 +70,9 @@ func (l *Ledger) Take() (entries []Entry) {
 	for i := range l.stripes {
 		s := &l.stripes[i]
 		s.Lock()
-		cells := s.cells
-		if len(cells) > 0 {
-			s.cells = map[Cell]*Sum{}
+		var cells map[Cell]*Sum // nobody else's from here on
+		if len(s.cells) > 0 {
+			cells, s.cells = s.cells, map[Cell]*Sum{}
 		}
 		s.Unlock()
 		for cell, sum := range cells {
