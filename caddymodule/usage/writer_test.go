@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 // books keeps what is booked in memory, by the rules of a Store, and fails on demand before or after the commit.
 type books struct {
+	mu      sync.Mutex
 	numbers map[string]int64
 	cells   map[Cell]*Sum
 	calls   int
@@ -23,6 +25,8 @@ type books struct {
 }
 
 func (b *books) Book(_ context.Context, batch Batch) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.calls++
 	if b.before != nil {
 		return b.before
@@ -39,9 +43,29 @@ func (b *books) Book(_ context.Context, batch Batch) error {
 	return b.after
 }
 
-func (b *books) Fold(context.Context, Keep) error { b.folds++; return b.before }
+func (b *books) Fold(context.Context, Keep) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.folds++
+	return b.before
+}
 
-func (b *books) requests() int64 { return sumOf(b.cells, func(Cell) bool { return true }).Requests }
+// fail makes it fail from now on, before or after the commit, and counts the calls from now on.
+func (b *books) fail(before, after error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.before, b.after, b.calls = before, after, 0
+}
+
+// seen is what was booked, and in how many calls and foldings.
+func (b *books) seen() (requests int64, cells, calls, folds int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return sumOf(b.cells, func(Cell) bool { return true }).Requests, len(b.cells), b.calls, b.folds
+}
+
+func (b *books) requests() int64 { requests, _, _, _ := b.seen(); return requests }
+func (b *books) called() int     { _, _, calls, _ := b.seen(); return calls }
 
 func TestAWriterBooksEveryFewSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -51,12 +75,12 @@ func TestAWriterBooksEveryFewSeconds(t *testing.T) {
 		l.Add(used("ws_a", "key_1", "/leads", "2xx", 1))
 		time.Sleep(WriteEvery - time.Nanosecond)
 		synctest.Wait()
-		require.Zero(t, b.calls)
+		require.Zero(t, b.called())
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		require.EqualValues(t, 1, b.requests())
 		time.Sleep(10 * WriteEvery)
-		require.Equal(t, 1, b.calls, "nothing to say, nothing said")
+		require.Equal(t, 1, b.called(), "nothing to say, nothing said")
 
 		l.Add(used("ws_a", "key_1", "/leads", "2xx", 1))
 		w.Close()
@@ -77,7 +101,7 @@ func TestABatchWhoseCommitIsUnknownCountsOnce(t *testing.T) {
 			synctest.Wait()
 		}
 		require.EqualValues(t, 1, b.requests(), "the same batch again")
-		b.after = nil
+		b.fail(nil, nil)
 		time.Sleep(WriteEvery)
 		synctest.Wait()
 		require.EqualValues(t, 3, b.requests())
@@ -102,12 +126,14 @@ func TestWhileTheStoreIsAwayUsesAreKeptAndThenBookedInParts(t *testing.T) {
 			time.Sleep(WriteEvery)
 			synctest.Wait()
 		}
-		b.before, b.calls = nil, 0
+		b.fail(nil, nil)
 		time.Sleep(WriteEvery)
 		synctest.Wait()
 		require.EqualValues(t, 2*cells, b.requests())
-		require.Len(t, b.cells, cells)
-		require.Equal(t, 5, b.calls, "the first batch as it was, the rest in parts")
+		_, booked, calls, folds := b.seen()
+		require.Equal(t, cells, booked)
+		require.Equal(t, 1, folds, "once an hour")
+		require.Equal(t, 5, calls, "the first batch as it was, the rest in parts")
 		w.Close()
 	})
 }
