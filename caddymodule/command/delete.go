@@ -2,6 +2,7 @@ package command
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -26,8 +27,10 @@ func deleteWorkspace(i *invocation) error {
 			return done{}, err
 		}
 		if sure, _ := i.cmd.Flags().GetBool("yes"); !sure {
-			if err := i.confirmDeletion(id); err != nil {
-				return done{}, err
+			question := fmt.Sprintf("This deletes workspace %s with all its keys and their secrets, for good. Its history stays.\n"+
+				"To refuse its keys for a time: workspace suspend %s --reason R\nType its id to delete it: ", id, id)
+			if err := i.confirm(id, question); err != nil {
+				return done{}, fmt.Errorf("workspace %s was not deleted: %w", id, err)
 			}
 		}
 		keys, err := s.DeleteWorkspace(i, act, id)
@@ -40,17 +43,16 @@ func deleteWorkspace(i *invocation) error {
 	})
 }
 
-// confirmDeletion lets a person type the workspace's id. Anything else, and no terminal to ask at, changes nothing.
-func (i *invocation) confirmDeletion(id string) error {
+// confirm lets a person type a workspace's id. Anything else, and no terminal to ask at, is an error.
+func (i *invocation) confirm(id, question string) error {
 	in, ok := i.cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return fmt.Errorf("workspace %s was not deleted: there is no terminal to ask at; write --yes to delete it unasked", id)
+		return errors.New("there is no terminal to ask at; write --yes to do it unasked")
 	}
-	fmt.Fprintf(i.cmd.ErrOrStderr(), "This deletes workspace %s with all its keys and their secrets, for good. Its history stays.\n"+
-		"To refuse its keys for a time: workspace suspend %s --reason R\nType its id to delete it: ", id, id)
+	fmt.Fprint(i.cmd.ErrOrStderr(), question)
 	line, err := bufio.NewReader(in).ReadString('\n')
 	if err == nil && strings.TrimSpace(line) == id {
 		return nil
 	}
-	return fmt.Errorf("workspace %s was not deleted: what was typed is not its id", id)
+	return errors.New("what was typed is not its id")
 }

@@ -19,7 +19,7 @@ var examples = map[string][]string{
 	"key disable":       {"key disable key_4f2a"},
 	"key enable":        {"key enable key_4f2a"},
 	"key revoke":        {"key revoke key_4f2a"},
-	"key rotate":        {"key rotate key_4f2a --grace 0s"},
+	"key rotate":        {"key rotate key_4f2a --grace 0s", "key rotate --all --workspace ws_acme --grace 1h"},
 	"key hash":          {"key hash < secret"},
 	"key scan":          {"key scan ./repository"},
 	"policy test":       {"policy test ./policies"},

@@ -29,8 +29,13 @@ func keyCommands() caddycmd.Command {
 			imports.Flags().Bool("sha256", false, "the lines are SHA-256 hashes of secrets, in hexadecimal digits")
 			list := command("list", "Lists the keys", listKeys)
 			filters(list)
-			rotate := command("rotate KEY_ID", "Gives a key a second secret; the old one lives on for the grace", rotateKey)
+			rotate := command("rotate [KEY_ID]", "Gives a key a second secret; the old one lives on for the grace", rotateKey)
+			rotate.Long = `Gives a key a second secret; the old one lives on for the grace. --all does so for every active key of
+a workspace, one after the other, and prints each secret as soon as it works, with --json an object a line.`
 			rotate.Flags().String("grace", "24h", "how long")
+			rotate.Flags().Bool("all", false, "all active keys of --workspace")
+			rotate.Flags().String("workspace", "", "with --all: whose keys")
+			rotate.Flags().Bool("yes", false, "with --all: do not ask")
 			scan := command("scan FOLDER", "Finds live keys in files; fails where it finds any", scanFolder)
 			scan.Long = `Finds live keys in the files of a folder, or in one file, by form and checksum, and asks the store which of them work.
 Text may be UTF-8 or UTF-16; archives and compressed files are not opened. A key that was imported, and has another form

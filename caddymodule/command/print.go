@@ -12,17 +12,10 @@ import (
 
 // printNewSecret shows a secret, the only time ever. After a rotation the key has others, and it is said until when they work.
 func (i *invocation) printNewSecret(k *keystore.Key, secret string) error {
-	view, end := keysapi.NewView(k, time.Now()), k.OldSecretsEnd()
 	if i.json() {
-		created := createdView{
-			ID: view.ID, Secret: secret, Workspace: view.Workspace, Name: view.Name, Scopes: view.Scopes,
-			AllowedIPs: view.AllowedIPs, ExpiresAt: view.ExpiresAt,
-		}
-		if !end.IsZero() {
-			created.OldSecretsExpireAt = &end
-		}
-		return output.JSON(i.out(), created)
+		return output.JSON(i.out(), viewOfNewSecret(k, secret))
 	}
+	end := k.OldSecretsEnd()
 	i.note("the secret is shown this once: only its hash is kept")
 	pairs := []string{"secret", secret, "key", k.ID, "name", output.Dash(k.Name), "workspace", k.Workspace,
 		"scopes", output.Words(k.Scopes), "allowed ips", anywhere(&k.Key), "expires", output.When(k.ExpiresAt, "never")}
@@ -33,6 +26,18 @@ func (i *invocation) printNewSecret(k *keystore.Key, secret string) error {
 		}
 	}
 	return output.Fields(i.out(), pairs...)
+}
+
+func viewOfNewSecret(k *keystore.Key, secret string) createdView {
+	view, end := keysapi.NewView(k, time.Now()), k.OldSecretsEnd()
+	created := createdView{
+		ID: view.ID, Secret: secret, Workspace: view.Workspace, Name: view.Name, Scopes: view.Scopes,
+		AllowedIPs: view.AllowedIPs, ExpiresAt: view.ExpiresAt,
+	}
+	if !end.IsZero() {
+		created.OldSecretsExpireAt = &end
+	}
+	return created
 }
 
 // endOfOld says until when the secrets work that a key had before.
