@@ -61,24 +61,11 @@ func (i *invocation) moment(flag string, now, otherwise time.Time) (time.Time, e
 	if text == "" {
 		return otherwise, nil
 	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at.UTC(), nil
-		}
-	}
-	ago, err := record.ParseDuration(text)
+	at, err := usage.ParseMoment(text, now)
 	if err != nil {
-		return now, fmt.Errorf("--%s '%s' is not a time: write a day such as 2026-12-01, an RFC 3339 time, or how long ago, such as 30d", flag, text)
+		return at, fmt.Errorf("--%s %w", flag, err)
 	}
-	return now.Add(-ago), nil
-}
-
-// usageView is the answer of usage for programs.
-type usageView struct {
-	From  time.Time        `json:"from"`
-	To    time.Time        `json:"to"`
-	Rows  []map[string]any `json:"rows"`
-	Total usage.Sum        `json:"total"`
+	return at, nil
 }
 
 func showUsage(i *invocation) error {
@@ -93,7 +80,7 @@ func showUsage(i *invocation) error {
 	if i.given("by") {
 		names = i.text("by")
 	}
-	from, err := i.moment("from", now, time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC))
+	from, err := i.moment("from", now, usage.MonthOf(now))
 	if err != nil {
 		return err
 	}
@@ -115,15 +102,7 @@ func showUsage(i *invocation) error {
 		case err != nil:
 			return fmt.Errorf("reading what was used: %w", err)
 		case i.json():
-			view := usageView{From: from, To: to, Rows: []map[string]any{}, Total: total}
-			for _, row := range rows {
-				one := map[string]any{"requests": row.Requests, "cost": row.Cost}
-				for n, name := range report.Names {
-					one[name] = row.Values[n]
-				}
-				view.Rows = append(view.Rows, one)
-			}
-			return output.JSON(i.out(), view)
+			return output.JSON(i.out(), report.View(rows, total))
 		case asCSV:
 			return i.csv(report, rows)
 		}

@@ -37,6 +37,7 @@ func init() {
 //		route GET,POST         /keys
 //		route GET,PATCH,DELETE /keys/:id
 //		route POST             /keys/:id/rotate
+//		route GET              /keys/usage
 //		route GET              /keys/workspaces
 //		route GET,DELETE       /keys/workspaces/:id
 //		route GET              /keys/workspaces/:id/history
@@ -97,7 +98,7 @@ func (m *ManageKeys) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("%s: tollgate_keys: the key store (%s) cannot be managed: name another", m.Source, app.store.Place())
 	}
 	app.manages = true
-	m.api = keysapi.API{Keys: admin, Prefix: app.KeyPrefix, Now: time.Now}
+	m.api = keysapi.API{Keys: admin, Prefix: app.KeyPrefix, Now: time.Now, Usage: app.usageKeeper()}
 	return app.lookAround(ctx, ctx.Logger(), m.Source)
 }
 

@@ -75,6 +75,15 @@ func (a *App) provisionUsage(ctx caddy.Context) error {
 	return err
 }
 
+// usageKeeper answers what was used; nil: no ledger is kept.
+func (a *App) usageKeeper() usage.Keeper {
+	if a.ledger.Value == nil {
+		return nil
+	}
+	keeper, _ := a.usageKeys.Value.Store().(usage.Keeper)
+	return keeper
+}
+
 // startUsage begins to book what is used.
 func (a *App) startUsage() (err error) {
 	ledger := a.ledger.Value

@@ -3,13 +3,12 @@ package keysapi
 import (
 	"context"
 	"errors"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+	"github.com/tollgate-gateway/tollgate/caddymodule/usage"
 )
 
 // MaxBody is the longest body that a request may have, in bytes: a key with all the networks and scopes that it can hold.
@@ -19,7 +18,7 @@ const MaxBody = 128 << 10
 // not learn what became of it either way, and the history should.
 const requestTimeout = 20 * time.Second
 
-// API answers requests for the management of keys. All of its fields must be set. It is safe for concurrent use.
+// API answers requests for the management of keys. All of its fields but Usage must be set. It is safe for concurrent use.
 type API struct {
 	// Keys is the store.
 	Keys keystore.Admin
@@ -27,14 +26,15 @@ type API struct {
 	Prefix string
 	// Now is the clock.
 	Now func() time.Time
+	// Usage is the ledger of what workspaces used; nil: none is kept, and nobody can ask for it.
+	Usage usage.Keeper
 }
 
 // Request is a request whose caller is known.
 type Request struct {
 	// Method is the HTTP method; HEAD is answered like GET.
 	Method string
-	// Path is what follows the path that the API is served at: "", "/<id>" or "/<id>/rotate" for keys, and for workspaces
-	// "/workspaces", "/workspaces/<id>" or what is below that.
+	// Path is what follows the path that the API is served at, such as "" or "/<id>": Operations has all of them.
 	Path string
 	// Query is the raw query.
 	Query string
@@ -53,7 +53,7 @@ type Answer struct {
 	Status int `json:"-"`
 	// Success is true.
 	Success bool `json:"success"`
-	// Data is a View, a WorkspaceView, or a list of such or of EventViews; a DeletedWorkspace.
+	// Data is a View, a WorkspaceView, or a list of such or of EventViews; a DeletedWorkspace; a UsageView.
 	Data any `json:"data"`
 	// Pagination is given with lists.
 	Pagination *Pagination `json:"pagination,omitempty"`
@@ -67,40 +67,15 @@ type Pagination struct {
 	Next *string `json:"next"`
 }
 
-// operation is something that can be asked for.
-type operation struct {
-	action string // "read" or "write": the last part of the scope it needs
-	do     func(*exchange) (*Answer, error)
-	query  bool // it takes parameters
-	// workspaces says that it is about workspaces, not keys.
-	workspaces bool
-}
-
-// operations are those on all keys, on one key, and on "<key>/rotate", by method.
-var (
-	onKeys = map[string]operation{
-		http.MethodGet:  {action: "read", do: (*exchange).list, query: true},
-		http.MethodPost: {action: "write", do: (*exchange).create},
-	}
-	onKey = map[string]operation{
-		http.MethodGet:    {action: "read", do: (*exchange).show},
-		http.MethodPatch:  {action: "write", do: (*exchange).change},
-		http.MethodDelete: {action: "write", do: (*exchange).revoke},
-	}
-	onRotate = map[string]operation{
-		http.MethodPost: {action: "write", do: (*exchange).rotate},
-	}
-)
-
 // exchange is one request on its way.
 type exchange struct {
 	*API
 	*Request
 	ctx   context.Context
-	id    string    // of the key or workspace in the path
-	op    operation // what is asked for
-	who   authority // the caller
-	reach reach     // of the caller, for what is asked
+	id    string     // of the key or workspace in the path
+	op    *Operation // what is asked for
+	who   authority  // the caller
+	reach reach      // of the caller, for what is asked
 }
 
 // Answer answers a request: one of the two is nil.
@@ -117,58 +92,24 @@ func (a *API) Answer(ctx context.Context, r *Request) (*Answer, *refusal.Refusal
 }
 
 func (x *exchange) answer() (*Answer, error) {
-	op, found := x.operation()
-	if !found {
+	if x.op, x.id = find(x.Method, x.Path); x.op == nil {
 		return nil, &refusal.Refusal{Kind: refusal.UnknownRoute}
 	}
-	x.op = op
 	if err := x.authorize(); err != nil {
 		return nil, err
 	}
-	if x.Query != "" && !op.query {
+	if x.Query != "" && !x.op.query {
 		return nil, invalid(map[string]any{"query": "must be empty here"})
 	}
-	return op.do(x)
+	return x.op.do(x)
 }
 
 // authorize refuses a caller whose scopes do not reach what is asked for.
 func (x *exchange) authorize() error {
-	if x.op.workspaces {
-		scope := "tollgate.admin.workspaces." + x.op.action
-		if !covered(x.who.Key.Scopes, record.Scope(scope)) {
-			return lacksScope(scope)
-		}
-		x.reach = everywhere
-		return nil
-	}
-	if x.reach = x.who.reach(x.op.action); x.reach == nowhere {
-		return lacksScope("tollgate.keys." + x.op.action)
+	if x.reach = x.who.reach(x.op); x.reach == nowhere {
+		return lacksScope(x.op.Scopes()[0])
 	}
 	return nil
-}
-
-// operation finds what is asked for, by path and method.
-func (x *exchange) operation() (op operation, found bool) {
-	method := x.Method
-	if method == http.MethodHead {
-		method = http.MethodGet
-	}
-	if x.Path == "" {
-		op, found = onKeys[method]
-		return op, found
-	}
-	if rest, found := strings.CutPrefix(x.Path, "/"+keystore.ReservedKeyID); found && (rest == "" || rest[0] == '/') {
-		return x.onPathOfWorkspaces(rest, method)
-	}
-	var rest string
-	x.id, rest, _ = strings.Cut(strings.TrimPrefix(x.Path, "/"), "/")
-	switch {
-	case x.Path == "/"+x.id:
-		op, found = onKey[method]
-	case rest == "rotate":
-		op, found = onRotate[method]
-	}
-	return op, found
 }
 
 // confirm judges the caller anew, by what the store says now.

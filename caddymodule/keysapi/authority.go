@@ -9,30 +9,25 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
-// Scopes are all that an operation of the API may need.
-func Scopes() []string {
-	return []string{"tollgate.keys.read", "tollgate.keys.write", "tollgate.admin.read", "tollgate.admin.write",
-		"tollgate.admin.workspaces.read", "tollgate.admin.workspaces.write"}
-}
-
-// reach is whose keys a caller may read or write.
+// reach is in which workspaces a caller may do something.
 type reach uint8
 
 const (
 	nowhere    reach = iota
-	home             // those of its own workspace
-	everywhere       // those of all
+	home             // in its own
+	everywhere       // in all
 )
 
 // authority is what a caller may do, and what it holds and can therefore grant.
 type authority struct{ *record.Identity }
 
-// reach says whose keys the caller may read or write.
-func (a authority) reach(action string) reach {
+// reach says in which workspaces the caller may do something.
+func (a authority) reach(o *Operation) reach {
+	scopes := o.Scopes()
 	switch {
-	case covered(a.Key.Scopes, record.Scope("tollgate.admin."+action)):
+	case covered(a.Key.Scopes, record.Scope(scopes[len(scopes)-1])):
 		return everywhere
-	case covered(a.Key.Scopes, record.Scope("tollgate.keys."+action)):
+	case covered(a.Key.Scopes, record.Scope(scopes[0])):
 		return home
 	}
 	return nowhere

@@ -28,7 +28,7 @@ func TestScopesReach(t *testing.T) {
 	} {
 		t.Run(string(held), func(t *testing.T) {
 			who := authority{&record.Identity{Key: &record.Key{Scopes: []record.Scope{held}}}}
-			require.Equal(t, want, [2]reach{who.reach("read"), who.reach("write")})
+			require.Equal(t, want, [2]reach{who.reach(&Operation{area: "keys", action: "read"}), who.reach(&Operation{area: "keys", action: "write"})})
 		})
 	}
 }

@@ -4,47 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
-
-// The operations on all workspaces, on one, and on what is below one, by method. All of them need
-// tollgate.admin.workspaces.read or .write, which tollgate.admin.* covers: who manages keys of all workspaces with
-// tollgate.admin.read or .write alone can neither suspend nor delete.
-var (
-	onWorkspaces = map[string]operation{
-		http.MethodGet: {action: "read", do: (*exchange).listWorkspaces, query: true, workspaces: true},
-	}
-	onWorkspace = map[string]operation{
-		http.MethodGet:    {action: "read", do: (*exchange).showWorkspace, workspaces: true},
-		http.MethodDelete: {action: "write", do: (*exchange).deleteWorkspace, workspaces: true},
-	}
-	belowWorkspace = map[string]map[string]operation{
-		"history": {http.MethodGet: {action: "read", do: (*exchange).workspaceHistory, query: true, workspaces: true}},
-		"suspend": {http.MethodPost: {action: "write", do: (*exchange).suspend, workspaces: true}},
-		"resume":  {http.MethodPost: {action: "write", do: (*exchange).resume, workspaces: true}},
-	}
-)
-
-// onPathOfWorkspaces finds what is asked for below the reserved word, by what follows it and the method.
-func (x *exchange) onPathOfWorkspaces(rest, method string) (op operation, found bool) {
-	if rest == "" {
-		op, found = onWorkspaces[method]
-		return op, found
-	}
-	var below string
-	x.id, below, _ = strings.Cut(strings.TrimPrefix(rest, "/"), "/")
-	if rest == "/"+x.id {
-		op, found = onWorkspace[method]
-		return op, found
-	}
-	op, found = belowWorkspace[below][method]
-	return op, found
-}
 
 // mostLooked is how many workspaces a request for a list looks at. A page of few matches may be shorter than was asked for.
 const mostLooked = 10_000

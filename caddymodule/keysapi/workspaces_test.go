@@ -188,7 +188,7 @@ func TestMistakesAboutWorkspaces(t *testing.T) {
 func TestNoKeyTakesThePlaceOfTheWorkspaces(t *testing.T) {
 	d := newDesk(t)
 	err := d.store.CreateKeys(t.Context(), by, "ws", []keystore.NewKey{{Key: record.Key{ID: "workspaces"}, Sum: record.SumOf("x")}})
-	require.EqualError(t, err, `key id "workspaces" is taken: over HTTP the workspaces stand there; write another`)
+	require.EqualError(t, err, `key id "workspaces" is taken: over HTTP something else stands there; write another`)
 	require.ErrorIs(t, err, keystore.ErrInvalid)
 }
 

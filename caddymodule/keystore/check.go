@@ -3,6 +3,7 @@ package keystore
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
@@ -84,13 +85,13 @@ func CheckKey(k *record.Key) error {
 	return nil
 }
 
-// ReservedKeyID is the id that no key may have: over HTTP workspaces stand under this name beside the keys.
-const ReservedKeyID = "workspaces"
+// ReservedKeyIDs are the ids that no key may have: over HTTP something else stands under these names beside the keys.
+var ReservedKeyIDs = []string{"workspaces", "usage"}
 
 // CheckNewKey says what is wrong with a key to be made; the error is a *Problem with the field.
 func CheckNewKey(k *record.Key) error {
-	if k.ID == ReservedKeyID {
-		return invalid("id", fmt.Errorf("key id %q is taken: over HTTP the workspaces stand there; write another", k.ID))
+	if slices.Contains(ReservedKeyIDs, k.ID) {
+		return invalid("id", fmt.Errorf("key id %q is taken: over HTTP something else stands there; write another", k.ID))
 	}
 	return CheckKey(k)
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
 // FieldNames are the words by which sums are asked for.
@@ -54,6 +56,47 @@ func NewReport(workspace string, from, to time.Time, names string) (*Report, err
 		r.Names, r.Query.By = append(r.Names, name), append(r.Query.By, field)
 	}
 	return r, nil
+}
+
+// ParseMoment reads a day, which begins at 00:00 UTC, an RFC 3339 time, or how long before now.
+func ParseMoment(text string, now time.Time) (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at.UTC(), nil
+		}
+	}
+	ago, err := record.ParseDuration(text)
+	if err != nil {
+		return now, fmt.Errorf("'%s' is not a time: write a day such as 2026-12-01, an RFC 3339 time, or how long ago, such as 30d", text)
+	}
+	return now.Add(-ago), nil
+}
+
+// MonthOf is the first moment of a month.
+func MonthOf(t time.Time) time.Time {
+	return time.Date(t.UTC().Year(), t.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
+}
+
+// View is the answer to a report, for programs.
+type View struct {
+	From  time.Time        `json:"from"`
+	To    time.Time        `json:"to"`
+	By    []string         `json:"by"`
+	Rows  []map[string]any `json:"rows"`
+	Total Sum              `json:"total"`
+}
+
+// View shows rows by name.
+func (r *Report) View(rows []Row, total Sum) *View {
+	view := &View{time.Unix(3600*r.Query.From, 0).UTC(), time.Unix(3600*r.Query.To, 0).UTC(), r.Names, []map[string]any{}, total}
+	for _, row := range rows {
+		one := map[string]any{"requests": row.Requests, "cost": row.Cost}
+		for n, name := range r.Names {
+			one[name] = row.Values[n]
+		}
+		view.Rows = append(view.Rows, one)
+	}
+	return view
 }
 
 // Rows asks for the sums, sorted by their values from left to right, and for the sum of all of them.
