@@ -3,15 +3,8 @@ package audit
 import (
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
-)
 
-const (
-	// width is that of a terminal.
-	width = 80
-	// unbroken stands for a space at which no line ends. It is not printable, so that no text has it.
-	unbroken = "\x00"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
 )
 
 // Text is the report for people. Where a word is longer than a line it stands on one of its own.
@@ -41,7 +34,7 @@ func (r *Report) Text() string {
 func (r *Report) summary(b *strings.Builder) {
 	field(b, "config", r.Config)
 	if r.Store.Place != "" {
-		field(b, "store", strings.ReplaceAll(r.Store.Place, " ", unbroken))
+		field(b, "store", output.Unbroken(r.Store.Place))
 	}
 	holds := "not read"
 	if r.Store.Read {
@@ -60,33 +53,8 @@ func (f *Finding) which() string {
 	return text
 }
 
-// field writes a name and a text behind it, in lines that fit a terminal. Control characters do not reach it.
+// field writes a name and a text behind it, in lines that fit a terminal.
 func field(b *strings.Builder, name, text string) {
 	const indent = 9
-	text = strings.Map(func(r rune) rune {
-		if r == '\n' {
-			return ' '
-		}
-		if unicode.IsPrint(r) || string(r) == unbroken {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
-	fmt.Fprintf(b, "  %-*s", indent-2, name)
-	at := indent
-	for n, word := range strings.Fields(text) {
-		size := utf8.RuneCountInString(word)
-		switch {
-		case n == 0:
-		case at+1+size > width:
-			b.WriteString("\n" + strings.Repeat(" ", indent))
-			at = indent
-		default:
-			b.WriteString(" ")
-			at++
-		}
-		b.WriteString(strings.ReplaceAll(word, unbroken, " "))
-		at += size
-	}
-	b.WriteString("\n")
+	fmt.Fprintf(b, "  %-*s%s\n", indent-2, name, output.Hang(strings.ReplaceAll(text, "\n", " "), indent, indent, output.Width))
 }

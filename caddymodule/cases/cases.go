@@ -56,8 +56,8 @@ type Outcome struct {
 	Scopes []string
 	// Charge is what it would take from the workspace's windows.
 	Charge int64
-	// Explain says step by step why.
-	Explain func() string
+	// Explain says step by step why, in lines of at most so many cells; 0: any.
+	Explain func(width int) string
 }
 
 // Kind is how a request ends.

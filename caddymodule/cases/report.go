@@ -16,7 +16,7 @@ func (r *Report) Text(w io.Writer) error {
 		if result.Passed() {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "FAIL %s:%d: %s\n%s\n", result.File, result.Line, output.Printable(result.Name), indented(result.why())); err != nil {
+		if _, err := fmt.Fprintf(w, "%s\n%s\n", output.Hang(fmt.Sprintf("FAIL %s:%d: %s", result.File, result.Line, result.Name), 0, 5, output.Width), indented(result.why())); err != nil {
 			return err
 		}
 	}
@@ -29,15 +29,16 @@ func (r *Report) Text(w io.Writer) error {
 
 // why says what was expected, what came, and how that came about.
 func (r *Result) why() string {
+	const width = output.Width - 2 // indented
 	if r.Err != nil {
-		return "expected " + r.Want.String() + ", and cannot be judged: " + output.Printable(r.Err.Error()) + "\n"
+		return output.Hang("expected "+r.Want.String()+", and cannot be judged: "+r.Err.Error(), 0, 2, width) + "\n"
 	}
 	var b strings.Builder
 	for _, line := range r.Differs {
-		b.WriteString(output.Printable(line) + "\n")
+		b.WriteString(output.Hang(line, 0, 2, width) + "\n")
 	}
 	if r.Outcome.Explain != nil {
-		b.WriteString("\n" + r.Outcome.Explain())
+		b.WriteString("\n" + r.Outcome.Explain(width))
 	}
 	return b.String()
 }
@@ -116,7 +117,7 @@ func (r *Report) View() View {
 		if o := result.Outcome; o != nil {
 			c.Got = &OutcomeView{string(o.Kind), o.Status, o.Code, o.Reason, o.Message, o.Details, append([]string{}, o.Missing...), o.Route, append([]string{}, o.Scopes...), o.Charge}
 			if !c.Passed && o.Explain != nil {
-				c.Explain = o.Explain()
+				c.Explain = o.Explain(0)
 			}
 		}
 		view.Cases = append(view.Cases, c)

@@ -41,12 +41,12 @@ func run(t *testing.T, text string, a answers, only *regexp.Regexp) *cases.Repor
 
 func refused(status int, code, reason string) cases.Outcome {
 	return cases.Outcome{Kind: cases.Refused, Status: status, Code: code, Reason: reason, Message: "No.", Missing: []string{"b", "a"},
-		Details: map[string]any{"cost": 10.0, "list": []any{"x"}}, Route: "/r", Scopes: []string{"y", "x"}, Explain: func() string { return "step by step\n" }}
+		Details: map[string]any{"cost": 10.0, "list": []any{"x"}}, Route: "/r", Scopes: []string{"y", "x"}, Explain: func(int) string { return "step by step\n" }}
 }
 
 // TestCompares: each word of an expectation is compared, and one that is left out may be anything.
 func TestCompares(t *testing.T) {
-	passes := cases.Outcome{Kind: cases.Pass, Charge: 5, Route: "/r", Scopes: []string{}, Explain: func() string { return "" }}
+	passes := cases.Outcome{Kind: cases.Pass, Charge: 5, Route: "/r", Scopes: []string{}, Explain: func(int) string { return "" }}
 	a := answers{"/no": refused(403, "FORBIDDEN", "missing_scope"), "/yes": passes, "/open": {Kind: cases.Public}, "/me": {Kind: cases.Whoami}, "/none": {Kind: cases.NoGate}}
 	for expectation, want := range map[string]string{
 		"/no, expect: 403": "", "/no, expect: 403 FORBIDDEN": "", "/no, expect: 403 missing_scope": "",

@@ -13,6 +13,8 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
 )
 
 func init() {
@@ -75,6 +77,12 @@ type invocation struct {
 func command(use, short string, run func(*invocation) error) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short}
 	runnable(cmd, run)
+	return cmd
+}
+
+// withTable gives a command whose answer is a table the flag that width reads.
+func withTable(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().Bool("wide", false, "all columns, and values whole, whatever the width")
 	return cmd
 }
 
@@ -176,6 +184,14 @@ func (i *invocation) given(flag string) bool { return i.cmd.Flags().Changed(flag
 func (i *invocation) json() bool {
 	json, _ := i.cmd.Flags().GetBool("json")
 	return json
+}
+
+// width is how many cells a line of the answer has; 0 is any width.
+func (i *invocation) width() int {
+	if wide, _ := i.cmd.Flags().GetBool("wide"); wide {
+		return 0
+	}
+	return output.Width
 }
 
 func (i *invocation) out() io.Writer { return i.cmd.OutOrStdout() }

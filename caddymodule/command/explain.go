@@ -20,7 +20,7 @@ values they read, the windows. A request that comes to no gate is said to be so.
 change the verdict are named, and so are those behind it; none of them is run.
 It needs no running gateway. If one runs, its admin endpoint is asked what is left of the windows. Nothing is spent.`,
 		CobraFunc: func(cmd *cobra.Command) {
-			runnable(cmd, explainRequest)
+			runnable(withTable(cmd), explainRequest)
 			cmd.Flags().String("key-id", "", "key whose holder asks, by its id")
 			cmd.Flags().String("ip", "127.0.0.1", "client's address")
 			cmd.Flags().String("query", "", "query, unless the path has it")
@@ -52,6 +52,6 @@ func explainRequest(i *invocation) error {
 	if i.json() {
 		return output.JSON(i.out(), answer)
 	}
-	_, err = i.out().Write([]byte(answer.Text()))
+	_, err = i.out().Write([]byte(answer.Text(i.width())))
 	return err
 }

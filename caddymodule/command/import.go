@@ -42,7 +42,7 @@ func importKeys(i *invocation) error {
 		return err
 	}
 	keys := make([]keystore.NewKey, len(sums))
-	views, rows := make([]importedView, len(sums)), [][]string{{"LINE", "KEY"}}
+	views, rows := make([]importedView, len(sums)), [][]string{}
 	for n, sum := range sums {
 		keys[n] = keystore.NewKey{Key: template, Sum: sum}
 		keys[n].Key.ID = apikey.NewID()
@@ -60,7 +60,7 @@ func importKeys(i *invocation) error {
 			if i.json() {
 				return output.JSON(i.out(), views)
 			}
-			return output.Table(i.out(), rows)
+			return output.Table(i.out(), output.Width, []output.Column{output.Whole("LINE"), output.Whole("KEY")}, rows)
 		}}, nil
 	})
 }

@@ -27,7 +27,7 @@ func keyCommands() caddycmd.Command {
 			imports := command("import", "Takes over the secrets on standard input, one a line: all or none", importKeys)
 			grants(imports)
 			imports.Flags().Bool("sha256", false, "the lines are SHA-256 hashes of secrets, in hexadecimal digits")
-			list := command("list", "Lists the keys", listKeys)
+			list := withTable(command("list", "Lists the keys", listKeys))
 			filters(list)
 			rotate := command("rotate [KEY_ID]", "Gives a key a second secret; the old one lives on for the grace", rotateKey)
 			rotate.Long = `Gives a key a second secret; the old one lives on for the grace. --all does so for every active key of
@@ -36,14 +36,14 @@ a workspace, one after the other, and prints each secret as soon as it works, wi
 			rotate.Flags().Bool("all", false, "all active keys of --workspace")
 			rotate.Flags().String("workspace", "", "with --all: whose keys")
 			rotate.Flags().Bool("yes", false, "with --all: do not ask")
-			scan := command("scan FOLDER", "Finds live keys in files; fails where it finds any", scanFolder)
+			scan := withTable(command("scan FOLDER", "Finds live keys in files; fails where it finds any", scanFolder))
 			scan.Long = `Finds live keys in the files of a folder, or in one file, by form and checksum, and asks the store which of them work.
 Text may be UTF-8 or UTF-16; archives and compressed files are not opened. A key that was imported, and has another form
 than those made here, cannot be recognised: the store knows but its hash.`
 			group(cmd, create, list,
 				set,
 				command("show KEY_ID", "Shows one key", showKey),
-				command("history KEY_ID", "Shows every change of a key, the newest first", keyHistory),
+				withTable(command("history KEY_ID", "Shows every change of a key, the newest first", keyHistory)),
 				command("disable KEY_ID", "Refuses a key until it is enabled", changeKey(func(k *record.Key) { k.Disabled = true })),
 				command("enable KEY_ID", "Takes back disable", changeKey(func(k *record.Key) { k.Disabled = false })),
 				command("revoke KEY_ID", "Refuses a key for good", changeKey(func(k *record.Key) { k.RevokedAt = time.Now().UTC() })),
@@ -131,18 +131,24 @@ func keyHistory(i *invocation) error {
 		if err != nil {
 			return err
 		}
-		events, err := s.History(i, "", id, allHistory)
-		if err != nil {
-			return err
-		}
-		views, rows := make([]keysapi.EventView, len(events)), [][]string{{"AT", "BY", "ACTION", "DETAILS"}}
-		for n, e := range events {
-			views[n] = keysapi.NewEventView(&e)
-			rows = append(rows, []string{output.When(e.At, "-"), e.By, e.Action, string(e.Details)})
-		}
-		if i.json() {
-			return output.JSON(i.out(), views)
-		}
-		return output.Table(i.out(), rows)
+		return i.printHistory(s, "", id)
 	})
+}
+
+// printHistory shows the changes of a workspace or of one key. Who made them is long: it may be a key of the HTTP API.
+func (i *invocation) printHistory(s *config.Store, workspace, key string) error {
+	events, err := s.History(i, workspace, key, allHistory)
+	if err != nil {
+		return err
+	}
+	views, rows := make([]keysapi.EventView, len(events)), make([][]string, len(events))
+	for n, e := range events {
+		views[n] = keysapi.NewEventView(&e)
+		rows[n] = []string{output.When(e.At, "-"), e.By, e.Action, output.Dash(e.Key), string(e.Details)}
+	}
+	if i.json() {
+		return output.JSON(i.out(), views)
+	}
+	columns := []output.Column{output.Whole("AT"), output.Wide("BY"), output.Whole("ACTION"), output.Whole("KEY").If(key == ""), output.Short("DETAILS")}
+	return output.Table(i.out(), i.width(), columns, rows)
 }

@@ -57,7 +57,7 @@ func listKeys(i *invocation) error {
 		return err
 	}
 	return i.read(func(s *config.Store) error {
-		write := tableOfKeys
+		write := i.tableOfKeys
 		if i.json() {
 			write = jsonOfKeys
 		}
@@ -75,17 +75,18 @@ func listKeys(i *invocation) error {
 	})
 }
 
-// tableOfKeys writes a page of a table for people.
-func tableOfKeys(w io.Writer, keys []*keystore.Key, now time.Time, first, _ bool) error {
-	var rows [][]string
-	if first {
-		rows = [][]string{{"KEY", "WORKSPACE", "NAME", "STATE", "SCOPES", "ALLOWED IPS", "EXPIRES", "LAST USED"}}
+// tableOfKeys writes a page of a table for people. It shows when keys end, or were last used, where they were asked for by that: those
+// are all active.
+func (i *invocation) tableOfKeys(w io.Writer, keys []*keystore.Key, now time.Time, first, _ bool) error {
+	ending, unused := i.given("expiring"), i.given("unused")
+	columns := []output.Column{output.Whole("KEY"), output.Whole("WORKSPACE"), output.Short("NAME"), output.Whole("STATE").If(!ending && !unused),
+		output.Short("SCOPES"), output.Wide("ALLOWED IPS"), output.Whole("EXPIRES").If(ending), output.Whole("LAST USED").If(unused && !ending)}
+	rows := make([][]string, len(keys))
+	for n, k := range keys {
+		rows[n] = []string{k.ID, k.Workspace, output.Dash(k.Name), k.State(now), output.Words(k.Scopes), anywhere(&k.Key),
+			output.When(k.ExpiresAt, "never"), output.When(lastUse(k), "never")}
 	}
-	for _, k := range keys {
-		rows = append(rows, []string{k.ID, k.Workspace, output.Dash(k.Name), k.State(now), output.Words(k.Scopes), anywhere(&k.Key),
-			output.When(k.ExpiresAt, "never"), output.When(lastUse(k), "never")})
-	}
-	return output.Table(w, rows)
+	return output.Table(w, i.width(), columns, rows)
 }
 
 // jsonOfKeys writes a page of one array.

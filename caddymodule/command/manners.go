@@ -8,10 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-)
 
-// columns is how wide help is: what a terminal shows without breaking lines.
-const columns = 80
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
+)
 
 // polish gives a command and those below it the manners of ours: an example, help that fits a terminal, and errors that name what was
 // most likely meant.
@@ -19,8 +18,8 @@ func polish(cmd *cobra.Command, words string) {
 	if lines := examples[words]; lines != nil {
 		cmd.Example = "  tollgate " + strings.Join(lines, "\n  tollgate ")
 	}
-	cmd.Long = wrap(cmd.Long, columns)
-	cmd.SetUsageTemplate(strings.ReplaceAll(cmd.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", columns)))
+	cmd.Long = wrap(cmd.Long, output.Width)
+	cmd.SetUsageTemplate(strings.ReplaceAll(cmd.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", output.Width)))
 	cmd.SetFlagErrorFunc(FlagError)
 	for _, sub := range cmd.Commands() {
 		polish(sub, words+" "+sub.Name())

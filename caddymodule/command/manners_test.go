@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
 )
 
 // tree makes the commands as a program has them, below "tollgate".
@@ -33,7 +35,7 @@ func TestHelpFitsATerminalAndShowsAnExample(t *testing.T) {
 		cmd.SetOut(&help)
 		require.NoError(t, cmd.Help())
 		for line := range bytes.Lines(help.Bytes()) {
-			assert.LessOrEqual(t, utf8.RuneCount(bytes.TrimRight(line, "\n")), columns, "%s: %s", cmd.CommandPath(), line)
+			assert.LessOrEqual(t, utf8.RuneCount(bytes.TrimRight(line, "\n")), output.Width, "%s: %s", cmd.CommandPath(), line)
 		}
 		if words := cmd.CommandPath(); cmd.HasParent() {
 			delete(unused, words[len("tollgate "):])

@@ -20,8 +20,8 @@ func policyCommands() caddycmd.Command {
 matchers together for a request is tested by 'test'.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			group(cmd,
-				command("test [FOLDER]", "Runs the policies' own tests (default those of the configuration)", testPolicies),
-				command("check [FOLDER]", "Tells what policies read, and whether decisions are remembered", checkPolicies))
+				withTable(command("test [FOLDER]", "Runs the policies' own tests (default those of the configuration)", testPolicies)),
+				withTable(command("check [FOLDER]", "Tells what policies read, and whether decisions are remembered", checkPolicies)))
 		},
 	}
 }
@@ -106,7 +106,8 @@ func (i *invocation) printTests(report *policy.TestReport) error {
 		}
 		rows = append(rows, []string{fmt.Sprintf("%s:%d", t.File, t.Line), t.Name, outcome})
 	}
-	if err := output.Table(i.out(), rows); err != nil {
+	columns := []output.Column{output.Path(""), output.Short(""), output.Wrapped("")}
+	if err := output.Table(i.out(), i.width(), columns, rows); err != nil {
 		return err
 	}
 	for _, t := range report.Tests {
@@ -114,7 +115,7 @@ func (i *invocation) printTests(report *policy.TestReport) error {
 			fmt.Fprintf(i.out(), "\n%s printed:\n%s\n", t.Name, strings.TrimRight(t.Output, "\n"))
 		}
 	}
-	rows = [][]string{{"", ""}}
+	rows = [][]string{{""}}
 	for _, f := range report.Coverage {
 		text := fmt.Sprintf("%.0f %% covered", f.Percent)
 		if len(f.Missed) > 0 {
@@ -122,7 +123,8 @@ func (i *invocation) printTests(report *policy.TestReport) error {
 		}
 		rows = append(rows, []string{f.File, text})
 	}
-	if err := output.Table(i.out(), rows); err != nil {
+	columns = []output.Column{output.Path(""), output.Wrapped("")}
+	if err := output.Table(i.out(), i.width(), columns, rows); err != nil {
 		return err
 	}
 	return i.printWarnings(report.Warnings)
@@ -148,7 +150,7 @@ func lineRanges(lines []int) string {
 
 func (i *invocation) printWarnings(warnings []string) error {
 	for _, warning := range warnings {
-		if _, err := fmt.Fprintf(i.out(), "\nwarning: %s\n", output.Printable(warning)); err != nil {
+		if _, err := fmt.Fprintf(i.out(), "\n%s\n", output.Hang("warning: "+warning, 0, 2, i.width())); err != nil {
 			return err
 		}
 	}
@@ -188,11 +190,12 @@ func checkPolicies(i *invocation) error {
 		}
 		return output.JSON(i.out(), answer)
 	}
-	rows := [][]string{{"FILE", "PACKAGE", "READS"}}
+	var rows [][]string
 	for _, f := range report.Files {
 		rows = append(rows, []string{f.Name, f.Package, output.Words(f.Reads)})
 	}
-	if err := output.Table(i.out(), rows); err != nil {
+	columns := []output.Column{output.Path("FILE"), output.Wide("PACKAGE"), output.Wrapped("READS")}
+	if err := output.Table(i.out(), i.width(), columns, rows); err != nil {
 		return err
 	}
 	if err := i.printWarnings(report.Warnings); err != nil {
@@ -200,13 +203,14 @@ func checkPolicies(i *invocation) error {
 	}
 	for _, f := range report.Files {
 		for _, place := range f.Unchecked {
-			fmt.Fprintf(i.out(), "\nthe schema cannot see which names are read at %s: only a test finds a typing error there", place)
+			text := fmt.Sprintf("the schema cannot see which names are read at %s: only a test finds a typing error there", place)
+			fmt.Fprintf(i.out(), "\n%s\n", output.Hang(text, 0, 2, i.width()))
 		}
 	}
+	verdict := "decisions are remembered: they depend on " + output.Words(report.Reads)
 	if !report.Remembered {
-		_, err = fmt.Fprintf(i.out(), "\ndecisions are made anew for every request: %s\n", report.Why)
-		return err
+		verdict = "decisions are made anew for every request: " + report.Why
 	}
-	_, err = fmt.Fprintf(i.out(), "\ndecisions are remembered: they depend on %s\n", output.Words(report.Reads))
+	_, err = fmt.Fprintf(i.out(), "\n%s\n", output.Hang(verdict, 0, 2, i.width()))
 	return err
 }

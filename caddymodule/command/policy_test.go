@@ -38,13 +38,13 @@ func TestPolicyTest(t *testing.T) {
 	d := harness.NewDesk(t, ":8080\n")
 	d.WriteAll(t, "own/region.rego", ownPolicy)
 	d.WriteAll(t, "own/region_test.rego", ownTest)
-	out := d.Must(t, "policy", "test", "own")
+	out := d.Must(t, "policy", "test", "own", "--wide")
 	require.Contains(t, out, "own/region_test.rego:5  data.tollgate.authz_test.test_refuses_others  passed")
 	require.Contains(t, out, "test_says_something printed:\nseen: 42\n")
 	require.Regexp(t, `own/region.rego +\d+ % covered, but not lines 10\n`, out)
 
 	d.Write(t, "own/wrong_test.rego", "package tollgate.authz_test\n\nimport rego.v1\n\ntest_wrong if 1 == 2\n")
-	o := d.Run("", "policy", "test", "own")
+	o := d.Run("", "policy", "test", "own", "--wide")
 	require.ErrorContains(t, o.Err, "1 of 3 tests fail")
 	require.Contains(t, o.Out, "own/wrong_test.rego:5   data.tollgate.authz_test.test_wrong           failed")
 
@@ -68,7 +68,7 @@ func TestPolicyTestNamesEachMissedLineOnce(t *testing.T) {
 	d := harness.NewDesk(t, ":8080\n")
 	d.WriteAll(t, "own/region.rego", "package tollgate.authz\n\ndeny contains {\"code\": \"FORBIDDEN\"} if {\n\tinput.request.method == \"POST\"\n\tsome x in [\n\t\t1,\n\t\t2,\n\t]\n\tx == 3\n}\n\ndeny contains {\"code\": \"NOT_FOUND\"} if {\n\tinput.request.method == \"PUT\"\n}\n\ndeny contains {\"code\": \"NOT_FOUND\"} if input.plan.denied\n")
 	d.WriteAll(t, "own/region_test.rego", "package tollgate.authz_test\n\ntest_a if count(data.tollgate.authz.deny) > 0 with input.request.method as \"PUT\"\n")
-	require.Regexp(t, `own/region.rego +\d+ % covered, but not lines 3-9, 16\n`, d.Must(t, "policy", "test", "own"))
+	require.Regexp(t, `own/region.rego +\d+ % covered, but not lines 3-9, 16\n`, d.Must(t, "policy", "test", "own", "--wide"))
 }
 
 func TestPolicyCommandsPassOnWarnings(t *testing.T) {
@@ -77,7 +77,7 @@ func TestPolicyCommandsPassOnWarnings(t *testing.T) {
 	d.WriteAll(t, "own/region_test.rego", ownTest)
 	d.WriteAll(t, "own/helper.rego", "package own\n\nbad if input.request.method == \"POST\"\n")
 	for _, command := range []string{"check", "test"} {
-		require.Contains(t, d.Must(t, "policy", command, "own"), "\nwarning: own/helper.rego: no rule of this file is asked for a decision")
+		require.Contains(t, d.Must(t, "policy", command, "own", "--wide"), "\nwarning: own/helper.rego: no rule of this file is asked for a decision")
 		require.Contains(t, d.Must(t, "policy", command, "own", "--json"), `"warnings":["own/helper.rego: no rule`)
 	}
 }
@@ -91,7 +91,7 @@ func TestPolicyCheck(t *testing.T) {
 	require.Contains(t, out, "input.workspace.metadata.region")
 
 	d.Write(t, "own/whole.rego", "package tollgate.authz\n\nimport rego.v1\n\ndeny contains {\"code\": \"FORBIDDEN\"} if count(input) == 0\n")
-	out = d.Must(t, "policy", "check")
+	out = d.Must(t, "policy", "check", "--wide")
 	require.Regexp(t, `decisions are made anew for every request: .*whole.rego:5`, out)
 	require.Regexp(t, `\nthe schema cannot see which names are read at .*whole.rego:5: input: only a test finds a typing error there\n`, out)
 	var report struct {

@@ -27,7 +27,7 @@ func TestCommandsOnPostgres(t *testing.T) {
 	require.True(t, d.Explain(t, "GET", "/leads", "--key-id", key).Verdict.Allowed)
 	d.Must(t, "key", "revoke", key)
 	require.False(t, d.Explain(t, "GET", "/leads", "--key-id", key).Verdict.Allowed)
-	require.Equal(t, 5, strings.Count(d.Must(t, "key", "history", key), "command "))
+	require.Equal(t, 5, strings.Count(d.Must(t, "key", "history", key, "--wide"), "command "))
 	require.NotContains(t, d.Must(t, "key", "list", "--json")+d.Must(t, "key", "show", key), secret)
 	d.Refuses(t, harness.Blunder{Line: "key show key_nobody", Want: "does not exist"}, "")
 

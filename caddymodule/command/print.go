@@ -22,7 +22,7 @@ func (i *invocation) printNewSecret(k *keystore.Key, secret string) error {
 	if !end.IsZero() {
 		pairs = append(pairs, "old secret", endOfOld(end, time.Now()))
 		if end.After(time.Now()) {
-			i.note("if the old secret has leaked, end it now: key rotate %s --grace 0s", k.ID)
+			i.note("if the old secret has leaked: key rotate %s --grace 0s", k.ID)
 		}
 	}
 	return output.Fields(i.out(), pairs...)
@@ -68,7 +68,7 @@ func (i *invocation) printKey(k *keystore.Key) error {
 	if err := output.Fields(i.out(), pairs...); err != nil || len(k.Secrets) == 0 {
 		return err
 	}
-	rows := [][]string{{"SECRET", "MADE", "ENDS", "LAST USED"}}
+	var rows [][]string
 	for _, secret := range k.Secrets {
 		end := output.When(secret.ExpiresAt, "with the key")
 		if secret.Ended(time.Now()) {
@@ -76,7 +76,8 @@ func (i *invocation) printKey(k *keystore.Key) error {
 		}
 		rows = append(rows, []string{secret.Fingerprint, output.When(secret.CreatedAt, "-"), end, output.When(secret.LastUsedAt, "never")})
 	}
-	return output.Table(i.out(), rows)
+	columns := []output.Column{output.Whole("SECRET"), output.Whole("MADE"), output.Whole("ENDS"), output.Whole("LAST USED")}
+	return output.Table(i.out(), output.Width, columns, rows)
 }
 
 // anywhere are a key's networks, for people.

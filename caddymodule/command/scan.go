@@ -41,7 +41,8 @@ func scanFolder(i *invocation) error {
 		if i.json() {
 			return errors.Join(output.JSON(i.out(), views), scanned(len(views), len(unread)))
 		}
-		return errors.Join(output.Table(i.out(), rows), scanned(len(views), len(unread)))
+		columns := []output.Column{output.Path(""), output.Whole(""), output.Whole(""), output.Whole("")}
+		return errors.Join(output.Table(i.out(), i.width(), columns, rows), scanned(len(views), len(unread)))
 	})
 }
 

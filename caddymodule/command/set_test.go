@@ -97,7 +97,7 @@ func TestALeakedSecretIsEnded(t *testing.T) {
 
 	kept := d.Run("", "key", "rotate", key)
 	require.Contains(t, kept.Out, "(1d more)")
-	require.Contains(t, kept.Notes, "if the old secret has leaked, end it now: key rotate "+key+" --grace 0s")
+	require.Contains(t, kept.Notes, "if the old secret has leaked: key rotate "+key+" --grace 0s")
 	require.Error(t, d.Run("", "key", "scan", "leak.txt").Err, "it lives on for the grace")
 	require.Contains(t, d.Must(t, "key", "rotate", key, "--grace", "0s"), "old secret   ended 20")
 	require.NoError(t, d.Run("", "key", "scan", "leak.txt").Err)

@@ -104,11 +104,11 @@ func checkStore(i *invocation) error {
 
 func (i *invocation) printCheck(view *checkView) error {
 	for _, f := range view.Findings {
-		if _, err := fmt.Fprintf(i.out(), "%s\n  do: %s\n", output.Printable(f.What), output.Printable(f.Do)); err != nil {
+		if _, err := fmt.Fprintf(i.out(), "%s\n  do: %s\n", output.Hang(f.What, 0, 2, output.Width), output.Hang(f.Do, 6, 6, output.Width)); err != nil {
 			return err
 		}
 	}
-	if err := output.Fields(i.out(), "store", view.Store, "workspaces", fmt.Sprint(view.Workspaces), "keys", fmt.Sprint(view.Keys),
+	if err := output.Fields(i.out(), "store", output.Unbroken(view.Store), "workspaces", fmt.Sprint(view.Workspaces), "keys", fmt.Sprint(view.Keys),
 		"secrets", fmt.Sprint(view.Secrets), "revisions", fmt.Sprint(view.Revisions)); err != nil || len(view.Findings) > 0 {
 		return err
 	}

@@ -99,7 +99,7 @@ func (i *invocation) printImported(im *keystore.Imported, dry bool) error {
 		return output.JSON(i.out(), importView{DryRun: dry, Workspaces: importedOf(im.Workspaces), Keys: importedOf(im.Keys),
 			Secrets: im.Secrets, Events: im.Events, Records: append([]keystore.Outcome{}, im.Named...), Unnamed: im.Unnamed})
 	}
-	rows := [][]string{{"", "ADDED", "CHANGED", "LEFT", "SAME"}}
+	var rows [][]string
 	for _, of := range []struct {
 		what string
 		n    importedOf
@@ -107,7 +107,8 @@ func (i *invocation) printImported(im *keystore.Imported, dry bool) error {
 		rows = append(rows, []string{of.what, fmt.Sprint(of.n.Added), fmt.Sprint(of.n.Changed), fmt.Sprint(of.n.Left), fmt.Sprint(of.n.Same)})
 	}
 	rows = append(rows, []string{"secrets", fmt.Sprint(im.Secrets)}, []string{"history", fmt.Sprint(im.Events)})
-	if err := output.Table(i.out(), rows); err != nil {
+	columns := []output.Column{output.Whole(""), output.Whole("ADDED"), output.Whole("CHANGED"), output.Whole("LEFT"), output.Whole("SAME")}
+	if err := output.Table(i.out(), output.Width, columns, rows); err != nil {
 		return err
 	}
 	for n, o := range im.Named {
@@ -119,7 +120,7 @@ func (i *invocation) printImported(im *keystore.Imported, dry bool) error {
 		if o.Why != "" {
 			line += ": " + o.Why
 		}
-		if _, err := fmt.Fprintln(i.out(), output.Printable(line)); err != nil {
+		if _, err := fmt.Fprintln(i.out(), output.Hang(line, 0, 2, output.Width)); err != nil {
 			return err
 		}
 	}
@@ -157,6 +158,6 @@ func (i *invocation) importToFile(path string, from *stream, checked *transfer.S
 	if err := i.printImported(&im, dry); err != nil || len(left) == 0 {
 		return err
 	}
-	_, err = fmt.Fprintln(i.out(), output.Printable("left out: "+strings.Join(left, "; ")))
+	_, err = fmt.Fprintln(i.out(), output.Hang("left out: "+strings.Join(left, "; "), 0, 2, output.Width))
 	return err
 }

@@ -82,8 +82,8 @@ func TestCasesThatFailAreExplained(t *testing.T) {
 	o := d.Run("", "test", "cases.yaml")
 	require.EqualError(t, o.Err, "2 of 2 cases fail")
 	require.Contains(t, o.Out, "FAIL cases.yaml:2: closed\n  expected pass, got 404 policy\n")
-	require.Contains(t, o.Out, "own/closed.rego:3 refuses with NOT_FOUND: Closed.\n    input.request.client_ip = \"192.0.2.1\"\n")
-	require.Contains(t, o.Out, "FAIL cases.yaml:3: no such key\n  expected pass, and cannot be judged: ")
+	require.Regexp(t, `own/closed.rego:3\s+refuses\s+with\s+NOT_FOUND:\s+Closed.\n    input.request.client_ip = "192.0.2.1"\n`, o.Out)
+	require.Contains(t, o.Out, "FAIL cases.yaml:3: no such key\n  expected pass, and cannot be judged:")
 	require.Contains(t, o.Out, "key_gone")
 }
 

@@ -19,6 +19,7 @@ var (
 	anyPrint  = regexp.MustCompile(`(?m)^[0-9a-f]{8}  |"fingerprint":"[0-9a-f]{8}"|\b[0-9a-f]{8}$`)
 	anyHex    = regexp.MustCompile(`[0-9a-f]{8}`)
 	anyTime   = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
+	anyCut    = regexp.MustCompile(`20\d\d-\d\d-\d\dT[\d:.]*…`)
 	anyUnix   = regexp.MustCompile(`"reset":\d{10}`)
 	anyActor  = regexp.MustCompile(`command \S+@[^\s"]+( *)`)
 )
@@ -38,6 +39,7 @@ func steady(d *harness.Desk, text string) string {
 	name(anyKey, "key_%016d")
 	text = anyPrint.ReplaceAllStringFunc(text, func(found string) string { return anyHex.ReplaceAllString(found, "0a1b2c3d") })
 	text = anyTime.ReplaceAllString(text, "2026-MM-DDThh:mm:ssZ")
+	text = anyCut.ReplaceAllString(text, "2026-MM-DDThh…")
 	text = anyUnix.ReplaceAllString(text, `"reset":1234567890`)
 	return anyActor.ReplaceAllString(text, "command ACTOR  ")
 }

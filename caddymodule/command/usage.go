@@ -24,7 +24,7 @@ func usageCommand() caddycmd.Command {
 granted has the class of the answer's status as its code, such as 2xx, what the gateway refused the
 code of the error. Gateways write every 5 seconds. Days and months are those of UTC.`,
 		CobraFunc: func(cmd *cobra.Command) {
-			runnable(cmd, showUsage)
+			runnable(withTable(cmd), showUsage)
 			cmd.Flags().String("from", "", "first day, such as 2026-12-01, an RFC 3339 time, or how long ago (default the first of the month)")
 			cmd.Flags().String("to", "", "the end, which is not shown itself, written like --from (default now)")
 			cmd.Flags().String("by", "", "columns, with commas: "+strings.Join(usage.FieldNames, ", ")+" (default workspace, of one day)")
@@ -125,11 +125,15 @@ func (i *invocation) csv(report *usage.Report, rows []usage.Row) error {
 }
 
 func (i *invocation) tableOfUsage(report *usage.Report, rows []usage.Row, total usage.Sum) error {
-	head := append(append([]string{}, report.Names...), "requests", "cost")
-	for n := range head {
-		head[n] = strings.ToUpper(head[n])
+	var columns []output.Column
+	for _, name := range append(append([]string{}, report.Names...), "requests", "cost") {
+		column := output.Whole
+		if name == "route" {
+			column = output.Short
+		}
+		columns = append(columns, column(strings.ToUpper(name)))
 	}
-	table := [][]string{head}
+	var table [][]string
 	for _, row := range rows {
 		for n, value := range row.Values {
 			row.Values[n] = output.Dash(value)
@@ -138,7 +142,7 @@ func (i *invocation) tableOfUsage(report *usage.Report, rows []usage.Row, total 
 	}
 	last := usage.Row{Values: make([]string, len(report.Names)), Sum: total}
 	last.Values[0] = "total"
-	return output.Table(i.out(), append(table, cells(&last)))
+	return output.Table(i.out(), i.width(), columns, append(table, cells(&last)))
 }
 
 // entryView is an entry of the ledger for programs.

@@ -32,7 +32,7 @@ func workspaceCommands() caddycmd.Command {
 			_ = create.MarkFlagRequired("plan") // fails only for flags that do not exist
 			set := command("set WORKSPACE_ID", "Changes a workspace's plan, limits or metadata", setWorkspace)
 			settings(set)
-			list := command("list", "Lists the workspaces", listWorkspaces)
+			list := withTable(command("list", "Lists the workspaces", listWorkspaces))
 			list.Flags().String("plan", "", "only those on this plan")
 			list.Flags().Bool("suspended", false, "only those that are suspended")
 			suspend := command("suspend WORKSPACE_ID", "Refuses all keys of a workspace until it is resumed", suspendWorkspace)
@@ -41,7 +41,7 @@ func workspaceCommands() caddycmd.Command {
 			remove := command("delete WORKSPACE_ID", "Deletes a workspace and its keys; its history stays", deleteWorkspace)
 			remove.Flags().Bool("yes", false, "do not ask")
 			show := command("show WORKSPACE_ID", "Shows one workspace", showWorkspace)
-			history := command("history WORKSPACE_ID", "Shows every change of a workspace and its keys, the newest first", workspaceHistory)
+			history := withTable(command("history WORKSPACE_ID", "Shows every change of a workspace and its keys, the newest first", workspaceHistory))
 			resume := command("resume WORKSPACE_ID", "Takes back suspend", resumeWorkspace)
 			group(cmd, create, list, show, history, set, suspend, resume, remove)
 		},
@@ -200,7 +200,7 @@ func listWorkspaces(i *invocation) error {
 			return err
 		}
 		onlySuspended, _ := i.cmd.Flags().GetBool("suspended")
-		views, rows := []keysapi.WorkspaceView{}, [][]string{{"WORKSPACE", "PLAN", "STATE", "LIMITS", "METADATA"}}
+		views, rows := []keysapi.WorkspaceView{}, [][]string{}
 		for _, w := range all {
 			if i.given("plan") && w.Plan != i.text("plan") || onlySuspended && !w.Suspended() {
 				continue
@@ -215,26 +215,15 @@ func listWorkspaces(i *invocation) error {
 		if i.json() {
 			return output.JSON(i.out(), views)
 		}
-		return output.Table(i.out(), rows)
+		columns := []output.Column{output.Whole("WORKSPACE"), output.Short("PLAN"), output.Whole("STATE"), output.Short("LIMITS"), output.Short("METADATA")}
+		return output.Table(i.out(), i.width(), columns, rows)
 	})
 }
 
 // workspaceHistory shows what was done to a workspace and its keys, to one that was deleted as well.
 func workspaceHistory(i *invocation) error {
 	return i.read(func(s *config.Store) error {
-		events, err := s.History(i, i.args[0], "", allHistory)
-		if err != nil {
-			return err
-		}
-		views, rows := make([]keysapi.EventView, len(events)), [][]string{{"AT", "BY", "ACTION", "KEY", "DETAILS"}}
-		for n, e := range events {
-			views[n] = keysapi.NewEventView(&e)
-			rows = append(rows, []string{output.When(e.At, "-"), e.By, e.Action, output.Dash(e.Key), string(e.Details)})
-		}
-		if i.json() {
-			return output.JSON(i.out(), views)
-		}
-		return output.Table(i.out(), rows)
+		return i.printHistory(s, i.args[0], "")
 	})
 }
 

@@ -58,7 +58,7 @@ func (a *Admin) explain(app *gateway.App, w http.ResponseWriter, r *http.Request
 	return send(w, struct {
 		*explain.Answer
 		Text string `json:"text"`
-	}{answer, answer.Text()})
+	}{answer, answer.Text(0)})
 }
 
 // readQuestion reads what is asked. Only JSON is taken: no form of another site's page can send it.

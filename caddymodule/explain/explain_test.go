@@ -59,8 +59,8 @@ func TestExplainSaysWhyAWorkspaceIsSuspended(t *testing.T) {
 		e := d.Explain(t, "GET", path, "--key-id", key)
 		require.Equal(t, "suspended", e.Verdict.Reason)
 		require.NotContains(t, string(e.Verdict.Error), "invoice")
-		require.Contains(t, d.Must(t, "explain", "GET", path, "--key-id", key), "workspace ws_1 is suspended (since ")
-		require.Contains(t, d.Must(t, "explain", "GET", path, "--key-id", key), ": invoice 117 unpaid)")
+		require.Contains(t, d.Must(t, "explain", "GET", path, "--key-id", key, "--wide"), "workspace ws_1 is suspended (since ")
+		require.Contains(t, d.Must(t, "explain", "GET", path, "--key-id", key, "--wide"), ": invoice 117 unpaid)")
 	}
 	d.Must(t, "workspace", "resume", "ws_1")
 	require.Equal(t, "policy_forbidden", d.Explain(t, "GET", "/leads", "--key-id", key).Verdict.Reason, "it lacks the scope, as before")
@@ -80,7 +80,7 @@ func TestExplainNamesEveryRefusal(t *testing.T) {
 	require.Equal(t, "embedded:tollgate/authz/scopes.rego", embedded.File)
 	require.True(t, embedded.Stands)
 	require.Equal(t, 403, e.Verdict.Status)
-	text := d.Must(t, "explain", "GET", "/leads?from=1999-01-01", "--key-id", d.Names["key"])
+	text := d.Must(t, "explain", "GET", "/leads?from=1999-01-01", "--key-id", d.Names["key"], "--wide")
 	require.Contains(t, text, "period.rego:5 refuses with VALIDATION_ERROR: Too long ago. (another refusal's message stands)\n"+
 		"  input.request.query.from = [\"1999-01-01\"]\n")
 }
@@ -90,7 +90,7 @@ func TestExplainNamesWhereARefusalIsForwarded(t *testing.T) {
 	ruled(t, d)
 	d.WriteAll(t, "own/forward.rego", "package tollgate.authz\n\ndeny contains refusal if some refusal in data.team.deny\n")
 	d.WriteAll(t, "own/team.rego", "package team\n\ndeny contains {\"code\": \"NOT_FOUND\", \"message\": \"Not here.\"} if input.request.method == \"GET\"\n")
-	text := d.Must(t, "explain", "GET", "/leads", "--key-id", d.Names["key"])
+	text := d.Must(t, "explain", "GET", "/leads", "--key-id", d.Names["key"], "--wide")
 	require.Regexp(t, `own/team.rego:3 refuses with NOT_FOUND: Not here. \(forwarded at \S+/own/forward.rego:3\)`, text)
 }
 
@@ -248,7 +248,7 @@ func TestExplainPrintsTextOnly(t *testing.T) {
 	d.WriteAll(t, "own/echo.rego", "package tollgate.authz\n\nimport rego.v1\n\ndeny contains {\"code\": \"FORBIDDEN\", \"message\": from} if some from in input.request.query.from\n")
 	d.Must(t, "workspace", "create", "ws_acme", "--plan", "tiny")
 	key, _ := d.Created(t, "--workspace", "ws_acme", "--scope", "agent.*")
-	text := d.Must(t, "explain", "GET", "/leads?from=%1b%5b2J%0averdict:", "--key-id", key)
+	text := d.Must(t, "explain", "GET", "/leads?from=%1b%5b2J%0averdict:", "--key-id", key, "--wide")
 	require.NotContains(t, text, "\x1b")
 	require.Contains(t, text, "refuses with FORBIDDEN: �[2J�verdict:")
 }

@@ -9,87 +9,103 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
 )
 
-// Text is the answer for people.
-func (v *Answer) Text() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s at %s, from %s, ", output.Printable(v.Request.Method), output.Printable(v.Request.Target),
-		output.Printable(v.Request.Host), v.Request.ClientIP)
+// Text is the answer for people, in lines of at most width cells; 0 is any width.
+func (v *Answer) Text(width int) string {
+	t := &text{width: width}
+	who := "without a key that anybody has"
 	switch {
 	case v.Key == nil:
-		b.WriteString("without a key that anybody has")
 	case v.Key.Name != "":
-		fmt.Fprintf(&b, "with key %s (%s)", v.Key.ID, v.Key.Name)
+		who = fmt.Sprintf("with key %s (%s)", v.Key.ID, v.Key.Name)
 	default:
-		fmt.Fprintf(&b, "with key %s", v.Key.ID)
+		who = "with key " + v.Key.ID
 	}
-	b.WriteString("\n")
+	t.line("%s %s at %s, from %s, %s", v.Request.Method, v.Request.Target, v.Request.Host, v.Request.ClientIP, who)
 	if v.Way.Rewritten {
-		fmt.Fprintf(&b, "before the gate it is rewritten to %s %s\n", output.Printable(v.Way.Method), output.Printable(v.Way.Target))
+		t.line("before the gate it is rewritten to %s %s", v.Way.Method, v.Way.Target)
 	}
 	for _, note := range v.Way.Notes {
-		fmt.Fprintf(&b, "note: %s\n", output.Printable(note))
+		t.line("note: %s", note)
 	}
+	t.WriteString("\n")
 	if !v.Way.Gate {
-		fmt.Fprintf(&b, "\nverdict: %s\n", output.Printable(v.Way.textNoGate()))
-		return b.String()
+		t.line("verdict: %s", v.Way.textNoGate())
+		return t.String()
 	}
-	b.WriteString("\n")
 	rows := make([][]string, len(v.Steps))
 	for n, step := range v.Steps {
 		rows[n] = []string{strconv.Itoa(n+1) + " " + step.Step, step.Outcome, output.Dash(step.Why)}
 	}
-	_ = output.Table(&b, rows) // a Builder never fails
+	_ = output.Table(t, width, []output.Column{output.Whole(""), output.Whole(""), output.Wrapped("")}, rows) // a Builder never fails
 	if v.Route != nil && v.Route.Deprecation != nil {
-		fmt.Fprintf(&b, "\nnote: callers of the route are told: %s\n", v.Route.Deprecation)
+		t.WriteString("\n")
+		t.line("note: callers of the route are told: %s", v.Route.Deprecation)
 	}
-	v.textRefusals(&b)
-	v.textWindows(&b)
-	v.textVerdict(&b)
-	return b.String()
+	v.textRefusals(t)
+	v.textWindows(t)
+	v.textVerdict(t)
+	return t.String()
 }
 
-func (v *Answer) textRefusals(b *strings.Builder) {
+// text is an answer that is being written.
+type text struct {
+	strings.Builder
+	width int
+}
+
+// line writes one that goes on below, indented, where it is too long.
+func (t *text) line(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	begin := len(line) - len(strings.TrimLeft(line, " "))
+	t.WriteString(line[:begin] + output.Hang(line[begin:], begin, begin+4, t.width) + "\n")
+}
+
+func (v *Answer) textRefusals(t *text) {
 	for _, r := range v.Refusals {
-		fmt.Fprintf(b, "\n%s:%d refuses with %s: %s", r.File, r.Line, output.Printable(r.Code), output.Dash(output.Printable(r.Message)))
+		line := fmt.Sprintf("%s:%d refuses with %s: %s", r.File, r.Line, r.Code, output.Dash(r.Message))
 		if r.Details != nil {
-			fmt.Fprintf(b, " %s", output.InJSON(r.Details))
+			line += " " + output.InJSON(r.Details)
 		}
 		if r.ForwardedAt != "" {
-			fmt.Fprintf(b, " (forwarded at %s)", r.ForwardedAt)
+			line += fmt.Sprintf(" (forwarded at %s)", r.ForwardedAt)
 		}
 		if !r.Stands {
-			b.WriteString(" (another refusal's message stands)")
+			line += " (another refusal's message stands)"
 		}
-		b.WriteString("\n")
+		t.WriteString("\n")
+		t.line("%s", line)
 		for _, value := range r.Values {
 			text := "absent"
 			if value.Present {
 				text = output.InJSON(value.Value)
 			}
-			fmt.Fprintf(b, "  %s = %s\n", value.Path, text)
+			t.line("  %s = %s", value.Path, text)
 		}
 	}
 }
 
-func (v *Answer) textWindows(b *strings.Builder) {
-	fmt.Fprintf(b, "\nwindows: %s\n", v.Windows.Source)
+func (v *Answer) textWindows(t *text) {
+	t.WriteString("\n")
+	t.line("windows: %s", v.Windows.Source)
 	if len(v.Windows.List) == 0 {
 		return
 	}
-	rows := [][]string{{"WINDOW", "REMAINING", "ENDS"}}
-	for _, w := range v.Windows.List {
-		rows = append(rows, []string{w.Window.String(), strconv.FormatInt(w.Remaining, 10), output.When(time.Unix(w.Reset, 0), "-")})
+	rows := make([][]string, len(v.Windows.List))
+	for n, w := range v.Windows.List {
+		rows[n] = []string{w.Window.String(), strconv.FormatInt(w.Remaining, 10), output.When(time.Unix(w.Reset, 0), "-")}
 	}
-	_ = output.Table(b, rows)
+	_ = output.Table(t, t.width, []output.Column{output.Whole("WINDOW"), output.Whole("REMAINING"), output.Whole("ENDS")}, rows)
 }
 
-func (v *Answer) textVerdict(b *strings.Builder) {
+func (v *Answer) textVerdict(t *text) {
+	t.WriteString("\n")
 	switch {
 	case !v.Verdict.Allowed:
-		fmt.Fprintf(b, "\nverdict: %d %s\n  %s\n", v.Verdict.Status, output.InJSON(v.Verdict.Error), v.Verdict.Advice)
+		t.line("verdict: %d %s", v.Verdict.Status, output.InJSON(v.Verdict.Error))
+		t.line("  %s", v.Verdict.Advice)
 	case v.Route != nil && v.Route.Whoami:
-		b.WriteString("\nverdict: answered by the gateway\n")
+		t.line("verdict: answered by the gateway")
 	default:
-		fmt.Fprintf(b, "\nverdict: %s\n", output.Printable(v.Way.textPassed()))
+		t.line("verdict: %s", v.Way.textPassed())
 	}
 }

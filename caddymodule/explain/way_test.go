@@ -58,7 +58,7 @@ func TestExplainRunsNothing(t *testing.T) {
 		"/open/x":    {"", "no gate stands in its way: it is answered by reverse_proxy, and not protected"},
 	} {
 		t.Run(path, func(t *testing.T) {
-			text := d.Must(t, "explain", "GET", path, "--key-id", key)
+			text := d.Must(t, "explain", "GET", path, "--key-id", key, "--wide")
 			head, _, _ := strings.Cut(text, "\n\n")
 			require.Equal(t, "GET "+path+" at localhost, from 127.0.0.1, with key "+key+"\n"+want.notes, head+"\n")
 			require.Contains(t, text, "\nverdict: "+want.verdict+"\n")
@@ -89,10 +89,10 @@ http://*.example.com:8080 {
 `)
 	d.Must(t, "workspace", "create", "ws_acme", "--plan", "pro")
 	key, _ := d.Created(t, "--workspace", "ws_acme")
-	text := d.Must(t, "explain", "GET", "/api/leads?a=1", "--key-id", key)
+	text := d.Must(t, "explain", "GET", "/api/leads?a=1", "--key-id", key, "--wide")
 	require.Contains(t, text, "GET /api/leads?a=1 at any.example.com, from 127.0.0.1, with key "+key+"\nbefore the gate it is rewritten to GET /leads?a=1\n\n1 hygiene")
-	require.NotContains(t, d.Must(t, "explain", "GET", "/two/x?", "--key-id", key), "rewritten")
-	text = d.Must(t, "explain", "GET", "/leads", "--key-id", key)
+	require.NotContains(t, d.Must(t, "explain", "GET", "/two/x?", "--key-id", key, "--wide"), "rewritten")
+	text = d.Must(t, "explain", "GET", "/leads", "--key-id", key, "--wide")
 	require.True(t, strings.HasSuffix(text, "\n\nverdict: no gate stands in its way, and no handler answers it: the server gives an empty 200\n"), text)
 	e := d.Explain(t, "GET", "/leads", "--key-id", key)
 	require.False(t, e.Way.Gate)
@@ -142,7 +142,7 @@ func TestExplainMissesASecret(t *testing.T) {
 	require.Equal(t, []string{"the request cannot be passed on: injecting Authorization: workspace ws_acme has no secret 'token'"}, e.Way.Notes)
 	require.Equal(t, 404, d.Explain(t, "GET", "/nothing", "--key-id", key).Verdict.Status, "what has no route is not passed on")
 	d.Write(t, "secrets/ws_acme/token", "the-token")
-	text := d.Must(t, "explain", "GET", "/leads", "--key-id", key)
+	text := d.Must(t, "explain", "GET", "/leads", "--key-id", key, "--wide")
 	require.Contains(t, text, "verdict: goes to respond")
 	require.NotContains(t, text, "the-token")
 }

@@ -1,4 +1,4 @@
-// Package output writes answers of commands: tables and words for people, JSON for programs.
+// Package output writes answers of commands: tables and words for people, in lines that fit a terminal, and JSON for programs.
 package output
 
 import (
@@ -6,32 +6,17 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 )
 
-// Table writes rows in columns. The first row is the head.
-func Table(w io.Writer, rows [][]string) error {
-	aligned := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		for i, cell := range row {
-			row[i] = Printable(cell)
-		}
-		if _, err := fmt.Fprintln(aligned, strings.Join(row, "\t")); err != nil {
-			return err
-		}
-	}
-	return aligned.Flush()
-}
-
-// Fields writes names and values, one pair a line.
+// Fields writes names and values, one pair a line. Values go on below themselves where a line would be too long.
 func Fields(w io.Writer, pairs ...string) error {
 	rows := make([][]string, 0, len(pairs)/2)
 	for i := 0; i < len(pairs); i += 2 {
 		rows = append(rows, pairs[i:i+2])
 	}
-	return Table(w, rows)
+	return Table(w, Width, []Column{Whole(""), Wrapped("")}, rows)
 }
 
 // JSON writes a value for programs, on one line.
