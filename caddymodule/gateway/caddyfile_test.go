@@ -98,6 +98,7 @@ var mistakes = map[string]mistake{
 	"redis max_workspaces":        {option("counters redis redis://localhost {\n\t\t\tmax_workspaces many\n\t\t}"), "max_workspaces: 'many' is not a whole number"},
 	"redis without a URL":         {option("counters redis"), "write one URL"},
 	"redis other scheme":          {option("counters redis http://localhost"), "redis:// or rediss://"},
+	"redis pool_size":             {option("counters redis redis://localhost?pool_size=65"), "pool_size of the Redis URL is not valid: write a whole number from 1 to 64, at /etc/caddy/Caddyfile:3"},
 	"redis without a host":        {option("counters redis redis://"), "names no host"},
 	"redis unknown option":        {option("counters redis redis://localhost {\n\t\t\tx 1\n\t\t}"), "unknown option 'x'"},
 	"redis option twice":          {option("counters redis redis://localhost {\n\t\t\tprefix a\n\t\t\tprefix b\n\t\t}"), "Caddyfile:5"},

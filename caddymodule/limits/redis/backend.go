@@ -198,10 +198,10 @@ func links(query url.Values) (int, error) {
 		return defaultLinks, nil
 	}
 	n, err := strconv.Atoi(query.Get("pool_size"))
-	if err != nil || n < 1 {
-		return 0, errors.New("pool_size of the Redis URL is not a whole number of at least 1")
+	if err != nil || n < 1 || n > maxLinks {
+		return 0, fmt.Errorf("pool_size of the Redis URL is not valid: write a whole number from 1 to %d", maxLinks)
 	}
-	return min(n, maxLinks), nil
+	return n, nil
 }
 
 // parse lets go-redis read the URL. Its errors may show what it read, and are not passed on.

@@ -26,7 +26,7 @@ func TestParseBackend(t *testing.T) {
 		{"a password", "redis://:p%40ss@localhost", single(goredis.Options{Addr: "localhost:6379", Password: "p@ss"})},
 		{"an ACL user", "redis://gateway:pass@localhost", single(goredis.Options{Addr: "localhost:6379", Username: "gateway", Password: "pass"})},
 		{"a pool size", "redis://localhost?pool_size=7", Backend{single: &goredis.Options{Network: "tcp", Addr: "localhost:6379"}, links: 7}},
-		{"a pool size beyond all use", "redis://localhost?pool_size=5000", Backend{single: &goredis.Options{Network: "tcp", Addr: "localhost:6379"}, links: maxLinks}},
+		{"the largest pool", "redis://localhost?pool_size=64", Backend{single: &goredis.Options{Network: "tcp", Addr: "localhost:6379"}, links: maxLinks}},
 		{"TLS", "rediss://redis.example", single(goredis.Options{Addr: "redis.example:6379", TLSConfig: secure(false)})},
 		{"TLS without verification", "rediss://redis.example?skip_verify=true", single(goredis.Options{Addr: "redis.example:6379", TLSConfig: secure(true)})},
 		{"a cluster", "redis://u:p@a:1?cluster=true&addr=b:2&addr=c:3", cluster(goredis.ClusterOptions{
@@ -82,7 +82,8 @@ func TestParseBackendRefuses(t *testing.T) {
 		{"a cluster, maybe", "redis://a:1?cluster=maybe", "neither true nor false"},
 		{"an empty master", "redis://a:1?master_name=", "is empty"},
 		{"a password as parameter", "redis://a:1?password=hunter2", "parameters of a Sentinel URL"},
-		{"no pool", "redis://a:1?pool_size=0", "not a whole number of at least 1"},
+		{"no pool", "redis://a:1?pool_size=0", "write a whole number from 1 to 64"},
+		{"too large a pool", "redis://a:1?pool_size=65", "write a whole number from 1 to 64"},
 		{"no TLS to verify", "redis://a:1?skip_verify=true", "with rediss:// only"},
 		{"verify, maybe", "rediss://a:1?skip_verify=maybe", "neither true nor false"},
 	} {
