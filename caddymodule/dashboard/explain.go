@@ -52,6 +52,9 @@ func (a *Admin) explain(app *gateway.App, w http.ResponseWriter, r *http.Request
 	answer, err := explain.Running(r.Context(), c, app, explain.Question{
 		Method: q.Method, Address: q.Address, KeyID: q.KeyID, IP: cmp.Or(q.IP, "127.0.0.1"), Query: q.Query, Body: []byte(q.Body),
 	})
+	if away, ok := errors.AsType[*explain.StoreError](err); ok {
+		return asProblem(away.Err)
+	}
 	if err != nil {
 		return refuse(http.StatusBadRequest, "%v", err)
 	}

@@ -103,6 +103,14 @@ func TestADatabaseThatIsAwayIsAProblem(t *testing.T) {
 	require.Equal(t, 503, d.from(t, harness.CRM, "/leads").Status)
 	says(t, d, "does not answer (look-ups)")
 	require.Equal(t, 503, d.send(t, "GET", "/tollgate/workspaces/ws_acme", "").status)
+	for question, status := range map[string]int{
+		`{"method": "GET", "address": "/leads", "key_id": "key_crm"}`: 503,
+		`{"method": "GET", "address": "leads", "key_id": "key_crm"}`:  400, // whatever the store says
+	} {
+		a := d.send(t, "POST", "/tollgate/explain", question, "Content-Type", "application/json")
+		require.Equal(t, status, a.status, a.body)
+		require.NotContains(t, a.body, services.PostgresPassword)
+	}
 	server.Start()
 	require.Eventually(t, func() bool { return d.from(t, harness.CRM, "/leads").Status == 401 }, harness.WaitFor, 50*harness.Tick)
 	says(t, d)

@@ -77,7 +77,8 @@ func Explain(ctx context.Context, c *config.Configuration, q Question) (*Answer,
 }
 
 // Running answers the question for the gateway that runs in this process with that configuration: by its own policies,
-// store and counters, of which it changes nothing.
+// store and counters, of which it changes nothing. The error is a *StoreError where the store does not answer; any other is about the
+// question.
 func Running(ctx context.Context, c *config.Configuration, app *gateway.App, q Question) (*Answer, error) {
 	a := &asked{Question: q}
 	if err := a.read(ctx, c, nil); err != nil {
@@ -85,7 +86,7 @@ func Running(ctx context.Context, c *config.Configuration, app *gateway.App, q Q
 	}
 	store, err := config.Running(app)
 	if err != nil {
-		return nil, err
+		return nil, &StoreError{err}
 	}
 	active := caddy.ActiveContext()
 	active.Context = ctx

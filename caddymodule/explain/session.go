@@ -2,11 +2,13 @@ package explain
 
 import (
 	"context"
+	"errors"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
@@ -122,6 +124,21 @@ func (s *Session) identity(q *Question) (*record.Identity, error) {
 	if q.Caller != nil {
 		return q.Caller.Identity, nil
 	}
+	identity, err := s.stored(q)
+	if _, answered := errors.AsType[*keystore.Problem](err); err != nil && !answered {
+		err = &StoreError{err}
+	}
+	return identity, err
+}
+
+// StoreError is why the key store did not answer. It says nothing about the question.
+type StoreError struct{ Err error }
+
+func (e *StoreError) Error() string { return e.Err.Error() }
+func (e *StoreError) Unwrap() error { return e.Err }
+
+// stored asks the store for whoever the question names.
+func (s *Session) stored(q *Question) (*record.Identity, error) {
 	if s.store == nil {
 		store, err := config.OpenProvisioned(s.app)
 		if err != nil {

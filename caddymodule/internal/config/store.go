@@ -145,18 +145,23 @@ func (s *Store) KeyID(ctx context.Context, id string) (string, error) {
 	identity, err := s.Lookup(ctx, record.SumOf(id))
 	switch ours := strings.HasPrefix(id, s.KeyPrefix+"_"); {
 	case err == nil:
-		return "", fmt.Errorf("this is the secret of key %s, not a key's id: write the id; whoever saw this command knows the secret: rotate the key", identity.Key.ID)
+		return "", notAnID("this is the secret of key %s, not a key's id: write the id; whoever saw this command knows the secret: rotate the key", identity.Key.ID)
 	case !errors.Is(err, keystore.ErrUnknown):
 		return "", err
 	case !ours:
 		return id, nil
 	case apikey.Check(s.KeyPrefix, id):
-		return "", errors.New("this is a secret, not a key's id: write the id, which key list shows")
+		return "", notAnID("this is a secret, not a key's id: write the id, which key list shows")
 	}
 	if _, err := s.Key(ctx, id); errors.Is(err, keystore.ErrNotFound) {
-		return "", errors.New("there is no such key, and this begins like a secret: write a key's id, which key list shows")
+		return "", notAnID("there is no such key, and this begins like a secret: write a key's id, which key list shows")
 	}
 	return id, nil
+}
+
+// notAnID is what is wrong with what somebody wrote for an id. It is no fault of the store.
+func notAnID(format string, args ...any) error {
+	return &keystore.Problem{Kind: keystore.ErrInvalid, Text: fmt.Sprintf(format, args...)}
 }
 
 // KeysFile is the path of the keys file that the configuration names; empty: its keys are elsewhere. The file need not be there.
