@@ -26,7 +26,7 @@ func Write(path string, replace func(old *os.File) error, write func(io.Writer) 
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, cause(err))
+		return fmt.Errorf("writing %s: %w", path, Cause(err))
 	}
 	made := file.Name()
 	defer func() {
@@ -48,7 +48,7 @@ func Write(path string, replace func(old *os.File) error, write func(io.Writer) 
 		err = SyncFolder(filepath.Dir(path))
 	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, cause(err))
+		return fmt.Errorf("writing %s: %w", path, Cause(err))
 	}
 	return nil
 }
@@ -60,13 +60,13 @@ func look(path string, replace func(*os.File) error) (fs.FileMode, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return 0o600, nil
 	case err != nil:
-		return 0, fmt.Errorf("writing %s: %w", path, cause(err))
+		return 0, fmt.Errorf("writing %s: %w", path, Cause(err))
 	case !info.Mode().IsRegular(): // a device or a pipe would be gone
 		return 0, fmt.Errorf("%s is not a regular file: name another, or leave it out and redirect standard output", path)
 	}
 	old, err := os.Open(path)
 	if err != nil {
-		return 0, fmt.Errorf("writing %s: %w", path, cause(err))
+		return 0, fmt.Errorf("writing %s: %w", path, Cause(err))
 	}
 	defer old.Close()
 	return info.Mode().Perm(), replace(old)
@@ -84,8 +84,8 @@ func SyncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// cause is an error about a file without its path, which is said already.
-func cause(err error) error {
+// Cause is an error about a file without its path, which is said already.
+func Cause(err error) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err
 	}

@@ -7,6 +7,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/beside"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlstore"
 )
 
@@ -35,7 +36,7 @@ func advice(err error) string {
 
 // unusable says that the file cannot be opened or created.
 func (s *Store) unusable(doing string, err error) error {
-	return &sqlstore.Failure{Err: err, Text: fmt.Sprintf("%s key store %s: %v: it and its folder must be there, and writable by this user", doing, s.path, cause(err))}
+	return &sqlstore.Failure{Err: err, Text: fmt.Sprintf("%s key store %s: %v: it and its folder must be there, and writable by this user", doing, s.path, beside.Cause(err))}
 }
 
 func codeOf(err error) int {

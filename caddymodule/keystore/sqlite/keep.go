@@ -77,7 +77,7 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 }
 
 func notWritten(path string, err error) error {
-	return fmt.Errorf("writing backup %s: %w: its folder must be there, writable by this user, and have room", path, cause(err))
+	return fmt.Errorf("writing backup %s: %w: its folder must be there, writable by this user, and have room", path, beside.Cause(err))
 }
 
 // finishCopy lets readers and a writer work side by side on the copy as on the original, and makes it survive a power cut,

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/beside"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlstore"
 )
@@ -61,7 +62,7 @@ func Check(path string) error {
 		file, err = os.Open(path)
 	}
 	if err != nil {
-		return fmt.Errorf("key store %s cannot be read (%w): it must be readable and writable by this user", path, cause(err))
+		return fmt.Errorf("key store %s cannot be read (%w): it must be readable and writable by this user", path, beside.Cause(err))
 	}
 	defer file.Close()
 	head := make([]byte, len(magic))
@@ -72,14 +73,6 @@ func Check(path string) error {
 		return fmt.Errorf("key store %s is not a SQLite database: name another file; a file of keys that people edit is: keys file %s", path, filepath.Base(path))
 	}
 	return nil
-}
-
-// cause is an error about a file without its path, which is said already.
-func cause(err error) error {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Err
-	}
-	return err
 }
 
 // readOnly are the options that open the database at a path without writing or creating anything. The error says why that
@@ -116,7 +109,7 @@ func Look(ctx context.Context, path string) (*Looker, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, &keystore.Problem{Kind: keystore.ErrMissing, Text: fmt.Sprintf("key store %s does not exist: create it with: workspace create", path)}
 	case err != nil:
-		return nil, fmt.Errorf("key store %s cannot be read: %w", path, cause(err))
+		return nil, fmt.Errorf("key store %s cannot be read: %w", path, beside.Cause(err))
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("key store %s is not a regular file", path)
 	}
