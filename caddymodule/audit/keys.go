@@ -127,17 +127,19 @@ func (k *keys) times(key *keystore.Key) {
 		if s.LastUsedAt.After(last) {
 			last = s.LastUsedAt
 		}
-		if s.CreatedAt.After(last) {
-			last = s.CreatedAt
-		}
 		if s.ExpiresAt.IsZero() || k.Now.Before(s.ExpiresAt) {
 			if live++; !s.ExpiresAt.IsZero() && s.ExpiresAt.After(ends) {
 				ends = s.ExpiresAt
 			}
 		}
 	}
-	if k.Store.Uses && !last.IsZero() && k.Now.Sub(last) > unusedFor {
-		k.unused.add(fmt.Sprintf("%s (%s)", key.ID, last.UTC().Format(time.DateOnly)))
+	unused := keystore.KeyFilter{Now: k.Now, UnusedSince: k.Now.Add(-unusedFor)} // as key list --unused 90d
+	if k.Store.Uses && unused.Asks(key) {
+		text := key.ID
+		if !last.IsZero() { // a store may not know when it was made
+			text += " (" + last.UTC().Format(time.DateOnly) + ")"
+		}
+		k.unused.add(text)
 	}
 	if live > 1 {
 		text := key.ID

@@ -15,6 +15,8 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/survey"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
 // clean is a configuration without a fault. A planted one stands in the place of a comment, or of a text.
@@ -140,6 +142,41 @@ func TestPlantedFaults(t *testing.T) {
 			require.True(t, seen[rule.Name], rule.Name)
 		}
 	})
+}
+
+// TestUnusedKeysAreThoseOfKeyList: audit names a key as unused exactly where key list --unused 90d lists it, a rotated one as well.
+func TestUnusedKeysAreThoseOfKeyList(t *testing.T) {
+	desk(t)
+	c, err := config.Find("Caddyfile", "")
+	require.NoError(t, err)
+	now := time.Now()
+	for name, tt := range map[string]struct {
+		made, secret, used time.Duration // how long ago; used 0: never
+		unused             bool
+	}{
+		"never used":            {100 * day, 100 * day, 0, true},
+		"used long ago":         {100 * day, 100 * day, 91 * day, true},
+		"used lately":           {100 * day, 100 * day, 89 * day, false},
+		"made lately":           {80 * day, 80 * day, 0, false},
+		"rotated, and not used": {100 * day, day, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			facts, free, err := survey.Take(t.Context(), c, now)
+			require.NoError(t, err)
+			defer free()
+			key := &keystore.Key{Key: record.Key{ID: "key_1", Scopes: []record.Scope{"agent.leads.read"}, CreatedAt: now.Add(-tt.made)}, Workspace: "ws_acme"}
+			key.Secrets = []keystore.Secret{{CreatedAt: now.Add(-tt.secret)}}
+			if tt.used > 0 {
+				key.Secrets[0].LastUsedAt = now.Add(-tt.used)
+			}
+			facts.Store.Keys = func(yield func(*keystore.Key, error) bool) { yield(key, nil) }
+			report, err := audit.Audit(t.Context(), facts)
+			require.NoError(t, err)
+			filter := keystore.KeyFilter{Now: now, UnusedSince: now.Add(-90 * day)}
+			require.Equal(t, tt.unused, filter.Asks(key))
+			require.Equal(t, tt.unused, slices.Contains(named(report), "key-unused"))
+		})
+	}
 }
 
 // TestCleanConfiguration has no finding, and all is looked at.
