@@ -48,6 +48,20 @@ var awayCases = map[string]func(t *testing.T) (a *away, mend func()){
 		a := startAway(t, "keys sqlite $DIR/tollgate.db")
 		return a, hide(t, a.Gateway.Dir, "tollgate.db", "tollgate.db-wal", "tollgate.db-shm")
 	},
+	"SQLite: the file is gone, and the gateway starts": func(t *testing.T) (*away, func()) {
+		a := startAway(t, "keys sqlite $DIR/tollgate.db")
+		a.Stop(t)
+		back := hide(t, a.Gateway.Dir, "tollgate.db", "tollgate.db-wal", "tollgate.db-shm")
+		require.NoError(t, a.Load(a.text))
+		return a, func() {
+			a.Stop(t)
+			for _, name := range []string{"tollgate.db", "tollgate.db-wal", "tollgate.db-shm"} {
+				_ = os.Remove(filepath.Join(a.Gateway.Dir, name)) // the last two may be gone
+			}
+			back()
+			require.NoError(t, a.Load(a.text))
+		}
+	},
 	"Keys file: a mistake in it": func(t *testing.T) (*away, func()) {
 		a := startAway(t, "keys file $DIR/keys.yaml")
 		a.command = []string{"key", "list"}
