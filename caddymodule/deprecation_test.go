@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"testing"
 	"time"
 
@@ -137,6 +139,31 @@ func TestAnUpgradeSaysThatTheRouteIsDeprecated(t *testing.T) {
 			}
 		},
 	}})
+}
+
+// TestEarlyHintsSayNothingOfTheRoute: what the backend says there of its own dates contradicts the answer, and what else it says stays.
+func TestEarlyHintsSayNothingOfTheRoute(t *testing.T) {
+	g := harness.Start(t, deprecatedWorld())
+	g.Backend.Answer(func(w http.ResponseWriter, _ *http.Request) {
+		for name, value := range map[string]string{"Deprecation": "@1", "Sunset": "never", "Link": "</style.css>; rel=preload"} {
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(http.StatusEarlyHints)
+	})
+	for path, kept := range map[string]bool{"/old": false, "/new": true} {
+		hints := 0
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(_ int, h textproto.MIMEHeader) error {
+			hints++
+			require.Equal(t, kept, h.Get("Deprecation") != "", path)
+			require.Equal(t, kept, h.Get("Sunset") != "", path)
+			require.Equal(t, "</style.css>; rel=preload", h.Get("Link"))
+			return nil
+		}})
+		answer, err := g.Open(ctx, harness.Request{Path: path, Key: harness.CRM})
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		require.Equal(t, 1, hints, path)
+	}
 }
 
 func TestAPanicOfALaterHandlerSaysThatTheRouteIsDeprecated(t *testing.T) {

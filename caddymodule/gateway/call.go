@@ -161,14 +161,17 @@ func (c *call) BeforeHeader(status int, h http.Header) {
 	}
 	c.ours.Set(h)
 	var also func(name string) bool
+	d := c.deprecation()
 	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
 		if c.passing && c.answered.IsZero() {
 			c.answered = time.Now()
 		}
-		if d := c.deprecation(); d != nil {
+		if d != nil {
 			d.Set(h)
 			also = route.IsDate
 		}
+	} else if d != nil {
+		d.Drop(h)
 	}
 	if status >= http.StatusOK {
 		c.settle(h)

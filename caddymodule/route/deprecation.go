@@ -105,13 +105,18 @@ func (d *Deprecation) Set(h http.Header) {
 // SetAgain takes back what a trailer would say in place of the dates that Set wrote. The link is there already.
 func (d *Deprecation) SetAgain(h http.Header) { d.setDates(h) }
 
-// setDates writes the dates, and gives the values of all three headers, which no two answers share.
-func (d *Deprecation) setDates(h http.Header) *[3]string {
+// Drop takes out of an informational answer, which says nothing of the route itself, what it says of the dates.
+func (*Deprecation) Drop(h http.Header) {
 	for name := range h {
 		if IsDate(name) {
 			delete(h, name)
 		}
 	}
+}
+
+// setDates writes the dates, and gives the values of all three headers, which no two answers share.
+func (d *Deprecation) setDates(h http.Header) *[3]string {
+	d.Drop(h)
 	values := &[...]string{d.deprecated, d.sunset, d.link}
 	if d.deprecated != "" {
 		h["Deprecation"] = values[0:1:1]
