@@ -19,18 +19,41 @@ import (
 	"github.com/tollgate-gateway/tollgate/examples/konektor/agentapi"
 )
 
-// readme is the README, and its lines to type.
+// kinds are the kinds of fenced blocks in READMEs, each with the tests that read it. Lines to type stand in sh.
+var kinds = map[string]string{
+	"sh":   "TestReadmeCommands",
+	"":     "TestReadmeCaddyfilesCanBePasted",
+	"rego": "TestReadmeCommands types policy test over them",
+	"yaml": "TestTheKeysFileOfTheReadme, TestTheCasesOfTheReadmeCanBePasted",
+	"sql":  "TestPostgreSQL/an account that owns no tables",
+	"json": "an answer",
+}
+
+// readme is the README, and the lines to type in it and in those of the examples.
 func readme(t *testing.T) (text string, commands []string) {
 	t.Helper()
-	data, err := os.ReadFile("../../README.md")
+	others, err := filepath.Glob("../../examples/*/README.md")
 	require.NoError(t, err)
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(data), -1) {
-		for line := range strings.Lines(block[1]) {
-			line, _, _ = strings.Cut(strings.TrimSpace(line), "   #")
-			commands = append(commands, line)
+	require.NotEmpty(t, others)
+	for _, path := range append([]string{"../../README.md"}, others...) {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		if text == "" {
+			text = string(data)
+		}
+		require.Zero(t, strings.Count(string(data), "```")%2, path)
+		for _, block := range regexp.MustCompile("(?s)```([^\n]*)\n(.*?)```").FindAllStringSubmatch(string(data), -1) {
+			require.Contains(t, kinds, block[1], "no test reads this block of %s:\n%s", path, block[2])
+			if block[1] != "sh" {
+				continue
+			}
+			for line := range strings.Lines(block[2]) {
+				line, _, _ = strings.Cut(strings.TrimSpace(line), "   #")
+				commands = append(commands, strings.TrimSpace(line))
+			}
 		}
 	}
-	return string(data), commands
+	return text, commands
 }
 
 // TestReadmeShowsTheCatalogue: the table of all that the gateway itself says is the program's.
@@ -52,26 +75,42 @@ func TestReadmeListsTheRightsOfARedisUser(t *testing.T) {
 	}
 }
 
-// elsewhere are lines that other tests run, or that need what no test has: the demo (TestDemo), all tests, a builder
-// that fetches modules.
-var elsewhere = []string{"go run ./cmd/tollgate demo", "go test ./...", "xcaddy build"}
+// elsewhere are the lines that this test does not type, each with the file that does and the words by which it is found there.
+var elsewhere = map[string][2]string{
+	"go run ./cmd/tollgate demo": {"demo_test.go", "func TestDemo("},
+	"go test ./...":              {"../../.ci/run", "\ngo test ./...\n"},
+	// It needs the released module. The line that begins like it and takes the clone is run as it stands here.
+	"xcaddy build --with github.com/tollgate-gateway/tollgate/caddymodule": {"../../.ci/run", "'^xcaddy build .*--replace' README.md"},
+	"xcaddy build --with github.com/tollgate-gateway/tollgate/caddymodule --replace github.com/tollgate-gateway/tollgate=.": {
+		"../../.ci/run", "'^xcaddy build .*--replace' README.md"},
+}
 
-// TestReadmeCommands types every command of the README, in its order, in front of the Agent API.
+// TestReadmeCommands types every command of the READMEs, in their order, in front of the Agent API. What it does not type
+// stands in elsewhere.
 func TestReadmeCommands(t *testing.T) {
-	_, commands := readme(t)
+	text, commands := readme(t)
 	require.Greater(t, len(commands), 15)
+	for line, by := range elsewhere {
+		require.Contains(t, commands, line, "no README has it any more: take it out of elsewhere")
+		data, err := os.ReadFile(by[0])
+		require.NoError(t, err)
+		require.Contains(t, string(data), by[1], "%s no longer runs %q", by[0], line)
+	}
 	w := newWorld(t)
-	address := w.shippedGateway(t)
+	address, admin := w.shippedGateway(t)
 	examples, err := filepath.Abs(filepath.Join("..", "..", "examples"))
 	require.NoError(t, err)
 	require.NoError(t, os.Symlink(examples, filepath.Join(w.dir, "examples")))
+	w.policies(t, text)
 	gateway := w.program(t.Context(), "run") // ends with the test
 	t.Cleanup(func() { _ = gateway.Wait() })
 	var key, secret string
 	for _, command := range commands {
 		t.Run(command, func(t *testing.T) {
-			switch program, arguments, _ := strings.Cut(command, " "); {
-			case startsWithAny(command, elsewhere):
+			program, arguments, _ := strings.Cut(command, " ")
+			_, others := elsewhere[command]
+			switch {
+			case others:
 			case command == "tollgate run":
 				require.NoError(t, gateway.Start())
 				require.Eventually(t, func() bool { return answers(address) }, waitFor, tick)
@@ -81,14 +120,43 @@ func TestReadmeCommands(t *testing.T) {
 					key, secret = found, regexp.MustCompile(`\btg_\w+\b`).FindString(out)
 					require.NotEmpty(t, secret)
 				}
+			case command == "curl -s localhost:2019/metrics":
+				require.Contains(t, w.paste(t, strings.Replace(command, "localhost:2019", admin, 1)), "\ntollgate_requests_total{")
 			case program == "curl":
 				w.session(t, command, "http://"+address)
+			case program == "printf":
+				require.Regexp(t, "^[0-9a-f]{64} ", w.paste(t, strings.Replace(command, "SECRET", secret, 1)))
 			default:
 				t.Fatalf("no test runs %q", command)
 			}
 		})
 	}
 	require.NotEmpty(t, key)
+}
+
+// policies writes the README's policies with their tests, each into the file that is named before it.
+func (w *world) policies(t *testing.T, text string) {
+	t.Helper()
+	files := regexp.MustCompile("(?s)`policies/([a-z_]+\\.rego)`[^\n`]*:\n\n```rego\n(.*?)```").FindAllStringSubmatch(text, -1)
+	require.Len(t, files, strings.Count(text, "```rego\n"), "a policy of the README stands after the name of its file")
+	w.path(t, "policies")
+	for _, file := range files {
+		w.write(t, "policies/"+file[1], file[2])
+	}
+}
+
+// TestReadmePolicyTestCanFail: the README's test of a policy tells a policy that refuses nobody, and one that refuses everybody.
+func TestReadmePolicyTestCanFail(t *testing.T) {
+	text, _ := readme(t)
+	for _, change := range [][2]string{{`"DELETE"`, `"PURGE"`}, {"not net.cidr", "net.cidr"}, {"203.0.113.0/24", "0.0.0.0/0"}, {"203.0.113.0/24", "192.0.2.0/24"}} {
+		w := newWorld(t)
+		w.policies(t, text)
+		require.Contains(t, w.must(t, "policy", "test", "policies"), "office.rego  100 % covered")
+		broken := strings.Replace(string(w.read("policies/office.rego")), change[0], change[1], 1)
+		w.write(t, "policies/office.rego", broken)
+		stdout, _, err := w.run(t, "", "policy", "test", "policies")
+		require.Error(t, err, "%v\n%s", change, stdout)
+	}
 }
 
 // session runs a line of the agent's session with a key that may write leads.
@@ -116,18 +184,18 @@ func (w *world) session(t *testing.T, line, url string) {
 }
 
 // shippedGateway puts the shipped Caddyfile into the world, on free ports and in front of a real backend. It gives the
-// gateway's address.
-func (w *world) shippedGateway(t *testing.T) string {
+// addresses of the gateway and of its admin endpoint.
+func (w *world) shippedGateway(t *testing.T) (address, admin string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "Caddyfile"))
 	require.NoError(t, err)
-	address, admin := freeAddress(t), freeAddress(t)
+	address, admin = freeAddress(t), freeAddress(t)
 	backend := exampleBackend(t, "ws_acme")
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
 	w.write(t, "Caddyfile", strings.NewReplacer("\n\ttollgate {\n\t\t# Where", "\n\tadmin "+admin+"\n\ttollgate {\n\t\t# Where",
 		":8080 {", ":"+port+" {", "localhost:9000", backend).Replace(string(text)))
-	return address
+	return address, admin
 }
 
 // exampleBackend runs the Agent API with data of a workspace, and gives its address.
@@ -161,23 +229,29 @@ func answers(address string) bool {
 	return err == nil
 }
 
-func startsWithAny(line string, beginnings []string) bool {
-	for _, beginning := range beginnings {
-		if strings.HasPrefix(line, beginning) {
-			return true
-		}
-	}
-	return false
-}
-
-// TestReadmeCaddyfilesCanBePasted: each block of Caddyfile in the README loads as it stands, in a site.
+// TestReadmeCaddyfilesCanBePasted: each block of Caddyfile in the README loads as it stands: global options for themselves, the
+// rest in a site, in front of its gate where it has none of its own.
 func TestReadmeCaddyfilesCanBePasted(t *testing.T) {
 	text, _ := readme(t)
-	blocks := regexp.MustCompile("(?s)```\n(tollgate \\{.*?)```").FindAllStringSubmatch(text, -1)
-	require.NotEmpty(t, blocks)
+	const options, gate = "{\n\tadmin off\n\ttollgate {\n\t\tkeys sqlite tollgate.db\n\t}\n}\n", "tollgate {\n\troute GET /leads leads.read\n}\n"
 	w := newWorld(t)
-	for _, block := range blocks {
-		place := w.write(t, "Caddyfile", "{\n\tadmin off\n\ttollgate {\n\t\tkeys sqlite tollgate.db\n\t}\n}\n:8080 {\n"+block[1]+"}\n")
-		require.Contains(t, w.must(t, "validate", "--config", place), "Valid configuration", block[1])
+	w.env = append(w.env, "TOLLGATE_POSTGRES=postgres://tollgate@127.0.0.1:1/tollgate", "TOLLGATE_REDIS=redis://127.0.0.1:1")
+	blocks := 0
+	for _, block := range regexp.MustCompile("(?s)```([^\n]*)\n(.*?)```").FindAllStringSubmatch(text, -1) {
+		caddyfile := options + ":8080 {\n" + block[2]
+		switch {
+		case block[1] != "" || strings.HasPrefix(block[2], " caller ──▶"):
+			continue
+		case strings.HasPrefix(block[2], "{\n"):
+			caddyfile = strings.Replace(block[2], "{\n", "{\n\tadmin off\n", 1) + ":8080 {\n" + gate
+		case strings.HasPrefix(block[2], "http://"): // a site of its own
+			caddyfile = options + strings.TrimSuffix(block[2], "}\n")
+		case !strings.Contains(block[2], "tollgate {"):
+			caddyfile += gate
+		}
+		place := w.write(t, "Caddyfile", caddyfile+"}\n")
+		require.Contains(t, w.must(t, "validate", "--config", place), "Valid configuration", block[2])
+		blocks++
 	}
+	require.Greater(t, blocks, 3)
 }

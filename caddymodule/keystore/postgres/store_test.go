@@ -35,6 +35,7 @@ func TestPostgreSQL(t *testing.T) {
 		"errors name the place and never the password":      errorsNameThePlaceAndNeverThePassword,
 		"a damaged store is one clear line":                 aDamagedStoreIsOneClearLine,
 		"schema of another version":                         schemaOfAnotherVersion,
+		"an account that owns no tables":                    anAccountThatOwnsNoTables,
 		"killed at any moment nothing acknowledged is lost": killedAtAnyMomentNothingAcknowledgedIsLost,
 		"killed at any moment there is no half import":      killedAtAnyMomentThereIsNoHalfImport,
 		"what was used":                                     whatWasUsed,
