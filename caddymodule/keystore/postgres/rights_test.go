@@ -50,7 +50,8 @@ func accounts(t *testing.T, server *services.PostgresServer, more string) (owner
 }
 
 // anAccountThatOwnsNoTables has the rights that the README gives a gateway: it looks keys up, hears of changes and writes when secrets
-// were used, and can change nothing else. With those on the tables it administers.
+// were used, and can change nothing else. With those on the tables it can do all but bring
+// them up.
 func anAccountThatOwnsNoTables(t *testing.T, server *services.PostgresServer) {
 	owner, address := accounts(t, server, "")
 	storetest.Fill(t, opened(t, owner), storetest.Example())
@@ -81,8 +82,9 @@ func anAccountThatOwnsNoTables(t *testing.T, server *services.PostgresServer) {
 		require.NoError(t, err)
 	}
 
-	storetest.Admin(t, func(t *testing.T) storetest.Writable {
-		_, address := accounts(t, server, "GRANT SELECT, INSERT, UPDATE, DELETE ON tollgate_meta, tollgate_workspaces, tollgate_keys, tollgate_secrets, tollgate_history TO tollgate_gateway;")
-		return opened(t, address)
-	})
+	owner, address = accounts(t, server, "GRANT SELECT, INSERT, UPDATE, DELETE ON tollgate_meta, tollgate_workspaces, tollgate_keys, tollgate_secrets, tollgate_history TO tollgate_gateway;")
+	storetest.Fill(t, opened(t, owner), storetest.Example())
+	for name, operation := range storetest.Operations(opened(t, address)) {
+		require.NoError(t, operation(t.Context()), name)
+	}
 }
