@@ -33,7 +33,7 @@ func advice(err error) string {
 	switch codeOf(err) {
 	case "42501": // insufficient_privilege
 		if strings.Contains(err.Error(), "bringing it to schema version") {
-			return "only the owner of its tables may do that: run a command of this program once with the owner's account, such as key list"
+			return "only the owner of its tables may do that: give this command, or key list, once with the owner's account"
 		}
 		return "grant this user its tables, or name another user"
 	case "25006": // read_only_sql_transaction

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
@@ -15,6 +16,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/storetest"
 	"github.com/tollgate-gateway/tollgate/caddymodule/services"
+	"github.com/tollgate-gateway/tollgate/caddymodule/usage"
 )
 
 // accounts gives the addresses of a database of which "owner" makes the tables, and "gateway" has the rights of the README.
@@ -68,21 +70,20 @@ func anAccountThatOwnsNoTables(t *testing.T, server *services.PostgresServer) {
 	require.Equal(t, 6, changes)
 	_, err := gateway.Check(t.Context(), func(f keystore.Finding) { t.Error(f) })
 	require.NoError(t, err)
+	book := usage.Batch{Instance: "a", Number: 1, Entries: []usage.Entry{{Cell: usage.Cell{Hour: usage.HourOf(time.Now()) - 9999, Workspace: "ws_acme", Outcome: "2xx"}, Sum: usage.Sum{Requests: 1, Cost: 1}}}}
+	require.NoError(t, gateway.Book(t.Context(), book))
+	require.NoError(t, gateway.Fold(t.Context(), usage.Keep{Hours: 24, Days: 775}))
+	require.EqualValues(t, 1, storetest.SumsOf(t, gateway, usage.Query{})[usage.Cell{}].Requests)
 
-	older, err := sql.Open("pgx", owner)
+	empty, err := url.Parse(server.Database())
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = older.Close() })
-	_, err = older.ExecContext(t.Context(), "ALTER TABLE tollgate_meta DROP COLUMN oldest; UPDATE tollgate_meta SET version = 1;"+
-		"ALTER TABLE tollgate_workspaces DROP COLUMN suspended_at, DROP COLUMN suspended_reason")
+	user, err := url.Parse(address)
 	require.NoError(t, err)
-	_, err = opened(t, address).Keys(t.Context(), "", "", 1)
-	require.ErrorContains(t, err, "run a command of this program once with the owner's account")
-	for _, of := range []string{owner, address} {
-		_, err = opened(t, of).Keys(t.Context(), "", "", 1)
-		require.NoError(t, err)
-	}
+	empty.User = user.User
+	_, err = opened(t, empty.String()).Keys(t.Context(), "", "", 1)
+	require.ErrorContains(t, err, "only the owner of its tables may do that: give this command, or key list, once with the owner's account")
 
-	owner, address = accounts(t, server, "GRANT SELECT, INSERT, UPDATE, DELETE ON tollgate_meta, tollgate_workspaces, tollgate_keys, tollgate_secrets, tollgate_history TO tollgate_gateway;")
+	owner, address = accounts(t, server, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO tollgate_gateway;")
 	storetest.Fill(t, opened(t, owner), storetest.Example())
 	for name, operation := range storetest.Operations(opened(t, address)) {
 		require.NoError(t, operation(t.Context()), name)
