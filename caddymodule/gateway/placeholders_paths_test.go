@@ -51,7 +51,7 @@ func TestPlaceholdersStandForPathsAndAddresses(t *testing.T) {
 	} {
 		t.Run("refuses/"+line, func(t *testing.T) {
 			err := validate(line)
-			require.ErrorContains(t, err, "{env.TG_UNSET} is empty")
+			require.ErrorContains(t, err, "{env.TG_UNSET} is empty: set it where gateways and commands run")
 			require.ErrorContains(t, err, "Caddyfile:3", "the line of the option")
 			require.NotContains(t, strings.ReplaceAll(err.Error(), line, ""), "hunter2")
 		})

@@ -72,6 +72,11 @@ func TestReadmeListsTheRightsOfARedisUser(t *testing.T) {
 		require.Contains(t, text, "`"+common+"+pexpireat`")
 		require.Equal(t, strings.ReplaceAll(c.rights, "`", ""), more)
 		require.Contains(t, text, strings.TrimSpace(c.rights))
+		if c.rights == "" {
+			acl, err := os.ReadFile("../../examples/deploy/redis.acl")
+			require.NoError(t, err)
+			require.Contains(t, string(acl), "user tollgate on >CHANGE-ME ~tollgate:* -@all"+strings.TrimPrefix(common, "~tollgate:*")+"+pexpireat\n")
+		}
 	}
 }
 

@@ -65,11 +65,20 @@ func Folder(d *caddyfile.Dispenser) string {
 // Resolve replaces the placeholders of a path, each of which must be set. A path that is relative then, as the value of a
 // placeholder may be, starts at the folder; empty: at the working directory.
 func Resolve(path, folder string) (string, error) {
-	path, err := caddy.NewReplacer().ReplaceOrErr(path, true, true)
+	path, err := replaced(path)
 	if err != nil || filepath.IsAbs(path) {
 		return path, err
 	}
 	return filepath.Join(folder, path), nil
+}
+
+// replaced replaces the placeholders of a text, each of which must be set.
+func replaced(text string) (string, error) {
+	value, err := caddy.NewReplacer().ReplaceOrErr(text, true, true)
+	if err != nil {
+		return value, fmt.Errorf("%w: set it where gateways and commands run", err)
+	}
+	return value, nil
 }
 
 // IsPlaceholder reports whether a value begins with what is to be found at run time, such as {env.REDIS_URL}.
@@ -103,11 +112,11 @@ func Address(logger *zap.Logger, address string) (string, error) {
 		logger.Warn("a password stands in the configuration, which the admin API shows: write a placeholder such as {env.NAME}")
 	}
 	if IsPlaceholder(address) && !runtimeValue.MatchString(address) {
-		return caddy.NewReplacer().ReplaceOrErr(address, true, true)
+		return replaced(address)
 	}
 	var unset error
 	return runtimeValue.ReplaceAllStringFunc(address, func(placeholder string) string {
-		value, err := caddy.NewReplacer().ReplaceOrErr(placeholder, true, true)
+		value, err := replaced(placeholder)
 		if err != nil {
 			unset = err
 		}
