@@ -204,7 +204,7 @@ func (a *away) isSeen(t *testing.T, cell string) (missing string) {
 			return word + " in " + problems
 		}
 	}
-	if inStatus == "" && problems != "" {
+	if inStatus == "" && late == "" && problems != "" {
 		return "a status without problems: " + problems
 	}
 	return ""
