@@ -3,6 +3,8 @@ package command_test
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
+	"strings"
 	"testing"
 	"unicode/utf16"
 
@@ -11,6 +13,20 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
+
+// TestAListOfManyPagesHasOneHead: it is read a thousand keys at a time.
+func TestAListOfManyPagesHasOneHead(t *testing.T) {
+	d := harness.NewDesk(t, harness.DeskCaddyfile)
+	d.Must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+	var secrets strings.Builder
+	for n := range 1001 {
+		fmt.Fprintf(&secrets, "imported-secret-%010d\n", n)
+	}
+	require.NoError(t, d.Run(secrets.String(), "key", "import", "--workspace", "ws_acme").Err)
+	out := d.Must(t, "key", "list")
+	require.Equal(t, 1002, strings.Count(out, "\n"))
+	require.Equal(t, 1, strings.Count(out, "KEY "))
+}
 
 // TestImportTakesAByteOrderMark, which editors and PowerShell put in front of a text: the first secret does not get it.
 func TestImportTakesAByteOrderMark(t *testing.T) {

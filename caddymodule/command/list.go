@@ -81,6 +81,9 @@ func (i *invocation) tableOfKeys(w io.Writer, keys []*keystore.Key, now time.Tim
 	ending, unused := i.given("expiring"), i.given("unused")
 	columns := []output.Column{output.Whole("KEY"), output.Whole("WORKSPACE"), output.Short("NAME"), output.Whole("STATE").If(!ending && !unused),
 		output.Short("SCOPES"), output.Wide("ALLOWED IPS"), output.Whole("EXPIRES").If(ending), output.Whole("LAST USED").If(unused && !ending)}
+	if !first {
+		columns = output.WithoutHeads(columns)
+	}
 	rows := make([][]string, len(keys))
 	for n, k := range keys {
 		rows[n] = []string{k.ID, k.Workspace, output.Dash(k.Name), k.State(now), output.Words(k.Scopes), anywhere(&k.Key),

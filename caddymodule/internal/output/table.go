@@ -2,6 +2,7 @@ package output
 
 import (
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -53,6 +54,15 @@ func (c Column) If(condition bool) Column {
 		c.kind = wide
 	}
 	return c
+}
+
+// WithoutHeads gives the same columns without their heads, for a table that goes on.
+func WithoutHeads(columns []Column) []Column {
+	bare := slices.Clone(columns)
+	for n := range bare {
+		bare[n].head = ""
+	}
+	return bare
 }
 
 // Table writes rows below the heads of their columns, in lines of at most width cells; 0 is any width, with all columns and each
