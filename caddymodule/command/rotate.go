@@ -97,7 +97,7 @@ func (r *rotation) all(workspace string) (done, error) {
 			continue
 		}
 		if err != nil {
-			left, why = append(left, ids[n:]...), err
+			left, why = append(left, ids[n:]...), fmt.Errorf("key %s, which may have been rotated (see key show %s): %w", id, id, err)
 			break
 		}
 		if err := r.printRow(key, secret); err != nil {

@@ -77,6 +77,17 @@ var mistakes = map[string]struct {
 	"list limit no number":       {"GET", "", "limit=ten", ``, []string{"limit"}},
 	"list after no id":           {"GET", "", "after=%20", ``, []string{"after"}},
 	"list workspace empty":       {"GET", "", "workspace=", ``, []string{"workspace"}},
+	"list unused no duration":    {"GET", "", "unused=long", ``, []string{"unused"}},
+	"list unused a plain number": {"GET", "", "unused=90", ``, []string{"unused"}},
+	"list unused negative":       {"GET", "", "unused=-1d", ``, []string{"unused"}},
+	"list unused overflowing":    {"GET", "", "unused=999999999999d", ``, []string{"unused"}},
+	"list unused empty":          {"GET", "", "unused=", ``, []string{"unused"}},
+	"list expiring no duration":  {"GET", "", "expiring=soon", ``, []string{"expiring"}},
+	"list expiring twice":        {"GET", "", "expiring=1d&expiring=2d", ``, []string{"expiring"}},
+	"list scope empty":           {"GET", "", "scope=", ``, []string{"scope"}},
+	"list scope, star inside":    {"GET", "", "scope=a.*.b", ``, []string{"scope"}},
+	"list scope, parameter":      {"GET", "", "scope=a.:b.c", ``, []string{"scope"}},
+	"list in other letters":      {"GET", "", "Scope=agent.read", ``, []string{"Scope"}},
 	"list query not well formed": {"GET", "", "a=%zz", ``, []string{"query"}},
 }
 
