@@ -17,8 +17,10 @@ func write(t *testing.T, folder, name, value string, mode os.FileMode) {
 	t.Helper()
 	path := filepath.Join(folder, name)
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
-	require.NoError(t, os.WriteFile(path, []byte(value), 0o600))
-	require.NoError(t, os.Chmod(path, mode))
+	whole := filepath.Join(t.TempDir(), "whole") // a file that is still being written is a value that somebody may take
+	require.NoError(t, os.WriteFile(whole, []byte(value), 0o600))
+	require.NoError(t, os.Chmod(whole, mode))
+	require.NoError(t, os.Rename(whole, path))
 }
 
 func TestValues(t *testing.T) {
