@@ -18,7 +18,7 @@ const (
 	// foldTimeout bounds the folding of old hours.
 	foldTimeout = time.Minute
 	// batchSize is how many entries are booked at once.
-	batchSize = 2000
+	batchSize = 1000
 )
 
 // Writer books a Ledger in a Store.
@@ -94,6 +94,8 @@ func (w *Writer) run(ctx context.Context) {
 		case <-tick.C:
 			w.write()
 			w.fold(ctx)
+		case <-w.ledger.full:
+			w.write()
 		}
 	}
 }
