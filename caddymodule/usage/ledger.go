@@ -10,8 +10,6 @@ import (
 const (
 	// stripeCount is how many locks the cells are spread over.
 	stripeCount = 64
-	// enough is how many cells are worth writing before their time: what every key of a hundred thousand did once is not to lie in memory.
-	enough = 1 << 13
 	// DefaultBound is how many cells a Ledger keeps where nothing else is said: about 30 MB.
 	DefaultBound = 1 << 17
 )
@@ -32,8 +30,6 @@ type Ledger struct {
 	stripes [stripeCount]stripe
 	bound   int
 	dropped atomic.Int64
-	cells   atomic.Int64  // how many there are, about
-	full    chan struct{} // has one where there are enough of them to be taken
 }
 
 // stripe is one lock and the cells under it, padded so that two locks never share a cache line.
@@ -48,7 +44,7 @@ func NewLedger(bound int) *Ledger {
 	if bound <= 0 {
 		bound = DefaultBound
 	}
-	l := &Ledger{seed: maphash.MakeSeed(), bound: max(1, bound/stripeCount), full: make(chan struct{}, 1)}
+	l := &Ledger{seed: maphash.MakeSeed(), bound: max(1, bound/stripeCount)}
 	for i := range l.stripes {
 		l.stripes[i].cells = map[Cell]*Sum{}
 	}
@@ -60,17 +56,9 @@ func (l *Ledger) Add(u *Use) {
 	s := &l.stripes[maphash.String(l.seed, u.Key)%stripeCount]
 	cell := Cell{Hour: HourOf(u.At), Workspace: u.Workspace, Key: u.Key, Route: u.Route, Outcome: u.Outcome}
 	s.Lock()
-	before := len(s.cells)
+	defer s.Unlock()
 	if !book(s.cells, l.bound, cell, Sum{Requests: 1, Cost: u.Cost}) {
 		l.dropped.Add(1)
-	}
-	more := len(s.cells) > before
-	s.Unlock()
-	if more && l.cells.Add(1) == enough {
-		select {
-		case l.full <- struct{}{}:
-		default:
-		}
 	}
 }
 
@@ -79,7 +67,6 @@ func (l *Ledger) Dropped() int64 { return l.dropped.Load() }
 
 // Take gives all entries, in no order, and begins anew.
 func (l *Ledger) Take() (entries []Entry) {
-	l.cells.Store(0)
 	for i := range l.stripes {
 		s := &l.stripes[i]
 		s.Lock()

@@ -94,8 +94,6 @@ func (w *Writer) run(ctx context.Context) {
 		case <-tick.C:
 			w.write()
 			w.fold(ctx)
-		case <-w.ledger.full:
-			w.write()
 		}
 	}
 }

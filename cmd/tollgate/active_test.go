@@ -26,8 +26,7 @@ import (
 // active is the secret of a key in use.
 func active(n int) string { return fmt.Sprintf("secret-number-%07d-abcdef", n) }
 
-// TestActiveKeysTakeLittleMemory has as many keys in use as are kept by default, ten to a workspace. The ledger, which has a sum for
-// each of them to write, is off: the README says what it adds.
+// TestActiveKeysTakeLittleMemory has as many keys in use as are kept by default, ten to a workspace.
 func TestActiveKeysTakeLittleMemory(t *testing.T) {
 	if !harness.Long() || underRace {
 		t.Skip("this is a long form")
@@ -39,7 +38,6 @@ func TestActiveKeysTakeLittleMemory(t *testing.T) {
 	tollgate {
 		keys sqlite tollgate.db
 		plan pro 1000000/1m
-		usage off
 	}`, "")
 	g.makeKeys(t, keys)
 	before := g.live(t)

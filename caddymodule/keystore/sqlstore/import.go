@@ -3,8 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
@@ -291,38 +289,12 @@ func (im *importing) deleted(column string, ids []any) (map[string]bool, error) 
 	return found, err
 }
 
-// insert adds rows. Into names the table and its columns. Where a round trip costs most, many go with one statement.
+// insert adds rows. Into names the table and its columns.
 func (im *importing) insert(into string, rows [][]any) error {
-	if len(rows) == 0 || im.options.Dry {
+	if im.options.Dry {
 		return nil
 	}
-	if !im.dialect.Pooled {
-		return im.insertEach(into, rows)
-	}
-	return insertRows(im.ctx, im.tx, into, rows, "")
-}
-
-func (im *importing) insertEach(into string, rows [][]any) error {
-	execute, end, err := im.dialect.repeated(im.ctx, im.tx, "INSERT INTO "+into+" VALUES "+places(len(rows[0]), 0))
-	if err != nil {
-		return err
-	}
-	defer end()
-	for _, row := range rows {
-		if err := execute(row...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// places are n parameters in brackets, behind those that stand before.
-func places(n, before int) string {
-	var list strings.Builder
-	for i := range n {
-		fmt.Fprintf(&list, ",$%d", before+i+1)
-	}
-	return "(" + strings.TrimPrefix(list.String(), ",") + ")"
+	return im.dialect.insertRows(im.ctx, im.tx, into, rows, "")
 }
 
 func asItIs(err error) error { return err }

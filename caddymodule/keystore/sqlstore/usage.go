@@ -33,7 +33,7 @@ func (s *Store) Book(ctx context.Context, batch usage.Batch) error {
 		for i, e := range batch.Entries {
 			rows[i] = []any{now, e.Hour, e.Workspace, e.Key, e.Route, e.Outcome, e.Requests, e.Cost}
 		}
-		return insertRows(ctx, tx, "tollgate_usage (booked, hour, workspace_id, key_id, route, outcome, requests, cost)", rows,
+		return s.Dialect.insertRows(ctx, tx, "tollgate_usage (booked, hour, workspace_id, key_id, route, outcome, requests, cost)", rows,
 			` ON CONFLICT (booked, hour, workspace_id, key_id, route, outcome)
 			DO UPDATE SET requests = tollgate_usage.requests + excluded.requests, cost = tollgate_usage.cost + excluded.cost`)
 	})
@@ -44,25 +44,6 @@ func (d *Dialect) hour(ctx context.Context, tx *sql.Tx) (hour int64, err error) 
 	err = tx.QueryRowContext(ctx, `UPDATE tollgate_usage_clock SET booked =
 		CASE WHEN booked > `+d.Clock+` / 3600 THEN booked ELSE `+d.Clock+` / 3600 END RETURNING booked`).Scan(&hour)
 	return hour, err
-}
-
-// insertRows adds rows with one statement. Into names the table and its columns, conflict, if any, says what is done about rows that are there.
-func insertRows(ctx context.Context, tx *sql.Tx, into string, rows [][]any, conflict string) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	var statement strings.Builder
-	statement.WriteString("INSERT INTO " + into + " VALUES ")
-	args := make([]any, 0, len(rows)*len(rows[0]))
-	for i, row := range rows {
-		if i > 0 {
-			statement.WriteString(", ")
-		}
-		statement.WriteString(places(len(row), len(args)))
-		args = append(args, row...)
-	}
-	_, err := tx.ExecContext(ctx, statement.String()+conflict, args...)
-	return err
 }
 
 // Fold makes days of the oldest hours that are not to be kept, and drops days that are too old. It is a usage.Keeper.
