@@ -104,3 +104,27 @@ func TestTheLedgerIsExactUnderLoad(t *testing.T) {
 	require.Contains(t, d.Must(t, "usage", "--json"), `"total":{"requests":800,"cost":1200}`)
 	require.Empty(t, d.Must(t, "usage", "export"), "the hour is not over")
 }
+
+// TestWhereNothingIsKept: with usage off, and beside a keys file, requests go on, nothing is written, and the command says so.
+func TestWhereNothingIsKept(t *testing.T) {
+	d := harness.NewDesk(t, harness.DeskCaddyfile)
+	d.Must(t, "workspace", "create", "ws_acme", "--plan", "enterprise")
+	_, secret := d.Created(t, "--workspace", "ws_acme", "--scope", "agent.*")
+	path := filepath.Join(d.Dir, "tollgate.db")
+	off := harness.Setup{Options: "usage off\nkeys sqlite " + path, Gate: "route GET /leads agent.leads.read"}
+	g := harness.Start(t, off)
+	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/leads", Key: secret}).Status)
+	g.Stop(t)
+	_, total := used(t, path, "workspace")
+	require.Zero(t, total)
+	d.Write(t, "off.Caddyfile", "{\n\ttollgate {\n\t\tkeys sqlite tollgate.db\n\t\tusage off\n\t}\n}\n")
+	require.ErrorContains(t, d.Run("", "usage", "--config", "off.Caddyfile").Err, "usage is off in the configuration: nothing is kept of what workspaces use")
+
+	world := harness.World()
+	g.WriteFile(t, "keys.yaml", world.Keys)
+	require.NoError(t, g.Load(world.Caddyfile()))
+	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM}).Status)
+	d.Write(t, "keys.yaml", "workspaces: []\n")
+	d.Write(t, "file.Caddyfile", "{\n\ttollgate {\n\t\tkeys file keys.yaml\n\t}\n}\n")
+	require.ErrorContains(t, d.Run("", "usage", "--config", "file.Caddyfile").Err, "keeps no usage: write usage sqlite <path> into the global options")
+}

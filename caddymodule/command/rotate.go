@@ -69,6 +69,9 @@ func (r *rotation) rotate(id string) (*keystore.Key, string, error) {
 		return nil, "", err
 	}
 	key, err := r.store.RotateKey(r, r.act, id, record.SumOf(secret), r.grace)
+	if _, answered := errors.AsType[*keystore.Problem](err); err != nil && !answered {
+		err = fmt.Errorf("key %s may have been rotated (see key show %s): %w", id, id, err)
+	}
 	return key, secret, err
 }
 
@@ -97,7 +100,7 @@ func (r *rotation) all(workspace string) (done, error) {
 			continue
 		}
 		if err != nil {
-			left, why = append(left, ids[n:]...), fmt.Errorf("key %s, which may have been rotated (see key show %s): %w", id, id, err)
+			left, why = append(left, ids[n:]...), err
 			break
 		}
 		if err := r.printRow(key, secret); err != nil {

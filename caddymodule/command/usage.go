@@ -27,7 +27,7 @@ code of the error. Gateways write every 5 seconds. Days and months are those of 
 			runnable(withTable(cmd), showUsage)
 			cmd.Flags().String("from", "", "first day, such as 2026-12-01, an RFC 3339 time, or how long ago (default the first of the month)")
 			cmd.Flags().String("to", "", "the end, which is not shown itself, written like --from (default now)")
-			cmd.Flags().String("by", "", "columns, with commas: "+strings.Join(usage.FieldNames, ", ")+" (default workspace, of one day)")
+			cmd.Flags().String("by", "", "columns, with commas: "+strings.Join(usage.FieldNames(), ", ")+" (default workspace, of one day)")
 			cmd.Flags().Bool("csv", false, "answer as comma-separated values")
 			export := command("export", "Writes the ledger for billing, from a cursor on", exportUsage)
 			export.Long = `Writes the entries of the ledger as JSON Lines, in an order that never changes, each with the cursor behind it. Whoever

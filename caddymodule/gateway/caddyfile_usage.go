@@ -9,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/usage"
 )
 
 // parseUsage reads where the ledger is kept, and for how long. Syntax:
@@ -95,22 +97,21 @@ func parseDays(text string) (int64, error) {
 }
 
 // keep is for how long the ledger is kept, with the defaults for what is not said.
-func (u *Usage) keep() (hours, days int64) {
-	hours, days = u.KeepDays, u.Days
-	if hours == 0 {
-		hours = 90
+func (u *Usage) keep() usage.Keep {
+	keep := usage.DefaultKeep
+	if u.KeepDays != 0 {
+		keep.Hours = 24 * u.KeepDays
 	}
-	if days == 0 {
-		days = 25 * daysOfMonth
+	if u.Days != 0 {
+		keep.Days = u.Days
 	}
-	return hours, days
+	return keep
 }
 
 // check refuses a time that could not be kept.
 func (u *Usage) check() error {
-	hours, days := u.keep()
-	if u.KeepDays < 0 || u.Days < 0 || hours > days {
-		return fmt.Errorf("keep is %dd and days %dd: write times above 0, and keep no longer than days", hours, days)
+	if keep := u.keep(); keep.Hours < 0 || keep.Days < 0 || keep.Hours > 24*keep.Days {
+		return fmt.Errorf("keep is %dd and days %dd: write times above 0, and keep no longer than days", keep.Hours/24, keep.Days)
 	}
 	return nil
 }

@@ -90,8 +90,7 @@ func (a *App) startUsage() (err error) {
 	if ledger == nil {
 		return nil
 	}
-	hours, days := a.Usage.keep()
-	if a.leaveUsage, err = ledger.settings.Enter(usage.Keep{Hours: 24 * hours, Days: days}); err == nil {
+	if a.leaveUsage, err = ledger.settings.Enter(a.Usage.keep()); err == nil {
 		ledger.writer.Start()
 	}
 	return err

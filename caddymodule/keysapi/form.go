@@ -225,6 +225,18 @@ func parseLimit(value any) (int, error) {
 	return limit, nil
 }
 
+// readWhose reads whose things are asked for: the caller's where nothing is said, or, as "", everybody's, for who reaches them.
+func (x *exchange) readWhose(f *form) (workspace string) {
+	if f.fields["workspace"] == "*" && x.reach == everywhere {
+		f.known = append(f.known, "workspace")
+		delete(f.fields, "workspace")
+		return ""
+	}
+	workspace = x.Caller.Workspace.ID
+	set(&workspace, read(f, "workspace", parseID))
+	return workspace
+}
+
 // readQuery reads the parameters of a query as a form: each may be given once.
 func readQuery(raw string) (*form, error) {
 	values, err := url.ParseQuery(raw)

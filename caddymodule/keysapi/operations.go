@@ -23,13 +23,8 @@ func (x *exchange) list() (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	workspace, all := x.Caller.Workspace.ID, f.fields["workspace"] == "*" && x.reach == everywhere
-	if all {
-		delete(f.fields, "workspace")
-		workspace = ""
-	}
+	workspace := x.readWhose(f)
 	after, limit := "", defaultPage
-	set(&workspace, read(f, "workspace", parseID))
 	set(&after, read(f, "after", parseID))
 	set(&limit, read(f, "limit", parseLimit))
 	filter := keystore.KeyFilter{Now: x.Now()}
@@ -43,7 +38,7 @@ func (x *exchange) list() (*Answer, error) {
 	if err := f.done(); err != nil {
 		return nil, err
 	}
-	if !all && !x.within(workspace) {
+	if !x.within(workspace) {
 		return nil, noWorkspace()
 	}
 	filter.Workspace = workspace

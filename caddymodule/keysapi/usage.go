@@ -21,22 +21,16 @@ func (x *exchange) used() (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := x.Now()
-	workspace, all := x.Caller.Workspace.ID, f.fields["workspace"] == "*" && x.reach == everywhere
-	if all {
-		delete(f.fields, "workspace")
-		workspace = ""
-	}
+	now, workspace := x.Now(), x.readWhose(f)
 	from, to, by := usage.MonthOf(now), now, "day"
 	moment := func(value any) (time.Time, error) { return usage.ParseMoment(value.(string), now) }
-	set(&workspace, read(f, "workspace", parseID))
 	set(&from, read(f, "from", moment))
 	set(&to, read(f, "to", moment))
 	set(&by, read(f, "by", parseText))
 	if err := f.done(); err != nil {
 		return nil, err
 	}
-	if !all && !x.within(workspace) {
+	if !x.within(workspace) {
 		return nil, noWorkspace()
 	}
 	report, err := usage.NewReport(workspace, from, to, by)

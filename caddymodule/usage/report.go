@@ -11,13 +11,30 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
+// How the hour of a cell is written, where it is asked for by one of these.
+const (
+	asHour  = "2006-01-02T15:00Z"
+	asDay   = time.DateOnly
+	asMonth = "2006-01"
+)
+
+// fields are the words by which sums are asked for, with how the hour of a cell is written where that is one.
+var fields = []struct {
+	name   string
+	field  Field
+	period string
+}{
+	{"hour", ByHour, asHour}, {"day", ByHour, asDay}, {"month", ByHour, asMonth},
+	{"workspace", ByWorkspace, ""}, {"key", ByKey, ""}, {"route", ByRoute, ""}, {"code", ByOutcome, ""},
+}
+
 // FieldNames are the words by which sums are asked for.
-var FieldNames = []string{"hour", "day", "month", "workspace", "key", "route", "code"}
-
-// periods are how the hour of a cell is written, by the word.
-var periods = map[string]string{"hour": "2006-01-02T15:00Z", "day": time.DateOnly, "month": "2006-01"}
-
-var fields = map[string]Field{"hour": ByHour, "day": ByHour, "month": ByHour, "workspace": ByWorkspace, "key": ByKey, "route": ByRoute, "code": ByOutcome}
+func FieldNames() (names []string) {
+	for _, f := range fields {
+		names = append(names, f.name)
+	}
+	return names
+}
 
 // Report asks for sums by words.
 type Report struct {
@@ -42,18 +59,17 @@ func NewReport(workspace string, from, to time.Time, names string) (*Report, err
 		return nil, fmt.Errorf("the time from %s to %s is empty: it ends after it begins", from.Format(time.RFC3339), to.Format(time.RFC3339))
 	}
 	for name := range strings.SplitSeq(names, ",") {
-		field, known := fields[name]
+		at := slices.Index(FieldNames(), name)
 		switch {
-		case !known:
-			return nil, fmt.Errorf("sums by '%s' are not known: write some of %s, with commas between them", name, strings.Join(FieldNames, ", "))
+		case at < 0:
+			return nil, fmt.Errorf("sums by '%s' are not known: write some of %s, with commas between them", name, strings.Join(FieldNames(), ", "))
 		case slices.Contains(r.Names, name):
 			return nil, fmt.Errorf("'%s' is given twice: keep one of them", name)
-		case field == ByHour && r.period != "":
+		case fields[at].period != "" && r.period != "":
 			return nil, fmt.Errorf("'%s' is one period too many: write one of hour, day and month", name)
-		case field == ByHour:
-			r.period = periods[name]
 		}
-		r.Names, r.Query.By = append(r.Names, name), append(r.Query.By, field)
+		r.period = cmp.Or(r.period, fields[at].period)
+		r.Names, r.Query.By = append(r.Names, name), append(r.Query.By, fields[at].field)
 	}
 	return r, nil
 }
@@ -103,11 +119,11 @@ func (r *Report) View(rows []Row, total Sum) *View {
 func (r *Report) Rows(ctx context.Context, k Keeper) (rows []Row, total Sum, err error) {
 	sums := map[Cell]*Sum{}
 	err = k.Sums(ctx, r.Query, func(e Entry) error {
-		switch hour := time.Unix(e.Hour*3600, 0).UTC(); r.period {
-		case periods["day"]:
-			e.Hour -= int64(hour.Hour())
-		case periods["month"]:
-			e.Hour = HourOf(time.Date(hour.Year(), hour.Month(), 1, 0, 0, 0, 0, time.UTC))
+		switch hour := time.Unix(e.Hour*3600, 0); r.period {
+		case asDay:
+			e.Hour = e.Hour / 24 * 24
+		case asMonth:
+			e.Hour = HourOf(MonthOf(hour))
 		}
 		sum := sums[e.Cell]
 		if sum == nil {
