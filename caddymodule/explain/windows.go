@@ -35,7 +35,7 @@ func findWindows(ctx context.Context, c *config.Configuration, app *gateway.App,
 	if plan.Denied {
 		return windows{source: "none: the plan is denied", known: true}
 	}
-	limits := plan.Limits(workspace)
+	limits := plan.Limits(workspace, identity.Key)
 	state, source, err := askGateway(c, app, workspace.ID, limits)
 	if err == nil {
 		return windows{state: state, source: source, known: true}
@@ -56,7 +56,7 @@ func windowsHere(ctx context.Context, app *gateway.App, identity *record.Identit
 	if plan.Denied {
 		return windows{source: "none: the plan is denied", known: true}
 	}
-	limits := plan.Limits(workspace)
+	limits := plan.Limits(workspace, identity.Key)
 	state, err := app.Counters().Peek(ctx, workspace.ID, limits)
 	if err != nil {
 		return windows{state: stateOf(limits, time.Now().Unix(), nil), source: "as if unused, because " + err.Error()}
@@ -70,7 +70,7 @@ func unspent(app *gateway.App, identity *record.Identity) windows {
 	if plan.Denied {
 		return windows{source: "none: the plan is denied", known: true}
 	}
-	return windows{state: stateOf(plan.Limits(identity.Workspace), time.Now().Unix(), nil), source: "as if unused"}
+	return windows{state: stateOf(plan.Limits(identity.Workspace, identity.Key), time.Now().Unix(), nil), source: "as if unused"}
 }
 
 // stateOf puts the counts that somebody gave, by the windows' durations, into the present windows.

@@ -64,7 +64,7 @@ func byPolicy(d *policy.Decision) *refusal.Refusal {
 // charge is step 6.
 func (g *Gate) charge(ctx context.Context, v *Verdict) *refusal.Refusal {
 	workspace, cost := v.Identity.Workspace, v.Match.Route.Cost
-	windows := v.Plan.Limits(workspace)
+	windows := v.Plan.Limits(workspace, v.Identity.Key)
 	if v.Plan.Denied || len(windows) == 0 {
 		// The embedded policy refuses denied plans, and no other plan is without windows: whoever reaches this line
 		// would otherwise pass unlimited.
@@ -93,7 +93,7 @@ func (g *Gate) peek(ctx context.Context, v *Verdict) *refusal.Refusal {
 		g.lastKnown(v)
 		return nil
 	}
-	state, err := g.Counters.Peek(ctx, v.Identity.Workspace.ID, v.Plan.Limits(v.Identity.Workspace))
+	state, err := g.Counters.Peek(ctx, v.Identity.Workspace.ID, v.Plan.Limits(v.Identity.Workspace, v.Identity.Key))
 	if err != nil {
 		return &refusal.Refusal{Kind: refusal.CountersUnavailable, Cause: err}
 	}
@@ -107,5 +107,5 @@ func (g *Gate) lastKnown(v *Verdict) {
 		v.Limits = limits.Denied(g.Now())
 		return
 	}
-	v.Limits = g.Counters.Last(v.Identity.Workspace.ID, v.Plan.Limits(v.Identity.Workspace))
+	v.Limits = g.Counters.Last(v.Identity.Workspace.ID, v.Plan.Limits(v.Identity.Workspace, v.Identity.Key))
 }

@@ -295,7 +295,7 @@ func (a *App) Windows(ctx context.Context, id string) (WindowsAnswer, error) {
 	plan := a.planTable.Of(workspace.Plan)
 	var state limits.State
 	if answer.Denied = plan.Denied; !plan.Denied {
-		if state, err = a.counters.Peek(ctx, id, plan.Limits(workspace)); err != nil {
+		if state, err = a.counters.Peek(ctx, id, plan.Limits(workspace, nil)); err != nil {
 			return answer, err
 		}
 	}
@@ -311,7 +311,7 @@ func (a *App) LastWindows(id string) (plan *record.Plan, state limits.State, ok 
 		return nil, state, false
 	}
 	if plan = a.planTable.Of(workspace.Plan); !plan.Denied {
-		state = a.counters.Last(id, plan.Limits(workspace))
+		state = a.counters.Last(id, plan.Limits(workspace, nil))
 	}
 	return plan, state, true
 }

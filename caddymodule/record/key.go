@@ -16,6 +16,8 @@ type Workspace struct {
 	Plan string
 	// Limits, if any, stand instead of the plan's whole list of windows. They never lift a denied plan.
 	Limits []Window
+	// Quotas, if any, stand instead of the plan's whole list of quotas.
+	Quotas []Quota
 	// Metadata are facts that policies may read: JSON values by name.
 	Metadata map[string]any
 	// SuspendedAt is when the workspace was suspended; zero: it was not, or the store does not know when.
@@ -56,6 +58,8 @@ type Key struct {
 	Scopes []Scope
 	// AllowedIPs are the networks it may be used from. Empty: from anywhere.
 	AllowedIPs []netip.Prefix
+	// Limits are the key's own windows, which it is held to besides those of its workspace. Empty: only to those.
+	Limits []Window
 	// CreatedAt is when it was made; zero where the store does not know.
 	CreatedAt time.Time
 	// ExpiresAt is when it stops to work; zero: never.

@@ -15,6 +15,12 @@ type Plan struct {
 	Unknown bool
 	// Windows are the plan's limits, in the order written; the first gives the X-RateLimit headers.
 	Windows []Window
+	// Quotas are what the plan admits in calendar periods, besides.
+	Quotas []Quota
+	// OverQuota lets requests through past a quota, and counts them.
+	OverQuota bool
+	// Warn is at how many per cent of a quota, 1 to 99, operators and callers are warned; 0: they are not.
+	Warn int64
 }
 
 // Plans are the configured plans by name.
@@ -53,11 +59,35 @@ func (p Plans) Of(name string) *Plan {
 	return &Plan{Name: name, Denied: true, Unknown: true}
 }
 
-// Limits are the windows that hold for a workspace on this plan: the workspace's own where it has any, else the
-// plan's. They never lift Denied: the caller asks that first.
-func (p *Plan) Limits(w *Workspace) []Window {
+// Limits are the windows that hold for a key of a workspace on this plan, in the order of the limit headers: the workspace's
+// own where it has any, else the plan's; the quotas, likewise; and the key's own. They never lift Denied: the caller asks
+// that first. A nil key has no windows of its own. The slice must not be changed.
+func (p *Plan) Limits(w *Workspace, k *Key) []Window {
+	windows, quotas := p.Windows, p.Quotas
 	if len(w.Limits) > 0 {
-		return w.Limits
+		windows = w.Limits
 	}
-	return p.Windows
+	if len(w.Quotas) > 0 {
+		quotas = w.Quotas
+	}
+	if len(quotas) == 0 && (k == nil || len(k.Limits) == 0) {
+		return windows
+	}
+	all := make([]Window, len(windows), len(windows)+MaxQuotas+MaxKeyWindows)
+	copy(all, windows)
+	for _, q := range quotas {
+		all = append(all, q.Window(p.OverQuota))
+	}
+	if k != nil {
+		for _, window := range k.Limits {
+			window.Key = k.ID
+			all = append(all, window)
+		}
+	}
+	return all
+}
+
+// Warned reports whether so much of a quota was used that the plan warns.
+func (p *Plan) Warned(quota *Window, used int64) bool {
+	return p.Warn > 0 && quota.Period != 0 && used >= (quota.Limit*p.Warn+99)/100
 }

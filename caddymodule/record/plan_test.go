@@ -10,7 +10,7 @@ import (
 func TestDefaultPlans(t *testing.T) {
 	plans := DefaultPlans()
 	for name, limit := range map[string]int64{"starter": 60, "pro": 200, "enterprise": 600, "custom": 200} {
-		require.Equal(t, &Plan{Name: name, Windows: []Window{{limit, time.Minute}}}, plans.Of(name))
+		require.Equal(t, &Plan{Name: name, Windows: []Window{{Limit: limit, Duration: time.Minute}}}, plans.Of(name))
 	}
 	for _, name := range []string{"trial", "free"} {
 		require.Equal(t, &Plan{Name: name, Denied: true}, plans.Of(name))
@@ -20,8 +20,8 @@ func TestDefaultPlans(t *testing.T) {
 
 func TestAConfiguredPlanReplacesTheDefaultOfItsName(t *testing.T) {
 	defaults := DefaultPlans()
-	own := &Plan{Name: "pro", Windows: []Window{{5000, time.Hour}}}
-	added := &Plan{Name: "gold", Windows: []Window{{1, time.Second}}}
+	own := &Plan{Name: "pro", Windows: []Window{{Limit: 5000, Duration: time.Hour}}}
+	added := &Plan{Name: "gold", Windows: []Window{{Limit: 1, Duration: time.Second}}}
 	plans := defaults.With([]*Plan{own, added})
 	require.Same(t, own, plans.Of("pro"))
 	require.Same(t, added, plans.Of("gold"))
@@ -38,9 +38,9 @@ func TestAPlanNobodyConfiguredIsDenied(t *testing.T) {
 }
 
 func TestOwnLimitsStandInsteadOfThePlans(t *testing.T) {
-	plan := &Plan{Name: "pro", Windows: []Window{{200, time.Minute}, {5000, time.Hour}}}
-	own := []Window{{500, time.Minute}}
-	require.Equal(t, plan.Windows, plan.Limits(&Workspace{}))
-	require.Equal(t, own, plan.Limits(&Workspace{Limits: own}), "instead of the whole list")
+	plan := &Plan{Name: "pro", Windows: []Window{{Limit: 200, Duration: time.Minute}, {Limit: 5000, Duration: time.Hour}}}
+	own := []Window{{Limit: 500, Duration: time.Minute}}
+	require.Equal(t, plan.Windows, plan.Limits(&Workspace{}, nil))
+	require.Equal(t, own, plan.Limits(&Workspace{Limits: own}, nil), "instead of the whole list")
 	require.True(t, DefaultPlans().Of("free").Denied, "and never lift a denied plan")
 }

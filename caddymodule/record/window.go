@@ -1,9 +1,9 @@
 package record
 
 import (
-	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,24 +14,55 @@ const (
 	MinWindow  = time.Second
 	MaxWindow  = 366 * Day
 	Day        = 24 * time.Hour
-	MaxWindows = 8       // per plan or workspace
-	MaxLimit   = 1 << 40 // requests per window
+	MaxWindows = 8 // per plan or workspace
+
+	MaxKeyWindows = 4       // of a key's own
+	MaxLimit      = 1 << 40 // requests per window
 )
 
 // Window allows Limit requests (weighted by route cost) per Duration. It is fixed: it begins with the first granted
-// request, floored to the second, and ends Duration later.
+// request, floored to the second, and ends Duration later. A window with a Period is a quota, and follows the calendar.
 type Window struct {
 	// Limit is how much cost the window admits, at least 1.
 	Limit int64
-	// Duration is the window's length, whole seconds from MinWindow to MaxWindow.
+	// Duration is the window's length, whole seconds from MinWindow to MaxWindow; 0 for a quota.
 	Duration time.Duration
+	// Period is the calendar period of a quota.
+	Period Period
+	// Over windows count, and refuse nothing: a plan says so of its quotas with "over allow".
+	Over bool
+	// Key is the id of the key whose own window it is; empty: it is the workspace's, shared by all its keys.
+	Key string
 }
 
-// Name is the window's name in the RateLimit-Policy header: its duration in the shortest form, such as "1m".
-func (w Window) Name() string { return FormatDuration(w.Duration) }
+// Name is the window's name in the limit headers: its duration in the shortest form, such as "1m", behind "key-" where it is
+// a key's own; of a quota, its period.
+func (w Window) Name() string {
+	switch {
+	case w.Period != 0:
+		return w.Period.String()
+	case w.Key != "":
+		return "key-" + FormatDuration(w.Duration)
+	}
+	return FormatDuration(w.Duration)
+}
+
+// Ends is the Unix second at which a window ends that an instant is in: one that begins then, or the calendar period.
+func (w *Window) Ends(second int64) int64 {
+	if w.Period != 0 {
+		_, end := w.Period.Bounds(second)
+		return end
+	}
+	return second + int64(w.Duration/time.Second)
+}
 
 // String is the configuration's form, such as "60/1m".
-func (w Window) String() string { return strconv.FormatInt(w.Limit, 10) + "/" + w.Name() }
+func (w Window) String() string {
+	if w.Period != 0 {
+		return Quota{w.Limit, w.Period}.String()
+	}
+	return strconv.FormatInt(w.Limit, 10) + "/" + FormatDuration(w.Duration)
+}
 
 // ParseWindow reads the form "60/1m": a limit of at least 1 and a duration from 1s to 366d.
 func ParseWindow(s string) (Window, error) {
@@ -39,14 +70,14 @@ func ParseWindow(s string) (Window, error) {
 	if !found {
 		return Window{}, fmt.Errorf("window %q has no '/': write a limit per duration, such as 60/1m", s)
 	}
-	n, err := strconv.ParseInt(limit, 10, 64) // out of range, it is the nearest number: refused below
-	if err != nil && !errors.Is(err, strconv.ErrRange) || limit[0] == '+' {
-		return Window{}, fmt.Errorf("window %q: %q is not a whole number", s, limit)
-	}
-	if n < 1 || n > MaxLimit {
-		return Window{}, fmt.Errorf("window %q: the limit must be from 1 to %d (to refuse a plan altogether, use denied)", s, int64(MaxLimit))
+	n, err := parseLimit(limit)
+	if err != nil {
+		return Window{}, fmt.Errorf("window %q: %w", s, err)
 	}
 	d, err := ParseDuration(duration)
+	if err != nil && slices.Contains(periodNames[1:], duration) {
+		return Window{}, fmt.Errorf("window %q: a limit per calendar %s is a quota: write it as quota %s/%s in the plan's block, or as --quota of a workspace", s, duration, limit, duration)
+	}
 	if err != nil {
 		return Window{}, fmt.Errorf("window %q: %w", s, err)
 	}
@@ -57,9 +88,14 @@ func ParseWindow(s string) (Window, error) {
 }
 
 // ParseWindows reads a list of windows, none of which may share a duration with another, at most MaxWindows.
-func ParseWindows(list []string) ([]Window, error) {
-	if len(list) > MaxWindows {
-		return nil, fmt.Errorf("%d windows are too many: at most %d are allowed", len(list), MaxWindows)
+func ParseWindows(list []string) ([]Window, error) { return parseWindows(list, MaxWindows) }
+
+// ParseKeyWindows reads a list of a key's own windows: as ParseWindows, but at most MaxKeyWindows.
+func ParseKeyWindows(list []string) ([]Window, error) { return parseWindows(list, MaxKeyWindows) }
+
+func parseWindows(list []string, most int) ([]Window, error) {
+	if len(list) > most {
+		return nil, fmt.Errorf("%d windows are too many: at most %d are allowed", len(list), most)
 	}
 	windows := make([]Window, 0, len(list))
 	for _, s := range list {

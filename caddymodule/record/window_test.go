@@ -12,18 +12,18 @@ import (
 
 func TestParseWindow(t *testing.T) {
 	for text, want := range map[string]Window{
-		"60/1m":            {60, time.Minute},
-		"1/1s":             {1, time.Second},
-		"5000/1h":          {5000, time.Hour},
-		"10/1h30m":         {10, 90 * time.Minute},
-		"10/90s":           {10, 90 * time.Second},
-		"10/1d":            {10, Day},
-		"10/1d12h":         {10, 36 * time.Hour},
-		"10/366d":          {10, 366 * Day},
-		"10/8784h":         {10, 366 * Day},
-		"10/1000ms":        {10, time.Second},
-		"10/0.5m":          {10, 30 * time.Second},
-		"1099511627776/1m": {MaxLimit, time.Minute},
+		"60/1m":            {Limit: 60, Duration: time.Minute},
+		"1/1s":             {Limit: 1, Duration: time.Second},
+		"5000/1h":          {Limit: 5000, Duration: time.Hour},
+		"10/1h30m":         {Limit: 10, Duration: 90 * time.Minute},
+		"10/90s":           {Limit: 10, Duration: 90 * time.Second},
+		"10/1d":            {Limit: 10, Duration: Day},
+		"10/1d12h":         {Limit: 10, Duration: 36 * time.Hour},
+		"10/366d":          {Limit: 10, Duration: 366 * Day},
+		"10/8784h":         {Limit: 10, Duration: 366 * Day},
+		"10/1000ms":        {Limit: 10, Duration: time.Second},
+		"10/0.5m":          {Limit: 10, Duration: 30 * time.Second},
+		"1099511627776/1m": {Limit: MaxLimit, Duration: time.Minute},
 	} {
 		t.Run("accepts/"+text, func(t *testing.T) {
 			got, err := ParseWindow(text)
@@ -83,7 +83,7 @@ func TestParseWindows(t *testing.T) {
 	t.Run("keeps the order", func(t *testing.T) {
 		got, err := ParseWindows([]string{"5000/1h", "200/1m"})
 		require.NoError(t, err)
-		require.Equal(t, []Window{{5000, time.Hour}, {200, time.Minute}}, got)
+		require.Equal(t, []Window{{Limit: 5000, Duration: time.Hour}, {Limit: 200, Duration: time.Minute}}, got)
 	})
 	t.Run("accepts none", func(t *testing.T) {
 		got, err := ParseWindows(nil)
@@ -173,12 +173,12 @@ func TestFormatDuration(t *testing.T) {
 }
 
 func TestWindowIsTextInJSON(t *testing.T) {
-	text, err := json.Marshal([]Window{{60, time.Minute}, {5000, 30 * Day}})
+	text, err := json.Marshal([]Window{{Limit: 60, Duration: time.Minute}, {Limit: 5000, Duration: 30 * Day}})
 	require.NoError(t, err)
 	require.JSONEq(t, `["60/1m", "5000/30d"]`, string(text))
 
 	var windows []Window
 	require.NoError(t, json.Unmarshal(text, &windows))
-	require.Equal(t, []Window{{60, time.Minute}, {5000, 30 * Day}}, windows)
+	require.Equal(t, []Window{{Limit: 60, Duration: time.Minute}, {Limit: 5000, Duration: 30 * Day}}, windows)
 	require.ErrorContains(t, json.Unmarshal([]byte(`["0/1m"]`), &windows), "use denied")
 }
