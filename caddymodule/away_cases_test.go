@@ -82,6 +82,15 @@ var awayCases = map[string]func(t *testing.T) (a *away, mend func()){
 	"Redis, `on_outage local`":  func(t *testing.T) (*away, func()) { return redisAway(t, "local") },
 	"Redis, `on_outage allow`":  func(t *testing.T) (*away, func()) { return redisAway(t, "allow") },
 	"Redis, `on_outage refuse`": func(t *testing.T) (*away, func()) { return redisAway(t, "refuse") },
+	"A master of a Redis Cluster, `on_outage local`": func(t *testing.T) (*away, func()) {
+		cluster := services.Cluster(t)
+		a := startAway(t, "counters redis "+cluster.URL())
+		require.Eventually(t, func() bool { return a.ask(a.inUse).Header.Get("X-RateLimit-Mode") == "" }, harness.WaitFor, harness.Tick)
+		gone := cluster.Slot("ws_acme") * 3 / 16384
+		require.NotEqual(t, gone, cluster.Slot("ws_other")*3/16384, "they are counted by two masters")
+		cluster.Nodes[gone].Kill()
+		return a, cluster.Nodes[gone].Start
+	},
 	"Redis came back empty": func(t *testing.T) (*away, func()) {
 		a, start := redisAway(t, "refuse")
 		require.Eventually(t, func() bool {

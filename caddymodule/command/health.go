@@ -47,8 +47,10 @@ func health(i *invocation) error {
 	for _, failure := range state.Keys.Failing {
 		view.Away = append(view.Away, fmt.Sprintf("key store %s (%s): %s", state.Keys.Place, failure.What, failure.Error))
 	}
-	if shared := state.Counters.Shared; shared != nil && shared.Away != nil {
-		view.Away = append(view.Away, fmt.Sprintf("counters at %s: %s", shared.Place, shared.Away.Error))
+	if shared := state.Counters.Shared; shared != nil {
+		for _, failure := range shared.Away {
+			view.Away = append(view.Away, fmt.Sprintf("counters at %s: %s", shared.PlaceOf(failure), failure.Error))
+		}
 	}
 	if i.json() {
 		return output.JSON(i.out(), view)

@@ -97,15 +97,22 @@ var outages = map[string]string{
 	"refuse": "requests are answered 503",
 }
 
-func counterProblems(s *gateway.SharedCounters) []Problem {
-	if s == nil || s.Away == nil {
+func counterProblems(s *gateway.SharedCounters) (list []Problem) {
+	if s == nil {
 		return nil
 	}
-	return []Problem{{
-		Severity: isError, Since: s.Away.Since,
-		Text: fmt.Sprintf("Redis at %s is away, on_outage says %s: %s: %s", s.Place, s.OnOutage, outages[s.OnOutage], s.Away.Error),
-		Do:   "Bring Redis back; the gateway finds it by itself.",
-	}}
+	for _, away := range s.Away {
+		whom := ""
+		if away.What != "" {
+			whom = "for the workspaces that it counts, "
+		}
+		list = append(list, Problem{
+			Severity: isError, Since: away.Since,
+			Text: fmt.Sprintf("Redis at %s is away, %son_outage says %s: %s: %s", s.PlaceOf(away), whom, s.OnOutage, outages[s.OnOutage], away.Error),
+			Do:   "Bring Redis back; the gateway finds it by itself.",
+		})
+	}
+	return list
 }
 
 func fileProblems(s *gateway.State) (list []Problem) {

@@ -68,14 +68,22 @@ type CountersState struct {
 type SharedCounters struct {
 	// Place is where it is, without users and passwords.
 	Place string `json:"place"`
-	// Away says that the circuit breaker is open, since when and why; null: it is closed.
-	Away *Failure `json:"away"`
+	// Away is where a circuit breaker is open, since when and why; of a Cluster What names the node. None: all are closed.
+	Away []Failure `json:"away"`
 	// OnOutage is what happens while it is away: local, allow or refuse.
 	OnOutage string `json:"on_outage"`
 	// Calls are round trips, Requests those judged by them, and Errors the round trips that failed, since the start.
 	Calls    uint64 `json:"calls"`
 	Requests uint64 `json:"requests"`
 	Errors   uint64 `json:"errors"`
+}
+
+// PlaceOf names what is away: one node of the place, or all of it.
+func (s *SharedCounters) PlaceOf(f Failure) string {
+	if f.What == "" {
+		return s.Place
+	}
+	return "node " + f.What + " of " + s.Place
 }
 
 // CounterTeller is a CounterEngine whose counters gateways share, and which can say how they do.

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits/redis"
 )
 
 // redisMetrics say how Redis does.
@@ -32,16 +34,36 @@ func newRedisMetrics() *redisMetrics {
 	}
 }
 
-// collectors are the metrics, with a gauge of one configuration's own circuit breaker.
-func (m *redisMetrics) collectors(away func() bool) []prometheus.Collector {
-	return []prometheus.Collector{m.calls, m.carried, m.seconds, m.failures, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: "tollgate", Name: "redis_breaker_open", Help: "1 while the circuit breaker keeps requests from waiting for Redis.",
-	}, func() float64 {
-		if away() {
-			return 1
+// collectors are the metrics, with the circuit breakers of one configuration's engine.
+func (m *redisMetrics) collectors(engine *redis.Engine, ofCluster bool) []prometheus.Collector {
+	b := &breakers{engine: engine}
+	if ofCluster {
+		b.labels = []string{"node"}
+	}
+	b.desc = prometheus.NewDesc("tollgate_redis_breaker_open",
+		"1 while the circuit breaker keeps requests from waiting for Redis, of a Cluster for a node.", b.labels, nil)
+	return []prometheus.Collector{m.calls, m.carried, m.seconds, m.failures, b}
+}
+
+// breakers is a gauge for each circuit breaker of an engine. The nodes of a Cluster are labelled.
+type breakers struct {
+	engine *redis.Engine
+	labels []string
+	desc   *prometheus.Desc
+}
+
+// Describe is part of prometheus.Collector.
+func (b *breakers) Describe(to chan<- *prometheus.Desc) { to <- b.desc }
+
+// Collect is part of prometheus.Collector.
+func (b *breakers) Collect(to chan<- prometheus.Metric) {
+	b.engine.Breakers(func(node string, open bool) {
+		value := 0.0
+		if open {
+			value = 1
 		}
-		return 0
-	})}
+		to <- prometheus.MustNewConstMetric(b.desc, prometheus.GaugeValue, value, []string{node}[:len(b.labels)]...)
+	})
 }
 
 // called records a round trip to Redis.

@@ -228,7 +228,7 @@ func (c *Counters) Provision(ctx caddy.Context) error {
 	}
 	engine := c.hold.Value.engine
 	c.Counters, c.place, c.plain = engine, backend.Place(), backend.PlainHost()
-	return pool.Register(ctx.GetMetricsRegistry(), redisMeters.collectors(engine.Away)...)
+	return pool.Register(ctx.GetMetricsRegistry(), redisMeters.collectors(engine, backend.Cluster())...)
 }
 
 // Start puts the settings of this configuration in force and asks Redis once, to say at once in the log what is wrong

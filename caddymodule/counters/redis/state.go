@@ -42,22 +42,18 @@ func (c *counted) went(node string, away bool, err error) {
 	c.away = append(c.away, failure)
 }
 
-// first is the node that is away for longest; nil: none is.
-func (c *counted) first() *gateway.Failure {
+// failing are the nodes that are away, the one that is for longest first.
+func (c *counted) failing() []gateway.Failure {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.away) == 0 {
-		return nil
-	}
-	first := c.away[0]
-	return &first
+	return append([]gateway.Failure{}, c.away...)
 }
 
 // Shared is part of gateway.CounterTeller.
 func (c *Counters) Shared() gateway.SharedCounters {
 	counted := &c.hold.Value.counted
 	return gateway.SharedCounters{
-		Place: c.place, Away: counted.first(), OnOutage: cmp.Or(c.OnOutage, string(redis.OutageLocal)),
+		Place: c.place, Away: counted.failing(), OnOutage: cmp.Or(c.OnOutage, string(redis.OutageLocal)),
 		Calls: counted.calls.Load(), Requests: counted.requests.Load(), Errors: counted.errors.Load(),
 	}
 }

@@ -34,7 +34,7 @@ function counters(c, now) {
 	const shared = c.shared;
 	return element("div", {}, element("h3", {}, "Counters"), list([
 		["Engine", c.engine], ["Place", shared && name(shared.place)],
-		["Reachable", shared && (shared.away ? `no, for ${age(shared.away.since, now)}` : "yes")],
+		["Reachable", shared && (shared.away.map((f) => `${f.what ? `node ${f.what}: ` : ""}no, for ${age(f.since, now)}`).join("; ") || "yes")],
 		["On outage", shared && shared.on_outage],
 		["Calls a request", shared && (shared.requests ? (shared.calls / shared.requests).toFixed(2) : "none yet")],
 		["Failed calls", shared && whole(shared.errors)],

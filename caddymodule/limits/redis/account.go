@@ -17,6 +17,7 @@ type account struct {
 	// heard says that Redis has answered, skew and skewMax are that reply's.
 	heard         bool
 	skew, skewMax int64
+	stuck         bool // on its way from one node to another for longer than a request may wait
 }
 
 // window is one window of a workspace: Redis' count as last seen, and what was granted without Redis. Resets are Unix
@@ -128,7 +129,7 @@ func (a *account) grant(windows []record.Window, cost, now, unixMilli int64) {
 // the wrong order the larger holds. After a jump of Redis' clock the ends that it names have no order: the last one holds.
 func (a *account) learn(windows []record.Window, r *reply, now int64) {
 	jumped := a.heard && (r.skew > a.skewMax+clockJump || r.skewMax < a.skew-clockJump)
-	a.heard, a.skew, a.skewMax = true, r.skew, r.skewMax
+	a.heard, a.skew, a.skewMax, a.stuck = true, r.skew, r.skewMax, false
 	for i, limit := range windows {
 		count, reset := r.window(i)
 		if reset == 0 {

@@ -103,6 +103,9 @@ func (b *Backend) Place() string {
 	return b.single.Addr + "/" + strconv.Itoa(b.single.DB)
 }
 
+// Cluster reports whether it is a Redis Cluster.
+func (b *Backend) Cluster() bool { return b.cluster != nil }
+
 // PlainHost is a host other than this machine that is spoken to without TLS; empty: there is none.
 func (b *Backend) PlainHost() string {
 	var addresses []string

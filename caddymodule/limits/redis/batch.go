@@ -38,9 +38,10 @@ type batch struct {
 	alone   []decision // requests that were decided after the end, and before the reply
 
 	// Of whoever sends it:
-	next        *batch // in the queue
-	asking      bool   // a node that only imports the slot is asked
-	hops, tries int    // how often it was sent on to another node, and put off
+	next   *batch // in the queue
+	asking bool   // a node that only imports the slot is asked
+	hops   int    // how often it was sent on to another node
+	putOff int64  // when it was put off first; 0: it was not
 }
 
 // decision is about the request at a position in a batch, without Redis.

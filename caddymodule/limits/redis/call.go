@@ -43,6 +43,7 @@ type call struct {
 	answer *reply
 	err    error
 	sentOn bool // its batch was sent to another node, or put off
+	ofSlot bool // err is about the slot of the workspace, not about the node
 }
 
 // told is what the script is told of one window; take.lua says what each number means.

@@ -2,7 +2,9 @@ package redis
 
 import (
 	"context"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,32 +80,39 @@ func (n *cluster) at(address string) *shard {
 }
 
 // redirect is part of nodes.
-func (n *cluster) redirect(from *shard, b *batch, err error) (send func()) {
+func (n *cluster) redirect(from *shard, b *batch, err error) (send func(), ofSlot bool) {
 	moved, isMoved := goredis.IsMovedError(err)
 	ask, isAsk := goredis.IsAskError(err)
+	unserved := goredis.HasErrorPrefix(err, "CLUSTERDOWN Hash slot not served")
+	if isMoved || unserved || goredis.IsClusterDownError(err) || goredis.IsReadOnlyError(err) {
+		n.slots.ReloadState(context.Background())
+	}
 	switch {
 	case isMoved || isAsk:
-		if isMoved {
-			n.slots.ReloadState(context.Background())
-		}
 		if b.hops++; b.hops > maxHops {
 			b.hops = 0
-			return n.later(b) // nodes that name each other have not heard yet which of them it is
+			return n.later(b), true // nodes that name each other have not heard yet which of them it is
 		}
 		b.asking = isAsk
 		to := n.at(complete(moved+ask, from.address))
-		return func() { to.enqueue(b) }
+		return func() { to.enqueue(b) }, true
 	case goredis.IsTryAgainError(err):
-		return n.later(b) // some keys of the workspace are here and some are not, until the slot has moved
-	case goredis.IsClusterDownError(err), goredis.IsReadOnlyError(err):
-		n.slots.ReloadState(context.Background())
+		return n.later(b), true // some keys of the workspace are here and some are not, until the slot has moved
 	}
-	return nil
+	return nil, unserved
 }
 
-// later puts a batch off, to ask whoever is then known to serve it; nil: it was put off for as long as a request may wait.
+// later puts a batch off, to ask whoever is then known to serve it. It gives nil where the batch was put off for as long as a
+// request may wait, or another one of the workspace was, and Redis has not answered since: a slot can stay half moved for ever.
 func (n *cluster) later(b *batch) (send func()) {
-	if b.tries++; time.Duration(b.tries)*tryAgainAfter > n.engine.settings.Load().Timeout {
+	now := n.engine.now()
+	if b.putOff == 0 {
+		b.putOff = now
+	}
+	b.stripe.Lock()
+	defer b.stripe.Unlock()
+	if a := b.account; a.stuck || now-b.putOff > int64(n.engine.settings.Load().Timeout) {
+		a.stuck = true
 		return nil
 	}
 	return func() {
@@ -140,18 +149,22 @@ func (n *cluster) forget(s *shard) {
 	}
 }
 
+// each is part of nodes.
+func (n *cluster) each(give func(*shard)) {
+	n.mu.RLock()
+	shards := append(slices.Collect(maps.Values(n.shards)), n.lobby)
+	n.mu.RUnlock()
+	for _, s := range shards {
+		give(s)
+	}
+}
+
 // close is part of nodes.
 func (n *cluster) close() {
 	n.mu.Lock()
 	n.closed = true
-	shards := make([]*shard, 0, len(n.shards)+1)
-	for _, s := range n.shards {
-		shards = append(shards, s)
-	}
 	n.mu.Unlock()
-	for _, s := range append(shards, n.lobby) {
-		s.close()
-	}
+	n.each((*shard).close)
 	n.closing.Wait()
 	_ = n.slots.Close() // of connections that nobody uses
 }

@@ -126,6 +126,12 @@ func (e *Engine) Tracked() int { return e.accounts.Tracked() }
 // Away reports whether a circuit breaker is open: that of the only node, or of any node of a Redis Cluster.
 func (e *Engine) Away() bool { return e.away.Load() > 0 }
 
+// Breakers gives, for each node of a Redis Cluster that counts, or the only node, whose name is empty, whether its circuit
+// breaker is open. A Cluster has one more without a name, for as long as it is not known which nodes there are.
+func (e *Engine) Breakers(give func(node string, open bool)) {
+	e.nodes.each(func(s *shard) { give(s.address, s.away()) })
+}
+
 // Take takes the cost from all windows of the workspace, or from none. It waits for Redis whatever the context says: the
 // requests that share the round trip have contexts of their own. It does not wait for a Redis that has said nothing for
 // the timeout.

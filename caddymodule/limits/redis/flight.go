@@ -59,7 +59,7 @@ func (l *link) land(f *flight, broken error) *link {
 	if !late && !e.closed() {
 		e.observer.Called(f.requests, time.Duration(f.heardAt-f.departed), failed)
 		for _, c := range f.calls {
-			if !c.sentOn {
+			if !c.sentOn && !c.ofSlot {
 				s.judge(c.batch, c.err)
 			}
 		}
@@ -86,7 +86,7 @@ func (l *link) land(f *flight, broken error) *link {
 // read finds out what a call came to, and sends its batch on where another node is to be asked.
 func (l *link) read(f *flight, c *call, broken error, late bool) {
 	s, e := l.shard, l.shard.engine
-	c.sentOn = false
+	c.sentOn, c.ofSlot = false, false
 	if c.answer, c.err = c.reply(f); c.err == nil {
 		s.skew.Store(c.answer.skew)
 		e.skew.Store(c.answer.skew)
@@ -98,12 +98,12 @@ func (l *link) read(f *flight, c *call, broken error, late bool) {
 		}
 		return
 	}
-	send := s.nodes.redirect(s, c.batch, c.err)
-	if send == nil {
-		return
+	var send func()
+	send, c.ofSlot = s.nodes.redirect(s, c.batch, c.err)
+	if c.ofSlot {
+		c.takeBack(e.now())
 	}
-	c.takeBack(e.now())
-	if !late { // else its requests have been decided
+	if send != nil && !late { // else its requests have been decided
 		c.sentOn = true
 		send()
 	}

@@ -31,14 +31,25 @@ const pressing = 16
 // press sends requests of many workspaces from many goroutines for a while. Who needed most of the timeout has waited.
 func press(t *testing.T, e *redis.Engine, timeout, d time.Duration, workspaces int) *load {
 	t.Helper()
+	names := make([]string, workspaces)
+	for i := range names {
+		names[i] = fmt.Sprint("ws_", i)
+	}
+	return pressOn(t, e, timeout, d, names)
+}
+
+// pressOn is press with names of workspaces.
+func pressOn(t *testing.T, e *redis.Engine, timeout, d time.Duration, workspaces []string) *load {
+	t.Helper()
 	l := &load{}
 	w := windows(t, "1000000/1h", "2000000/1d")
 	var all sync.WaitGroup
 	for g := range pressing {
 		all.Go(func() {
 			for i, end := 0, time.Now().Add(d); time.Now().Before(end); i++ {
-				away, began := e.Away(), time.Now()
-				_, err := e.Take(context.Background(), fmt.Sprint("ws_", (g+i)%workspaces), w, 1)
+				workspace := workspaces[(g+i)%len(workspaces)]
+				away, began := e.Last(workspace, w).Local, time.Now()
+				_, err := e.Take(context.Background(), workspace, w, 1)
 				took := time.Since(began)
 				l.requests.Add(1)
 				if err != nil {
