@@ -68,7 +68,9 @@ func (p *parser) caller(node *yaml.Node) (*caller, error) {
 				return err
 			})
 		}, "allowed_ips"),
-		describes(p.Windows(&workspace.Limits), "limits"),
+		describes(strictyaml.Parsing(&p.Reader, "limits", &workspace.Limits, record.ParseWindows), "limits"),
+		describes(strictyaml.Parsing(&p.Reader, "quotas", &workspace.Quotas, record.ParseQuotas), "quotas"),
+		describes(strictyaml.Parsing(&p.Reader, "key_limits", &key.Limits, record.ParseKeyWindows), "key_limits"),
 		describes(func(n *yaml.Node) (err error) {
 			workspace.Metadata, err = p.Object(n, "metadata")
 			return err

@@ -26,8 +26,11 @@ func CheckWorkspace(w *record.Workspace) error {
 	if err := record.CheckID(w.Plan); err != nil {
 		return invalid("plan", err)
 	}
-	if err := checkLimits(w.Limits); err != nil {
+	if err := checkLimits(w.Limits, record.ParseWindows); err != nil {
 		return invalid("limits", err)
+	}
+	if err := checkQuotas(w.Quotas); err != nil {
+		return invalid("quotas", err)
 	}
 	if w.Suspended() {
 		if err := record.CheckReason(w.SuspendedReason); err != nil {
@@ -44,12 +47,25 @@ func CheckWorkspace(w *record.Workspace) error {
 	return nil
 }
 
-func checkLimits(limits []record.Window) error {
+// checkLimits holds windows to what parse reads: a limit and a duration each. What else a window may say is said where it is counted.
+func checkLimits(limits []record.Window, parse func([]string) ([]record.Window, error)) error {
 	texts := make([]string, len(limits))
 	for i, window := range limits {
 		texts[i] = window.String()
 	}
-	_, err := record.ParseWindows(texts)
+	read, err := parse(texts)
+	if err == nil && !slices.Equal(read, limits) {
+		return fmt.Errorf("a window of a record is a limit and a duration alone, such as 60/1m: %v says more", limits)
+	}
+	return err
+}
+
+func checkQuotas(quotas []record.Quota) error {
+	texts := make([]string, len(quotas))
+	for i, quota := range quotas {
+		texts[i] = quota.String()
+	}
+	_, err := record.ParseQuotas(texts)
 	return err
 }
 
@@ -78,6 +94,9 @@ func CheckKey(k *record.Key) error {
 		if _, err := record.ParseNetwork(network.String()); err != nil {
 			return invalid("allowed_ips", err)
 		}
+	}
+	if err := checkLimits(k.Limits, record.ParseKeyWindows); err != nil {
+		return invalid("limits", err)
 	}
 	if year := k.ExpiresAt.Year(); year > 9999 {
 		return invalid("expires_at", fmt.Errorf("the year %d is out of range", year))

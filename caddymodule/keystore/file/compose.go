@@ -139,6 +139,9 @@ func (c *Composer) compose(text *bytes.Buffer, w *record.Workspace) error {
 	if len(w.Limits) > 0 {
 		fmt.Fprintf(text, "    limits: %s\n", inJSON(w.Limits))
 	}
+	if len(w.Quotas) > 0 {
+		fmt.Fprintf(text, "    quotas: %s\n", inJSON(w.Quotas))
+	}
 	if len(w.Metadata) > 0 {
 		fmt.Fprintf(text, "    metadata: %s\n", inJSON(w.Metadata))
 	}
@@ -160,6 +163,9 @@ func (c *Composer) compose(text *bytes.Buffer, w *record.Workspace) error {
 		}
 		if len(k.AllowedIPs) > 0 {
 			fmt.Fprintf(text, ", allowed_ips: %s", inJSON(k.AllowedIPs))
+		}
+		if len(k.Limits) > 0 {
+			fmt.Fprintf(text, ", limits: %s", inJSON(k.Limits))
 		}
 		if !k.ExpiresAt.IsZero() {
 			fmt.Fprintf(text, ", expires_at: %q", k.ExpiresAt.UTC().Format(time.RFC3339Nano))

@@ -37,13 +37,13 @@ func put(t *testing.T, path string, world storetest.World) {
 		for _, k := range w.Keys {
 			key := map[string]any{"id": k.Key.ID, "sha256": hex.EncodeToString(k.Sum[:]), "disabled": k.Key.Disabled}
 			if k.Key.Name != "" {
-				key["name"], key["scopes"], key["allowed_ips"], key["expires_at"] = k.Key.Name, k.Key.Scopes, k.Key.AllowedIPs, k.Key.ExpiresAt
+				key["name"], key["scopes"], key["allowed_ips"], key["limits"], key["expires_at"] = k.Key.Name, k.Key.Scopes, k.Key.AllowedIPs, k.Key.Limits, k.Key.ExpiresAt
 			}
 			keys = append(keys, key)
 		}
 		workspace := map[string]any{"id": w.ID, "plan": w.Plan, "keys": keys}
 		if w.Limits != nil {
-			workspace["limits"], workspace["metadata"] = w.Limits, w.Metadata
+			workspace["limits"], workspace["quotas"], workspace["metadata"] = w.Limits, w.Quotas, w.Metadata
 		}
 		if w.Suspended() {
 			workspace["suspended"] = w.SuspendedReason

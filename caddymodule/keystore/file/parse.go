@@ -93,7 +93,8 @@ func (p *parser) workspace(node *yaml.Node) error {
 	err := p.Fields(node, "a workspace",
 		strictyaml.Must("id", p.id("workspace", &workspace.ID)),
 		strictyaml.Must("plan", p.Checked(&workspace.Plan, record.CheckID)),
-		strictyaml.May("limits", p.Windows(&workspace.Limits)),
+		strictyaml.May("limits", strictyaml.Parsing(&p.Reader, "limits", &workspace.Limits, record.ParseWindows)),
+		strictyaml.May("quotas", strictyaml.Parsing(&p.Reader, "quotas", &workspace.Quotas, record.ParseQuotas)),
 		strictyaml.May("metadata", func(n *yaml.Node) (err error) {
 			workspace.Metadata, err = p.Object(n, "metadata")
 			return err
@@ -135,6 +136,7 @@ func (p *parser) key(node *yaml.Node, workspace *record.Workspace) error {
 				return err
 			})
 		}),
+		strictyaml.May("limits", strictyaml.Parsing(&p.Reader, "limits", &key.Limits, record.ParseKeyWindows)),
 		strictyaml.May("expires_at", p.instant(&key.ExpiresAt)),
 		strictyaml.May("disabled", p.Boolean(&key.Disabled)),
 	)

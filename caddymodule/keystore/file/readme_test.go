@@ -27,6 +27,8 @@ func TestTheKeysFileOfTheReadme(t *testing.T) {
 		require.NotEmpty(t, identity.Workspace.SuspendedReason)
 		require.NotEmpty(t, identity.Workspace.Metadata)
 		require.Len(t, identity.Workspace.Limits, 2)
+		require.Len(t, identity.Workspace.Quotas, 2)
+		require.Len(t, identity.Key.Limits, 2)
 		require.Len(t, identity.Key.Scopes, 2)
 		require.Len(t, identity.Key.AllowedIPs, 2)
 		require.False(t, identity.Key.ExpiresAt.IsZero())

@@ -103,7 +103,7 @@ func TestCheckNames(t *testing.T) {
 		"a record against the rules":  {[]string{"UPDATE tollgate_keys SET name = x'0a' || 'a' WHERE id = 'key_plain'"}, "key key_plain breaks a rule"},
 		"a gap in the log":            {[]string{"DELETE FROM tollgate_history WHERE revision = 4"}, "the log of changes lacks 1 revisions, the first of them 4"},
 		"a log that ends elsewhere":   {[]string{"UPDATE tollgate_meta SET revision = revision + 3"}, "the log of changes ends at revision"},
-		"details that are no JSON":    {[]string{"UPDATE tollgate_history SET details = 'x' WHERE revision = 4"}, "revision 4: its details are not JSON"},
+		"details that are no JSON":    {[]string{"UPDATE tollgate_history SET details = 'x' WHERE revision = 6"}, "revision 6: its details are not JSON"},
 		"pages that nobody knows":     {[]string{"PRAGMA writable_schema = ON", "DELETE FROM sqlite_master WHERE name = 'tollgate_secrets_key'"}, "SQLite finds the database damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,6 +15,7 @@ func workspaceDetails(before, after *record.Workspace) map[string]any {
 	details := map[string]any{}
 	differ(details, "plan", before.Plan, after.Plan)
 	differ(details, "limits", before.Limits, after.Limits)
+	differ(details, "quotas", before.Quotas, after.Quotas)
 	differ(details, "metadata", before.Metadata, after.Metadata)
 	differ(details, "suspended_at", before.SuspendedAt, after.SuspendedAt)
 	if _, differs := details["suspended_at"]; differs && after.SuspendedAt.IsZero() {
@@ -40,6 +41,7 @@ func keyDetails(before, after *record.Key) map[string]any {
 	differ(details, "name", before.Name, after.Name)
 	differ(details, "scopes", before.Scopes, after.Scopes)
 	differ(details, "allowed_ips", before.AllowedIPs, after.AllowedIPs)
+	differ(details, "limits", before.Limits, after.Limits)
 	differ(details, "expires_at", before.ExpiresAt, after.ExpiresAt)
 	differ(details, "disabled", before.Disabled, after.Disabled)
 	differ(details, "revoked_at", before.RevokedAt, after.RevokedAt)

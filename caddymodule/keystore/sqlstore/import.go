@@ -245,7 +245,7 @@ func (im *importing) takeWorkspaces() error {
 			}
 		}
 	}
-	return im.insert("tollgate_workspaces (plan, limits, metadata, suspended_at, suspended_reason, id)", rows)
+	return im.insert("tollgate_workspaces (plan, limits, quotas, metadata, suspended_at, suspended_reason, id)", rows)
 }
 
 // workspaceHere suspends a workspace that is here where the one that comes in is suspended, and leaves all else as it is.

@@ -70,7 +70,7 @@ func (im *importing) takeKeys() error {
 	if len(im.conflicts.Texts) > 0 {
 		return nil // nothing will be committed: what speaks against it is gathered
 	}
-	if err := im.insert("tollgate_keys (id, workspace_id, name, scopes, allowed_ips, created_at, expires_at, disabled, revoked_at)", keys); err != nil {
+	if err := im.insert("tollgate_keys (id, workspace_id, name, scopes, allowed_ips, created_at, expires_at, disabled, revoked_at, limits)", keys); err != nil {
 		return err
 	}
 	im.done.Secrets += len(secrets)

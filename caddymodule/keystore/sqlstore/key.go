@@ -55,8 +55,8 @@ func (s *Store) CreateKeys(ctx context.Context, act keystore.Act, workspace stri
 
 func (s *Store) insertKey(ctx context.Context, tx *sql.Tx, row *keyRow) error {
 	added, err := insert(ctx, tx, `INSERT INTO tollgate_keys
-		(id, workspace_id, name, scopes, allowed_ips, created_at, expires_at, disabled, revoked_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, row.values()...)
+		(id, workspace_id, name, scopes, allowed_ips, created_at, expires_at, disabled, revoked_at, limits)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, row.values()...)
 	if err == nil && !added {
 		return &keystore.Problem{Kind: keystore.ErrExists, Field: "id", Text: fmt.Sprintf("key %s exists already", row.id)}
 	}
@@ -92,7 +92,7 @@ func insert(ctx context.Context, tx *sql.Tx, statement string, values ...any) (a
 func (s *Store) UpdateKey(ctx context.Context, act keystore.Act, id string, change func(*record.Key) error) (*keystore.Key, error) {
 	return s.alterKey(ctx, act, id, func(tx *sql.Tx, before *keystore.Key) (map[string]any, error) {
 		changed := before.Key
-		changed.Scopes, changed.AllowedIPs = slices.Clone(before.Scopes), slices.Clone(before.AllowedIPs)
+		changed.Scopes, changed.AllowedIPs, changed.Limits = slices.Clone(before.Scopes), slices.Clone(before.AllowedIPs), slices.Clone(before.Limits)
 		if err := change(&changed); err != nil {
 			return nil, refused{err}
 		}
@@ -112,7 +112,7 @@ func (s *Store) UpdateKey(ctx context.Context, act keystore.Act, id string, chan
 			return nil, err
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE tollgate_keys SET name = $1, scopes = $2, allowed_ips = $3, expires_at = $4,
-			disabled = $5, revoked_at = $6 WHERE id = $7`, row.name, row.scopes, row.networks, row.expires, row.disabled, row.revoked, id)
+			disabled = $5, revoked_at = $6, limits = $7 WHERE id = $8`, row.name, row.scopes, row.networks, row.expires, row.disabled, row.revoked, row.limits, id)
 		return details, err
 	})
 }

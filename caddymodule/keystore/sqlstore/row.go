@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -12,36 +13,37 @@ import (
 
 // Columns in the order of the rows' fields.
 const (
-	workspaceColumns = `w.id, w.plan, w.limits, w.metadata, w.suspended_at, w.suspended_reason`
-	keyColumns       = `k.id, k.workspace_id, k.name, k.scopes, k.allowed_ips, k.created_at, k.expires_at, k.disabled, k.revoked_at`
+	workspaceColumns = `w.id, w.plan, w.limits, w.quotas, w.metadata, w.suspended_at, w.suspended_reason`
+	keyColumns       = `k.id, k.workspace_id, k.name, k.scopes, k.allowed_ips, k.created_at, k.expires_at, k.disabled, k.revoked_at, k.limits`
 )
 
 // workspaceRow is a row of tollgate_workspaces.
 type workspaceRow struct {
-	id, plan, limits, metadata string
-	suspended                  int64
-	reason                     string
+	id, plan, limits, quotas, metadata string
+	suspended                          int64
+	reason                             string
 }
 
 func (r *workspaceRow) fields() []any {
-	return []any{&r.id, &r.plan, &r.limits, &r.metadata, &r.suspended, &r.reason}
+	return []any{&r.id, &r.plan, &r.limits, &r.quotas, &r.metadata, &r.suspended, &r.reason}
 }
 
 // values are what may change, and then the id.
 func (r *workspaceRow) values() []any {
-	return []any{r.plan, r.limits, r.metadata, r.suspended, r.reason, r.id}
+	return []any{r.plan, r.limits, r.quotas, r.metadata, r.suspended, r.reason, r.id}
 }
 
 func (r *workspaceRow) record() (*record.Workspace, error) {
 	w := &record.Workspace{ID: r.id, Plan: r.plan, SuspendedAt: instant(r.suspended), SuspendedReason: r.reason}
-	if err := decode(r.limits, &w.Limits); err != nil {
+	if err := cmp.Or(decode(r.limits, &w.Limits), decode(r.quotas, &w.Quotas), decode(r.metadata, &w.Metadata)); err != nil {
 		return nil, unreadable("workspace", r.id, err)
 	}
-	if err := decode(r.metadata, &w.Metadata); err != nil {
-		return nil, unreadable("workspace", r.id, err)
-	}
+	// nil stands for none, as in every store: equal records are then deeply equal
 	if len(w.Limits) == 0 {
-		w.Limits = nil // nil stands for none, as in every store: equal records are then deeply equal
+		w.Limits = nil
+	}
+	if len(w.Quotas) == 0 {
+		w.Quotas = nil
 	}
 	if len(w.Metadata) == 0 {
 		w.Metadata = nil
@@ -50,27 +52,26 @@ func (r *workspaceRow) record() (*record.Workspace, error) {
 }
 
 func rowOfWorkspace(w *record.Workspace) (*workspaceRow, error) {
-	limits, err := encode(w.Limits, "[]")
-	if err != nil {
-		return nil, err
-	}
-	metadata, err := encode(w.Metadata, "{}")
-	return &workspaceRow{id: w.ID, plan: w.Plan, limits: limits, metadata: metadata,
-		suspended: micros(w.SuspendedAt), reason: w.SuspendedReason}, err
+	limits, failed := encode(w.Limits, "[]")
+	quotas, err := encode(w.Quotas, "[]")
+	metadata, last := encode(w.Metadata, "{}")
+	return &workspaceRow{id: w.ID, plan: w.Plan, limits: limits, quotas: quotas, metadata: metadata,
+		suspended: micros(w.SuspendedAt), reason: w.SuspendedReason}, cmp.Or(failed, err, last)
 }
 
 // keyRow is a row of tollgate_keys.
 type keyRow struct {
 	id, workspace, name, scopes, networks string
 	created, expires, disabled, revoked   int64
+	limits                                string
 }
 
 func (r *keyRow) fields() []any {
-	return []any{&r.id, &r.workspace, &r.name, &r.scopes, &r.networks, &r.created, &r.expires, &r.disabled, &r.revoked}
+	return []any{&r.id, &r.workspace, &r.name, &r.scopes, &r.networks, &r.created, &r.expires, &r.disabled, &r.revoked, &r.limits}
 }
 
 func (r *keyRow) values() []any {
-	return []any{r.id, r.workspace, r.name, r.scopes, r.networks, r.created, r.expires, r.disabled, r.revoked}
+	return []any{r.id, r.workspace, r.name, r.scopes, r.networks, r.created, r.expires, r.disabled, r.revoked, r.limits}
 }
 
 func (r *keyRow) record() (*record.Key, error) {
@@ -87,6 +88,12 @@ func (r *keyRow) record() (*record.Key, error) {
 	if err == nil && len(networks) > 0 {
 		k.AllowedIPs, err = record.ParseNetworks(networks)
 	}
+	if err == nil {
+		err = decode(r.limits, &k.Limits)
+	}
+	if len(k.Limits) == 0 {
+		k.Limits = nil
+	}
 	if err != nil {
 		return nil, unreadable("key", r.id, err)
 	}
@@ -94,17 +101,15 @@ func (r *keyRow) record() (*record.Key, error) {
 }
 
 func rowOfKey(k *record.Key, workspace string) (*keyRow, error) {
-	scopes, err := encode(k.Scopes, "[]")
-	if err != nil {
-		return nil, err
-	}
+	scopes, failed := encode(k.Scopes, "[]")
 	networks, err := encode(k.AllowedIPs, "[]")
-	row := &keyRow{id: k.ID, workspace: workspace, name: k.Name, scopes: scopes, networks: networks,
+	limits, last := encode(k.Limits, "[]")
+	row := &keyRow{id: k.ID, workspace: workspace, name: k.Name, scopes: scopes, networks: networks, limits: limits,
 		created: micros(k.CreatedAt), expires: micros(k.ExpiresAt), revoked: micros(k.RevokedAt)}
 	if k.Disabled {
 		row.disabled = 1
 	}
-	return row, err
+	return row, cmp.Or(failed, err, last)
 }
 
 func unreadable(what, id string, err error) error {

@@ -21,8 +21,8 @@ func (s *Store) CreateWorkspace(ctx context.Context, act keystore.Act, workspace
 		return err
 	}
 	return s.change(ctx, act, func(tx *sql.Tx) ([]event, error) {
-		added, err := insert(ctx, tx, `INSERT INTO tollgate_workspaces (plan, limits, metadata, suspended_at, suspended_reason, id)
-			VALUES ($1, $2, $3, $4, $5, $6)`, row.values()...)
+		added, err := insert(ctx, tx, `INSERT INTO tollgate_workspaces (plan, limits, quotas, metadata, suspended_at, suspended_reason, id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`, row.values()...)
 		if err == nil && !added {
 			return nil, &keystore.Problem{Kind: keystore.ErrExists, Field: "id", Text: fmt.Sprintf(
 				"workspace %s exists already: change it with: workspace set", workspace.ID)}
@@ -56,8 +56,8 @@ func (s *Store) UpdateWorkspace(ctx context.Context, act keystore.Act, id string
 		if err != nil {
 			return nil, err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE tollgate_workspaces SET plan = $1, limits = $2, metadata = $3, suspended_at = $4,
-			suspended_reason = $5 WHERE id = $6`, row.values()...)
+		_, err = tx.ExecContext(ctx, `UPDATE tollgate_workspaces SET plan = $1, limits = $2, quotas = $3, metadata = $4, suspended_at = $5,
+			suspended_reason = $6 WHERE id = $7`, row.values()...)
 		return []event{{workspace: id, details: details}}, err
 	})
 	if err != nil {

@@ -39,6 +39,7 @@ func (d Databases) open(t *testing.T, database string) Writable {
 // package sqlstore, and in TestMain by Main.
 func Schema(t *testing.T, d Databases) {
 	t.Run("a store of version 1 is brought up with all that is in it", func(t *testing.T) { fromVersionOne(t, d) })
+	t.Run("what was used before the sums of it is in them", func(t *testing.T) { spentBefore(t, d) })
 	t.Run("several processes bring it up at once", func(t *testing.T) { severalAtOnce(t, d) })
 	t.Run("an older program uses a newer store that lets it", func(t *testing.T) { olderMayUse(t, d) })
 	t.Run("an older program keeps off a newer store that does not let it", func(t *testing.T) { olderMayNot(t, d) })
@@ -79,6 +80,28 @@ func fromVersionOne(t *testing.T, d Databases) {
 	suspended, err := s.UpdateWorkspace(t.Context(), Act, "ws_acme", func(w *record.Workspace) error { w.SuspendedReason = "unpaid"; return nil })
 	require.NoError(t, err)
 	require.True(t, suspended.Suspended())
+}
+
+// spentBefore has hours and days, of one day too, of a program of schema version 3. A row that is not as it shall be breaks a rule of
+// the last table.
+func spentBefore(t *testing.T, d Databases) {
+	database := d.Fresh(t)
+	for _, step := range []string{"0001_keys", "0002_suspension", "0003_usage"} {
+		text, err := os.ReadFile("../sqlstore/migrations/" + step + ".sql")
+		require.NoError(t, err)
+		d.Execute(t, database, strings.ReplaceAll(string(text), "BYTES", d.Bytes))
+	}
+	d.Execute(t, database, `UPDATE tollgate_meta SET version = 3;
+		INSERT INTO tollgate_usage VALUES (500, 479, 'ws_acme', 'k', '/a', '2xx', 2, 10), (500, 480, 'ws_acme', 'k', '/a', '2xx', 1, 5),
+			(501, 503, 'ws_acme', 'j', '/b', '4xx', 1, 1), (501, 480, 'ws_other', 'l', '/a', '2xx', 7, 70), (501, 480, 'ws_none', 'm', '/a', 'RATE_LIMITED', 7, 0);
+		INSERT INTO tollgate_usage_days VALUES (20, 'ws_acme', 'k', '/a', '2xx', 3, 300), (3, 'ws_acme', 'k', '/a', '2xx', 3, 3);`)
+	_, err := d.open(t, database).Workspaces(t.Context(), "", 1)
+	require.NoError(t, err)
+	d.Execute(t, database, `CREATE TABLE right_ones (n BIGINT NOT NULL CHECK (n = 4));
+		INSERT INTO right_ones SELECT count(*) FROM tollgate_usage_spent;
+		INSERT INTO right_ones SELECT count(*) FROM tollgate_usage_spent WHERE workspace_id = 'ws_acme' AND day = 19 AND cost = 10
+			OR workspace_id = 'ws_acme' AND day = 20 AND cost = 306 OR workspace_id = 'ws_acme' AND day = 3 AND cost = 3
+			OR workspace_id = 'ws_other' AND day = 20 AND cost = 70;`)
 }
 
 // actions are the words of the whole history, oldest first.

@@ -37,11 +37,13 @@ func Example() World {
 		{
 			Workspace: record.Workspace{ID: "ws_acme", Plan: "pro",
 				Limits:   []record.Window{{Limit: 500, Duration: time.Minute}, {Limit: 9000, Duration: record.Day}},
+				Quotas:   []record.Quota{{Limit: 100_000, Period: record.Monthly}, {Limit: 9000, Period: record.Daily}},
 				Metadata: map[string]any{"region": "eu", "beta": true, "note": nil, "tags": []any{"a", "b"}}},
 			Keys: []keystore.NewKey{{
 				Sum: record.SumOf(Full),
 				Key: record.Key{ID: "key_full", Name: "crm agent", Scopes: []record.Scope{"agent.leads.*", "agent.support.write"},
 					AllowedIPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8::1/128")},
+					Limits:     []record.Window{{Limit: 50, Duration: time.Minute}, {Limit: 1, Duration: time.Second}},
 					ExpiresAt:  time.Date(2087, 1, 1, 0, 0, 0, 0, time.UTC)},
 			}, {
 				Sum: record.SumOf(Disabled), Key: record.Key{ID: "key_disabled", Disabled: true},

@@ -60,23 +60,25 @@ type workspaceLine struct {
 	ID              string          `json:"id"`
 	Plan            string          `json:"plan"`
 	Limits          []record.Window `json:"limits,omitempty"`
+	Quotas          []record.Quota  `json:"quotas,omitempty"`
 	Metadata        map[string]any  `json:"metadata,omitempty"`
 	SuspendedAt     instant         `json:"suspended_at,omitzero"`
 	SuspendedReason string          `json:"suspended_reason,omitempty"`
 }
 
 type keyLine struct {
-	Record     string         `json:"record"`
-	ID         string         `json:"id"`
-	Workspace  string         `json:"workspace"`
-	Name       string         `json:"name,omitempty"`
-	Scopes     []record.Scope `json:"scopes,omitempty"`
-	AllowedIPs []netip.Prefix `json:"allowed_ips,omitempty"`
-	CreatedAt  instant        `json:"created_at,omitzero"`
-	ExpiresAt  instant        `json:"expires_at,omitzero"`
-	Disabled   bool           `json:"disabled,omitempty"`
-	RevokedAt  instant        `json:"revoked_at,omitzero"`
-	Secrets    []secretLine   `json:"secrets"`
+	Record     string          `json:"record"`
+	ID         string          `json:"id"`
+	Workspace  string          `json:"workspace"`
+	Name       string          `json:"name,omitempty"`
+	Scopes     []record.Scope  `json:"scopes,omitempty"`
+	AllowedIPs []netip.Prefix  `json:"allowed_ips,omitempty"`
+	Limits     []record.Window `json:"limits,omitempty"`
+	CreatedAt  instant         `json:"created_at,omitzero"`
+	ExpiresAt  instant         `json:"expires_at,omitzero"`
+	Disabled   bool            `json:"disabled,omitempty"`
+	RevokedAt  instant         `json:"revoked_at,omitzero"`
+	Secrets    []secretLine    `json:"secrets"`
 }
 
 type secretLine struct {
@@ -103,10 +105,13 @@ type trailerLine struct {
 }
 
 func (l *workspaceLine) workspace() (*record.Workspace, error) {
-	w := &record.Workspace{ID: l.ID, Plan: l.Plan, Limits: l.Limits, Metadata: l.Metadata,
+	w := &record.Workspace{ID: l.ID, Plan: l.Plan, Limits: l.Limits, Quotas: l.Quotas, Metadata: l.Metadata,
 		SuspendedAt: time.Time(l.SuspendedAt), SuspendedReason: l.SuspendedReason}
 	if len(w.Limits) == 0 {
 		w.Limits = nil // as every store gives it
+	}
+	if len(w.Quotas) == 0 {
+		w.Quotas = nil
 	}
 	if len(w.Metadata) == 0 {
 		w.Metadata = nil
@@ -115,18 +120,21 @@ func (l *workspaceLine) workspace() (*record.Workspace, error) {
 }
 
 func lineOfWorkspace(w *record.Workspace) *workspaceLine {
-	return &workspaceLine{Record: "workspace", ID: w.ID, Plan: w.Plan, Limits: w.Limits, Metadata: w.Metadata,
+	return &workspaceLine{Record: "workspace", ID: w.ID, Plan: w.Plan, Limits: w.Limits, Quotas: w.Quotas, Metadata: w.Metadata,
 		SuspendedAt: instant(w.SuspendedAt), SuspendedReason: w.SuspendedReason}
 }
 
 func (l *keyLine) key() (*keystore.MovedKey, error) {
-	k := &keystore.MovedKey{Workspace: l.Workspace, Key: record.Key{ID: l.ID, Name: l.Name, Scopes: l.Scopes, AllowedIPs: l.AllowedIPs,
+	k := &keystore.MovedKey{Workspace: l.Workspace, Key: record.Key{ID: l.ID, Name: l.Name, Scopes: l.Scopes, AllowedIPs: l.AllowedIPs, Limits: l.Limits,
 		CreatedAt: time.Time(l.CreatedAt), ExpiresAt: time.Time(l.ExpiresAt), Disabled: l.Disabled, RevokedAt: time.Time(l.RevokedAt)}}
 	if len(k.Scopes) == 0 {
 		k.Scopes = nil
 	}
 	if len(k.AllowedIPs) == 0 {
 		k.AllowedIPs = nil
+	}
+	if len(k.Limits) == 0 {
+		k.Limits = nil
 	}
 	for _, s := range l.Secrets {
 		k.Secrets = append(k.Secrets, keystore.MovedSecret{Sum: record.Sum(s.SHA256), Secret: keystore.Secret{
@@ -151,7 +159,7 @@ func checkKey(k *keystore.MovedKey) error {
 }
 
 func lineOfKey(k *keystore.MovedKey) *keyLine {
-	l := &keyLine{Record: "key", ID: k.ID, Workspace: k.Workspace, Name: k.Name, Scopes: k.Scopes, AllowedIPs: k.AllowedIPs,
+	l := &keyLine{Record: "key", ID: k.ID, Workspace: k.Workspace, Name: k.Name, Scopes: k.Scopes, AllowedIPs: k.AllowedIPs, Limits: k.Limits,
 		CreatedAt: instant(k.CreatedAt), ExpiresAt: instant(k.ExpiresAt), Disabled: k.Disabled, RevokedAt: instant(k.RevokedAt),
 		Secrets: make([]secretLine, 0, len(k.Secrets))}
 	for _, s := range k.Secrets {

@@ -85,6 +85,7 @@ func (c *KeyChange) stricter(in *record.Key) {
 	c.differs("name", in.Name, c.To.Name)
 	c.differs("scopes", in.Scopes, c.To.Scopes)
 	c.differs("allowed_ips", in.AllowedIPs, c.To.AllowedIPs)
+	c.differs("limits", in.Limits, c.To.Limits)
 	c.differs("expires_at", in.ExpiresAt, c.To.ExpiresAt)
 	c.differs("disabled", in.Disabled, c.To.Disabled)
 }
@@ -120,6 +121,9 @@ func MergeWorkspace(here, in *record.Workspace) (suspend bool, differs []string)
 	}
 	if !equal(here.Limits, in.Limits) {
 		differs = append(differs, "limits")
+	}
+	if !equal(here.Quotas, in.Quotas) {
+		differs = append(differs, "quotas")
 	}
 	if !maps.EqualFunc(here.Metadata, in.Metadata, func(a, b any) bool { return reflect.DeepEqual(a, b) }) {
 		differs = append(differs, "metadata")
