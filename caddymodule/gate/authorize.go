@@ -75,7 +75,16 @@ func (g *Gate) charge(ctx context.Context, v *Verdict) *refusal.Refusal {
 			return &refusal.Refusal{Kind: refusal.CostAboveLimit, Details: map[string]any{"cost": cost, "limit": w.Limit}}
 		}
 	}
+	free, refused := g.begin(v)
+	if refused != nil {
+		return refused
+	}
 	result, err := g.Counters.Take(ctx, workspace.ID, windows, cost)
+	if err != nil || !result.Granted {
+		v.Release()
+		free++
+	}
+	result.State.Concurrent(v.Plan.Concurrent, free)
 	if err != nil {
 		v.Limits = result.State
 		return &refusal.Refusal{Kind: refusal.CountersUnavailable, RetryAfter: result.RetryAfter, Cause: err}
@@ -85,6 +94,24 @@ func (g *Gate) charge(ctx context.Context, v *Verdict) *refusal.Refusal {
 		return &refusal.Refusal{Kind: refusal.OverLimit, RetryAfter: result.RetryAfter}
 	}
 	return nil
+}
+
+// begin takes a slot among the requests of the workspace that are under way, and says how many are left. The slot is given back by
+// Release; a request that is refused later in this step was never under way.
+func (g *Gate) begin(v *Verdict) (free int64, refused *refusal.Refusal) {
+	limit := v.Plan.Concurrent
+	if limit == 0 || g.Slots == nil {
+		return limit - 1, nil
+	}
+	free, granted := g.Slots.Take(v.Identity.Workspace.ID, limit)
+	if !granted {
+		g.lastKnown(v)
+		return 0, &refusal.Refusal{
+			Kind: refusal.TooManyUnderWay, RetryAfter: 1, Details: map[string]any{"concurrent": limit, "retry_after_seconds": 1},
+		}
+	}
+	v.slots = g.Slots
+	return free, nil
 }
 
 // peek fills the limit headers of whoami, which shows the present counts and spends nothing.
@@ -98,7 +125,15 @@ func (g *Gate) peek(ctx context.Context, v *Verdict) *refusal.Refusal {
 		return &refusal.Refusal{Kind: refusal.CountersUnavailable, Cause: err}
 	}
 	v.Limits = state
+	g.underWay(v)
 	return nil
+}
+
+// underWay adds to the limit headers of a request without a slot how many requests more could begin.
+func (g *Gate) underWay(v *Verdict) {
+	if limit := v.Plan.Concurrent; limit > 0 && g.Slots != nil {
+		v.Limits.Concurrent(limit, max(0, limit-g.Slots.Taken(v.Identity.Workspace.ID)))
+	}
 }
 
 // lastKnown fills the limit headers of a refusal, without a round trip.
@@ -108,4 +143,5 @@ func (g *Gate) lastKnown(v *Verdict) {
 		return
 	}
 	v.Limits = g.Counters.Last(v.Identity.Workspace.ID, v.Plan.Limits(v.Identity.Workspace, v.Identity.Key))
+	g.underWay(v)
 }

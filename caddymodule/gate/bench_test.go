@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
@@ -15,13 +16,19 @@ func TestJudgeAllocations(t *testing.T) {
 	s, r := newSetup(t), request("/leads")
 	s.Policy = lax{}
 	s.keys.identity.Workspace.Limits = []record.Window{{Limit: 1 << 40, Duration: time.Hour}}
-	var v gate.Verdict
-	allocations := testing.AllocsPerRun(1000, func() {
-		v = gate.Verdict{}
-		s.Judge(t.Context(), r, &v)
-	})
-	require.Empty(t, reason(&v))
-	require.Zero(t, allocations, "hygiene, route, authentication and limit allocate nothing")
+	for _, slots := range []*limits.Slots{nil, limits.NewSlots()} {
+		for _, concurrent := range []int64{0, 20} {
+			s.Slots, s.Plans["pro"].Concurrent = slots, concurrent
+			var v gate.Verdict
+			allocations := testing.AllocsPerRun(1000, func() {
+				v = gate.Verdict{}
+				s.Judge(t.Context(), r, &v)
+				v.Release()
+			})
+			require.Empty(t, reason(&v))
+			require.Zero(t, allocations, "hygiene, route, authentication and limit allocate nothing")
+		}
+	}
 }
 
 func BenchmarkJudge(b *testing.B) {

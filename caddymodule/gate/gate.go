@@ -19,7 +19,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
-// Gate holds what is constant between two loads of the configuration. All of its fields must be set.
+// Gate holds what is constant between two loads of the configuration. All of its fields but Slots must be set.
 // It is safe for concurrent use.
 type Gate struct {
 	// Routes is the site's route table.
@@ -36,6 +36,8 @@ type Gate struct {
 	Plans record.Plans
 	// Counters hold the limits of all workspaces.
 	Counters Counters
+	// Slots counts the requests that are under way, of workspaces whose plan bounds them; nil: nobody counts them.
+	Slots *limits.Slots
 	// AuthThrottle counts 401s and hygiene 400s by client address.
 	AuthThrottle Throttle[netip.Addr]
 	// RefusalThrottle counts our 400, 403, 404 and 413 by key id, OutsiderThrottle those of keys that are used from outside
@@ -88,6 +90,8 @@ type Verdict struct {
 	// Decision is the policy's. Its zero value, of generation 0, says that policy was not asked; with the code
 	// INTERNAL_ERROR, that it was and made none.
 	Decision policy.Decision
+	// slots has a slot of the caller's workspace for this request.
+	slots *limits.Slots
 	// scopeParam says that the path holds a parameter which no scope could name.
 	scopeParam bool
 	// input is what policy is asked; it lies here so that it costs no allocation of its own.
@@ -95,6 +99,15 @@ type Verdict struct {
 	// Began is when the first step began, and Took how long each ran: they follow each other without a gap.
 	Began time.Time
 	Took  [Steps]time.Duration
+}
+
+// Release gives back what a granted request holds while it is under way. It must be called when every request ends, however it
+// does, and may be called again.
+func (v *Verdict) Release() {
+	if v.slots != nil {
+		v.slots.Give(v.Identity.Workspace.ID)
+		v.slots = nil
+	}
 }
 
 // Ended is when the last step that ran was over.

@@ -165,11 +165,12 @@ func (a *App) defaults() {
 	}
 }
 
-// throttles are this gateway's counts of refusals.
+// throttles are this gateway's counts of refusals, and of requests under way.
 type throttles struct {
 	auth      *limits.Throttle[netip.Addr]
 	refusals  *limits.Throttle[string]
 	outsiders *limits.Throttle[gate.Outsider]
+	slots     *limits.Slots
 }
 
 func newThrottles() (*throttles, error) {
@@ -177,6 +178,7 @@ func newThrottles() (*throttles, error) {
 		auth:      limits.NewThrottle[netip.Addr](limits.AuthPolicy, nil),
 		refusals:  limits.NewThrottle[string](limits.RefusalPolicy, nil),
 		outsiders: limits.NewThrottle[gate.Outsider](limits.RefusalPolicy, nil),
+		slots:     limits.NewSlots(),
 	}, nil
 }
 

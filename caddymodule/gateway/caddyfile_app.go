@@ -23,7 +23,9 @@ import (
 //		stale_keys       <duration>             # 0: not at all
 //		known_keys       <number>
 //		counters         memory | redis <url> [{ ... }]
-//		plan             <name> <limit>/<duration>...
+//		plan             <name> <limit>/<duration>... [{
+//			concurrent   <number>           # requests of a workspace under way on one gateway
+//		}]
 //		denied           <name>...
 //		policies         <path>...
 //		policy_timeout   <duration>
@@ -153,7 +155,32 @@ func (a *App) parsePlan(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	return a.addPlan(Plan{Name: args[0], Windows: windows, Source: dispenser.Source(d)})
+	plan := Plan{Name: args[0], Windows: windows, Source: dispenser.Source(d)}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if d.Val() != "concurrent" {
+			return fmt.Errorf("unknown option '%s': write concurrent", d.Val())
+		}
+		if plan.Concurrent != 0 {
+			return errors.New("'concurrent' is given twice: keep one of them")
+		}
+		if plan.Concurrent, err = parseConcurrent(d); err != nil {
+			return fmt.Errorf("concurrent: %w", err)
+		}
+	}
+	return a.addPlan(plan)
+}
+
+// parseConcurrent reads how many requests may be under way.
+func parseConcurrent(d *caddyfile.Dispenser) (int64, error) {
+	var text string
+	if !d.Args(&text) || d.NextArg() {
+		return 0, errors.New("write one number, such as concurrent 20")
+	}
+	number, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || number < 1 || number > maxConcurrent {
+		return 0, fmt.Errorf("'%s' is not a whole number from 1 to %d, such as 20", text, maxConcurrent)
+	}
+	return number, nil
 }
 
 func (a *App) parseDenied(d *caddyfile.Dispenser) error {

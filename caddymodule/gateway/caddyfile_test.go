@@ -60,6 +60,9 @@ func TestCaddyfileMistakes(t *testing.T) {
 // option is a global block with one line, which is line 3.
 func option(line string) string { return "{\n\ttollgate {\n\t\t" + line + "\n\t}\n}\n" }
 
+// plan is a plan with a line in its block, which is line 4.
+func plan(line string) string { return option("plan pro 60/1m {\n\t\t\t" + line + "\n\t\t}") }
+
 // gate is a site's block with one line, which is line 3.
 func gate(line string) string { return ":8080 {\n\ttollgate {\n\t\t" + line + "\n\t}\n}\n" }
 
@@ -126,6 +129,17 @@ var mistakes = map[string]mistake{
 	"plan name":                   {option("plan -pro 60/1m"), `id "-pro" is not valid`},
 	"plan twice":                  {option("plan pro 60/1m\n\t\tplan pro 70/1m"), "Caddyfile:4"},
 	"plan and denied":             {option("plan pro 60/1m\n\t\tdenied pro"), "is given twice"},
+	"concurrent 0":                {plan("concurrent 0"), "concurrent: '0' is not a whole number from 1 to 1000000, such as 20, at /etc/caddy/Caddyfile:4"},
+	"concurrent negative":         {plan("concurrent -1"), "concurrent: '-1' is not a whole number from 1 to 1000000"},
+	"concurrent a word":           {plan("concurrent many"), "'many' is not a whole number from 1 to 1000000, such as 20, at /etc/caddy/Caddyfile:4"},
+	"concurrent a fraction":       {plan("concurrent 1.5"), "'1.5' is not a whole number from 1"},
+	"concurrent too large":        {plan("concurrent 1000001"), "'1000001' is not a whole number from 1 to 1000000"},
+	"concurrent a window":         {plan("concurrent 20/1m"), "'20/1m' is not a whole number from 1"},
+	"concurrent twice":            {plan("concurrent 2\n\t\t\tconcurrent 3"), "'concurrent' is given twice: keep one of them, at /etc/caddy/Caddyfile:5"},
+	"concurrent without a number": {plan("concurrent"), "concurrent: write one number, such as concurrent 20, at /etc/caddy/Caddyfile:4"},
+	"concurrent with too much":    {plan("concurrent 2 3"), "concurrent: write one number, such as concurrent 20"},
+	"plan with another word":      {plan("parallel 3"), "unknown option 'parallel': write concurrent, at /etc/caddy/Caddyfile:4"},
+	"denied with a block":         {option("denied trial {\n\t\t\tconcurrent 3\n\t\t}"), "unknown option '{'"},
 	"denied without names":        {option("denied"), "one or more plan names"},
 	"policy_timeout 0":            {option("policy_timeout 0"), "above 0"},
 	"auth_throttle":               {option("auth_throttle 30"), "has no '/'"},

@@ -13,11 +13,16 @@ type Plan struct {
 	Name string `json:"name"`
 	// Windows are its limits, such as "200/1m". The first gives the X-RateLimit headers.
 	Windows []record.Window `json:"windows,omitempty"`
+	// Concurrent is how many requests of a workspace may be under way on one gateway, at most 1000000. Default: any number.
+	Concurrent int64 `json:"concurrent,omitempty"`
 	// Denied plans may not use the API at all. They have no windows.
 	Denied bool `json:"denied,omitempty"`
 	// Source is the file and line it was written at, for findings about it.
 	Source string `json:"source,omitempty"`
 }
+
+// maxConcurrent is more requests than one gateway ever has under way.
+const maxConcurrent = 1_000_000
 
 // Route is a route as the configuration gives it.
 type Route struct {
@@ -63,7 +68,10 @@ func (a *App) plans() (record.Plans, error) {
 		if p.Denied == (len(p.Windows) > 0) {
 			return nil, fmt.Errorf("reading plan %q: give it windows, or denied, and not both", p.Name)
 		}
-		own[i] = &record.Plan{Name: p.Name, Denied: p.Denied, Windows: p.Windows}
+		if p.Concurrent < 0 || p.Concurrent > maxConcurrent || p.Denied && p.Concurrent > 0 {
+			return nil, fmt.Errorf("reading plan %q: concurrent is %d: write a number from 1 to %d, and none for a denied plan", p.Name, p.Concurrent, maxConcurrent)
+		}
+		own[i] = &record.Plan{Name: p.Name, Denied: p.Denied, Windows: p.Windows, Concurrent: p.Concurrent}
 	}
 	return record.DefaultPlans().With(own), nil
 }

@@ -22,6 +22,7 @@ import (
 
 // end frees the request and tells logs and metrics what became of it. It runs in a panic as well.
 func (c *call) end() {
+	defer c.verdict.Release() // a panic below must not keep it
 	c.linger()
 	c.cancel()
 	report := c.writer.Report()

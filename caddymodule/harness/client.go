@@ -88,16 +88,20 @@ func readBody(response *http.Response) ([]byte, error) {
 
 // Open sends a request and gives the answer with its body still to be read.
 func (g *Gateway) Open(ctx context.Context, r Request) (*http.Response, error) {
+	if r.Body == "" {
+		return g.Send(ctx, r, nil)
+	}
+	return g.Send(ctx, r, strings.NewReader(r.Body))
+}
+
+// Send is Open with another body.
+func (g *Gateway) Send(ctx context.Context, r Request, body io.Reader) (*http.Response, error) {
 	base := "http://" + g.Addr
 	if r.Proto == H2 || r.Proto == H3 {
 		base = "https://" + g.TLSAddr
 	}
 	if r.Path == "" {
 		r.Path = "/"
-	}
-	var body io.Reader
-	if r.Body != "" {
-		body = strings.NewReader(r.Body)
 	}
 	request, err := http.NewRequestWithContext(ctx, r.Method, base+r.Path, body)
 	if err != nil {

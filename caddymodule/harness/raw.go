@@ -46,6 +46,14 @@ func (c *Conn) Answer(t testing.TB, method string) *http.Response {
 	return response
 }
 
+// Head reads the head of an answer, and leaves its body where it is.
+func (c *Conn) Head(t testing.TB) *http.Response {
+	t.Helper()
+	response, err := http.ReadResponse(c.reader, nil)
+	require.NoError(t, err)
+	return response
+}
+
 // Rest is what still comes on the connection, until it ends.
 func (c *Conn) Rest() string {
 	text, _ := io.ReadAll(c.reader) // a reset ends it as well

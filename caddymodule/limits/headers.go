@@ -27,7 +27,7 @@ type Headers struct {
 
 // Headers gives the limit headers: the X-RateLimit ones of the violated, else the first window, and the
 // RateLimit-Policy and RateLimit fields of the IETF draft (draft-ietf-httpapi-ratelimit-headers), a field line for each
-// window. A state without windows has none.
+// window and one for the requests under way. A state without windows has none.
 //
 // All numbers are written into one string and all values share one slice, so that an answer costs two allocations,
 // whatever the number of windows.
@@ -38,7 +38,7 @@ func (s *State) Headers() Headers {
 	}
 	var (
 		scratch [512]byte
-		ends    [3 + 2*record.MaxWindows]int
+		ends    [3 + 2*(record.MaxWindows+1)]int
 		text    = scratch[:0]
 		n       = 0
 	)
@@ -53,8 +53,18 @@ func (s *State) Headers() Headers {
 		text = s.appendPolicy(text, &s.statuses[i])
 		end()
 	}
+	if s.concurrent > 0 {
+		text = strconv.AppendInt(append(text, `"concurrent";q=`...), s.concurrent, 10)
+		text = append(text, `;qu="concurrent-requests"`...)
+		end()
+	}
+	policies := n
 	for i := range s.Statuses() {
 		text = s.appendRemaining(text, &s.statuses[i])
+		end()
+	}
+	if s.concurrent > 0 {
+		text = strconv.AppendInt(append(text, `"concurrent";r=`...), s.free, 10)
 		end()
 	}
 
@@ -64,7 +74,7 @@ func (s *State) Headers() Headers {
 		values[i] = all[start:ends[i]]
 		start = ends[i]
 	}
-	return Headers{values: values, policies: 3 + s.count, local: s.Local}
+	return Headers{values: values, policies: policies, local: s.Local}
 }
 
 // Set puts them into h, in place of what stands there under the same names; IsLimitHeader knows the other spellings. It

@@ -31,6 +31,9 @@ type State struct {
 	// Local says that the gateway counts on its own because the shared store is away.
 	Local bool
 
+	// concurrent and free are how many requests may be under way at once, and how many more than there are; 0: nobody counts them.
+	concurrent, free int64
+
 	statuses [record.MaxWindows]Status
 	count    int
 }
@@ -46,6 +49,9 @@ func (s *State) Add(window record.Window, used, reset int64) {
 	s.statuses[s.count] = Status{Window: window, Remaining: max(0, window.Limit-used), Reset: reset}
 	s.count++
 }
+
+// Concurrent adds how many requests may be under way at once, and how many of them could still begin. A limit of 0 adds nothing.
+func (s *State) Concurrent(limit, free int64) { s.concurrent, s.free = limit, free }
 
 // Statuses are the windows in the order of the plan. The slice shares the state's memory.
 func (s *State) Statuses() []Status { return s.statuses[:s.count] }

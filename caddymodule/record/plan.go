@@ -21,6 +21,8 @@ type Plan struct {
 	OverQuota bool
 	// Warn is at how many per cent of a quota, 1 to 99, operators and callers are warned; 0: they are not.
 	Warn int64
+	// Concurrent is how many requests of a workspace may be under way on one gateway; 0: any number.
+	Concurrent int64
 }
 
 // Plans are the configured plans by name.

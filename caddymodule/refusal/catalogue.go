@@ -81,6 +81,8 @@ var (
 	CostAboveLimit = row("cost_above_limit", CodeForbidden, 403, "The request costs more than the workspace's limit.", askOwner, "cost", "limit")
 	// OverLimit: a window of the workspace is used up.
 	OverLimit = row("over_limit", CodeRateLimited, 429, "The workspace's rate limit is used up.", waitRetry, retryAfter)
+	// TooManyUnderWay: as many requests of the workspace are under way on this gateway as its plan allows. Details: how many that is.
+	TooManyUnderWay = row("too_many_under_way", CodeRateLimited, 429, "Too many requests of the workspace are under way.", "Wait for one of them to end; Retry-After promises nothing.", "concurrent", retryAfter)
 	// CountersUnavailable: the counters are away and the configuration says refuse.
 	CountersUnavailable = row("counters_unavailable", CodeInternal, 503, "The rate limit cannot be checked at the moment.", waitRetry)
 	// SecretMissing: a secret that inject needs is not there.
