@@ -10,6 +10,7 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/size"
 )
 
 func (h *Handler) parseErrors(d *caddyfile.Dispenser) error {
@@ -102,8 +103,8 @@ func (e *Errors) parseMaxBody(d *caddyfile.Dispenser) error {
 	if e.MaxBody != 0 {
 		return errTwice
 	}
-	size, err := parseSize(value, envelope.MostBody)
-	e.MaxBody = size
+	var err error
+	e.MaxBody, err = size.Parse(value, envelope.MostBody)
 	return err
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-	"github.com/dustin/go-humanize"
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
@@ -168,18 +167,6 @@ func parseFlag(d *caddyfile.Dispenser, into *bool) error {
 	}
 	*into = true
 	return nil
-}
-
-// parseSize reads a size in bytes such as 64KiB, from 1 byte to most.
-func parseSize(s string, most uint64) (int64, error) {
-	size, err := humanize.ParseBytes(s)
-	if err != nil {
-		return 0, fmt.Errorf("size '%s' is not valid: write a number and a unit, such as 64KiB or 1MiB", s)
-	}
-	if size < 1 || size > most {
-		return 0, fmt.Errorf("size '%s' must be from 1B to %s", s, strings.NewReplacer(".0 ", "", " ", "").Replace(humanize.IBytes(most)))
-	}
-	return int64(size), nil
 }
 
 // checkIdentityPrefix says why a prefix cannot begin the names of the identity headers.

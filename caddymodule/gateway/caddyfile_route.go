@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/size"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
@@ -74,7 +75,7 @@ var routeOptions = map[string]func(r *Route, value string) error{
 		return nil
 	},
 	"body": func(r *Route, value string) (err error) {
-		r.Body, err = parseSize(value, 1<<30)
+		r.Body, err = size.Parse(value, 1<<30)
 		return err
 	},
 	"deprecated": func(r *Route, value string) error { return parseDate(&r.deprecation().Deprecated, value) },

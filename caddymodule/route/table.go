@@ -32,29 +32,44 @@ type entry struct {
 	route   Route
 	pattern pattern
 	filled  bool // there are parameters in its scopes
+	// standsBack says that another route may take its place.
+	standsBack bool
 }
 
 // New checks the routes and builds their table.
 func New(routes []*Route) (*Table, error) {
-	if len(routes) > MaxRoutes {
-		return nil, fmt.Errorf("building the route table: %d routes are too many, at most %d are allowed", len(routes), MaxRoutes)
+	t, _, err := NewOver(routes, nil)
+	return t, err
+}
+
+// Replaced is a route that stands back behind another one, which matches its requests with the same precision.
+type Replaced struct{ Route, By *Route }
+
+// NewOver checks the routes and builds their table, with others that stand back: a route by which all requests of one of the
+// others are matched with the same precision takes its place.
+func NewOver(routes, others []*Route) (t *Table, replaced []Replaced, err error) {
+	if n := len(routes) + len(others); n > MaxRoutes {
+		return nil, nil, fmt.Errorf("building the route table: %d routes are too many, at most %d are allowed", n, MaxRoutes)
 	}
-	t := &Table{}
-	for _, r := range routes {
+	t = &Table{}
+	for n, r := range slices.Concat(routes, others) {
 		e, err := newEntry(r)
 		if err == nil {
-			t.routes = append(t.routes, &e.route)
-			err = t.add(e)
+			e.standsBack = n >= len(routes)
+			var by *entry
+			if by, err = t.add(e); by != nil {
+				replaced = append(replaced, Replaced{&e.route, &by.route})
+			}
 		}
 		if err != nil {
 			prefix := ""
 			if r.Source != "" {
 				prefix = r.Source + ": "
 			}
-			return nil, fmt.Errorf("%sreading route %q: %w", prefix, r.Pattern, err)
+			return nil, nil, fmt.Errorf("%sreading route %q: %w", prefix, r.Pattern, err)
 		}
 	}
-	return t, nil
+	return t, replaced, nil
 }
 
 func newEntry(r *Route) (*entry, error) {
@@ -129,8 +144,9 @@ func checkNeeds(r *Route) error {
 	return nil
 }
 
-// add puts the route in its place. It fails where another route matches the same requests with the same precision.
-func (t *Table) add(e *entry) error {
+// add puts the route in its place. Where another route matches the same requests with the same precision it fails, or, if e
+// stands back and all of its requests are matched, leaves it out and returns the other.
+func (t *Table) add(e *entry) (by *entry, err error) {
 	n := &t.root
 	place := &n.ends
 	for _, s := range e.pattern.segments {
@@ -143,12 +159,16 @@ func (t *Table) add(e *entry) error {
 	}
 	for _, other := range *place {
 		if method := e.shares(other); method != "" && e.pattern.equal(&other.pattern) {
-			return fmt.Errorf("%s requests match route %q of %s with the same precision: remove one of them",
+			if e.standsBack && !other.standsBack && !slices.ContainsFunc(e.route.Methods, func(m string) bool { return !other.takes(m) }) {
+				return other, nil
+			}
+			return nil, fmt.Errorf("%s requests match route %q of %s with the same precision: remove one of them",
 				method, other.route.Pattern, other.source())
 		}
 	}
 	*place = append(*place, e)
-	return nil
+	t.routes = append(t.routes, &e.route)
+	return nil, nil
 }
 
 // grow gives the node behind a segment, made where it is missing.

@@ -1,0 +1,203 @@
+package openapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
+)
+
+// maxErrors is how many mistakes of a document are told at once.
+const maxErrors = 10
+
+// Options say which operations of a document become routes, and how.
+type Options struct {
+	// Only are the operations that become routes. Default: all.
+	Only []Selection `json:"only,omitempty"`
+	// Except are operations that do not: they are unknown routes, and may be what no route can say.
+	Except []Selection `json:"except,omitempty"`
+	// Security is the scheme that holds where an operation has alternatives.
+	Security string `json:"security,omitempty"`
+	// Public makes operations with "security: []" public routes. Default: they need any valid key.
+	Public bool `json:"public,omitempty"`
+}
+
+// Selection names operations.
+type Selection struct {
+	// Methods are HTTP methods in capitals.
+	Methods []string `json:"methods"`
+	// Path is the path of the server and of the operation, with parameters as routes have them or as the document does, by
+	// whatever name: /v1/leads/:id. A final * stands for the rest.
+	Path string `json:"path"`
+	// Source is the file and line it was written at, for errors.
+	Source string `json:"source,omitempty"`
+}
+
+// Check says what is wrong with a selection.
+func (s *Selection) Check() error {
+	if len(s.Methods) == 0 {
+		return errors.New("it has no method: write at least one, such as GET")
+	}
+	for _, method := range s.Methods {
+		if !slices.Contains(methods, strings.ToLower(method)) || method != strings.ToUpper(method) {
+			return fmt.Errorf("%q is not a method of an OpenAPI document: write capitals, such as GET or GET,POST", method)
+		}
+	}
+	if rest := strings.TrimSuffix(s.Path, "/*"); !strings.HasPrefix(s.Path, "/") || strings.Contains(rest, "*") {
+		return fmt.Errorf("path '%s' is not valid: write the path of an operation, such as /v1/leads/:id, or /v1/* for all below it", s.Path)
+	}
+	return nil
+}
+
+// takes reports whether it names an operation of that path.
+func (s *Selection) takes(method, template string) bool {
+	if !slices.Contains(s.Methods, method) {
+		return false
+	}
+	is := shape(template, parameters)
+	if rest, all := strings.CutSuffix(s.Path, "*"); all {
+		return strings.HasPrefix(is, shape(rest, either))
+	}
+	return is == shape(s.Path, either)
+}
+
+// Routes makes a route of each operation. It returns warnings about what the document wants and does not get, or all that is
+// wrong with the operations, ten of them at most.
+func (d *Document) Routes(options Options) (routes []*route.Route, warnings []string, err error) {
+	m := maker{Document: d, options: options, used: map[*Selection]bool{}}
+	for _, list := range [][]Selection{options.Only, options.Except} {
+		for n := range list {
+			if err := list[n].Check(); err != nil {
+				return nil, nil, located(list[n].Source, err)
+			}
+		}
+	}
+	if _, known := d.schemes[options.Security]; options.Security != "" && !known {
+		return nil, nil, d.top.errorf("the document has no security scheme %q, which the site chose: write one of components.securitySchemes", options.Security)
+	}
+	for _, o := range d.operations {
+		m.make(o)
+	}
+	for _, list := range [][]Selection{options.Only, options.Except} {
+		for n := range list {
+			if s := &list[n]; !m.used[s] {
+				m.fail(located(s.Source, fmt.Errorf("no operation of %s is %s %s: correct or remove it", d.top.file.reader.Name, strings.Join(s.Methods, ","), s.Path)))
+			}
+		}
+	}
+	if left := len(m.failed) - maxErrors; left > 0 {
+		m.failed = append(m.failed[:maxErrors], fmt.Errorf("%d more mistakes in it", left))
+	}
+	if len(m.failed) > 0 {
+		return nil, nil, errors.Join(m.failed...)
+	}
+	if len(m.routes) == 0 {
+		return nil, nil, d.top.errorf("no operation is left to make a route of")
+	}
+	return m.routes, m.warnings, nil
+}
+
+// located puts a place in front of an error, where it is known.
+func located(source string, err error) error {
+	if source == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", source, err)
+}
+
+// maker makes the routes of a document.
+type maker struct {
+	*Document
+	options  Options
+	used     map[*Selection]bool
+	routes   []*route.Route
+	warnings []string
+	failed   []error
+}
+
+func (m *maker) fail(err error) { m.failed = append(m.failed, err) }
+
+func (m *maker) make(o *operation) {
+	prefixes, err := o.prefixes()
+	if err != nil {
+		if !slices.ContainsFunc(m.failed, func(e error) bool { return e.Error() == err.Error() }) {
+			m.fail(err) // of servers, which many operations share
+		}
+		return
+	}
+	for _, prefix := range prefixes {
+		full := prefix + o.template
+		if !m.chosen(o.method, full) {
+			continue
+		}
+		r, err := m.route(o, full)
+		switch {
+		case err != nil:
+			m.fail(fmt.Errorf("%w; or leave the operation out: except %s %s", err, o.method, pattern(full)))
+		case r != nil:
+			m.routes = append(m.routes, r)
+		}
+	}
+}
+
+// chosen reports whether an operation is to be a route.
+func (m *maker) chosen(method, template string) bool {
+	named := func(list []Selection) (is bool) {
+		for n := range list {
+			if list[n].takes(method, template) {
+				is, m.used[&list[n]] = true, true
+			}
+		}
+		return is
+	}
+	left := named(m.options.Except)
+	return (named(m.options.Only) || len(m.options.Only) == 0) && !left
+}
+
+// route is an operation as a route; nil: the GET of its path takes it.
+func (m *maker) route(o *operation, full string) (*route.Route, error) {
+	if why := unsayable(full); why != "" {
+		return nil, o.at.errorf("no route can say %s %s: %s", o.method, full, why)
+	}
+	n, err := m.needs(o, m.options.Security)
+	if err != nil {
+		return nil, err
+	}
+	r := &route.Route{Methods: []string{o.method}, Pattern: pattern(full), Scopes: n.scopes, Source: o.source()}
+	if err := o.extend(r); err != nil {
+		return nil, err
+	}
+	if r.Public = n.open && m.options.Public; n.open && !r.Public {
+		m.warnings = append(m.warnings, fmt.Sprintf("%s: %s %s is public in the document, and needs a valid key here: write 'public' in the block of openapi to open it",
+			r.Source, o.method, r.Pattern))
+	}
+	if o.takesGET() && m.chosen(http.MethodGet, full) {
+		return nil, m.likeGET(o, r)
+	}
+	if _, err := route.New([]*route.Route{r}); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// likeGET checks that a HEAD operation needs what the GET of its path needs: a route takes both.
+func (m *maker) likeGET(head *operation, r *route.Route) error {
+	of, _ := head.item.get("get")
+	get := *head
+	get.method, get.of = http.MethodGet, of
+	n, err := m.needs(&get, m.options.Security)
+	if err != nil {
+		return nil // which the GET itself tells
+	}
+	same := &route.Route{Scopes: n.scopes, Public: n.open && m.options.Public}
+	if err := get.extend(same); err != nil {
+		return nil
+	}
+	if !slices.Equal(same.Scopes, r.Scopes) || same.Public != r.Public || same.Cost != r.Cost || same.BodyLimit != r.BodyLimit {
+		return head.at.errorf("HEAD %s needs something else than GET does, and a route takes both: give both the same security and x-tollgate", r.Pattern)
+	}
+	return nil
+}
