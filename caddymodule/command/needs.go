@@ -3,7 +3,6 @@ package command
 import (
 	"slices"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/gateway"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/site"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keysapi"
@@ -27,32 +26,17 @@ func (i *invocation) warnOfScopes(c *config.Configuration, scopes []record.Scope
 // neededScopes are the scopes that routes need, as they are written, and those of tollgate_keys. Gated says that the
 // configuration has gates at all, and that all of them could be read.
 func neededScopes(c *config.Configuration) (needed []string, gated bool) {
-	servers, err := c.Servers()
+	gates, err := gatesOf(c)
 	if err != nil {
 		return nil, false
 	}
-	for _, server := range servers {
-		places, err := server.Places()
-		if err != nil {
-			return nil, false
+	for _, g := range gates {
+		for _, route := range g.handler.Routes {
+			needed = append(needed, route.Scopes...)
 		}
-		for _, place := range places {
-			own, err := place.Gate.Config()
-			if err != nil {
-				return nil, false
-			}
-			handler, err := gateway.ReadGate(own)
-			if err != nil {
-				return nil, false
-			}
-			gated = true
-			for _, route := range handler.Routes {
-				needed = append(needed, route.Scopes...)
-			}
-			if slices.ContainsFunc(place.Behind, func(s site.Step) bool { return s.Effect() == site.Manages }) {
-				needed = append(needed, keysapi.Scopes()...)
-			}
+		if slices.ContainsFunc(g.place.Behind, func(s site.Step) bool { return s.Effect() == site.Manages }) {
+			needed = append(needed, keysapi.Scopes()...)
 		}
 	}
-	return needed, gated
+	return needed, len(gates) > 0
 }

@@ -22,8 +22,8 @@ import (
 // Gate holds what is constant between two loads of the configuration. All of its fields but Slots must be set.
 // It is safe for concurrent use.
 type Gate struct {
-	// Routes is the site's route table.
-	Routes *route.Table
+	// Routes are the site's.
+	Routes Routes
 	// Keys knows the secrets.
 	Keys Keys
 	// KeyPrefix is the prefix of our own secrets: a token that carries it with a wrong checksum never reaches Keys.

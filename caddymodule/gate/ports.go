@@ -6,7 +6,13 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
+
+// Routes is what the gate asks of the site's routes: it is a *route.Table, or the one that holds at present.
+type Routes interface {
+	Match(method, path string, m *route.Match) (found bool, err error)
+}
 
 // Keys is what the gate asks of a key store.
 type Keys interface {

@@ -41,6 +41,12 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			sunset <date>                     # until when it is there: RFC 8594
 //			link <https address>              # where they read what to use instead
 //		}
+//		openapi <file> {                          # each operation of the document is a route; written ones win
+//			only <methods> <path>             # these alone: /v1/leads/:id, or /v1/* for all below it
+//			except <methods> <path>           # not these
+//			security <scheme>                 # which of an operation's alternatives holds
+//			public                            # its operations with "security: []" need no key
+//		}
 //		whoami <path>
 //		identity_headers <prefix> | off           # default X-Tollgate-
 //		inject <header> <value>
@@ -118,11 +124,12 @@ type handlerOption struct {
 	repeatable bool
 }
 
-const handlerWords = "public, route, whoami, identity_headers, inject, forward_authorization, bare_keys, errors, decisions"
+const handlerWords = "public, route, openapi, whoami, identity_headers, inject, forward_authorization, bare_keys, errors, decisions"
 
 var handlerOptions = map[string]handlerOption{
 	"public":                {parse: (*Handler).parsePublic, repeatable: true},
 	"route":                 {parse: (*Handler).parseRoute, repeatable: true},
+	"openapi":               {parse: (*Handler).parseOpenAPI},
 	"whoami":                {parse: (*Handler).parseWhoami},
 	"identity_headers":      {parse: (*Handler).parseIdentityHeaders},
 	"inject":                {parse: (*Handler).parseInject, repeatable: true},

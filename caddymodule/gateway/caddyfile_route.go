@@ -11,6 +11,7 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/size"
+	"github.com/tollgate-gateway/tollgate/caddymodule/openapi"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
@@ -40,6 +41,72 @@ func (h *Handler) parseRoute(d *caddyfile.Dispenser) error {
 	r.Methods, r.Path, r.Scopes = strings.Split(args[0], ","), args[1], args[2:]
 	h.Routes = append(h.Routes, r)
 	return r.parseBlock(d)
+}
+
+// parseOpenAPI reads the document that gives routes.
+func (h *Handler) parseOpenAPI(d *caddyfile.Dispenser) error {
+	o := &OpenAPI{Source: dispenser.Source(d), Folder: dispenser.Folder(d)}
+	args := d.RemainingArgs()
+	if len(args) != 1 {
+		return errors.New("write the path of one document, such as: openapi ./openapi.yaml")
+	}
+	if strings.Contains(args[0], "://") {
+		return fmt.Errorf("'%s' is not a path: nothing is fetched over the network; write that of a file", args[0])
+	}
+	o.File = dispenser.Absolute(d, args[0])
+	h.OpenAPI = o
+	seen := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		parse, known := openapiOptions[word]
+		switch {
+		case word == "validate" || word == "responses":
+			return dispenser.Located(d, word, fmt.Errorf("'%s' is not there yet: requests are not checked against the document; remove it", word))
+		case !known:
+			return dispenser.Located(d, word, fmt.Errorf("unknown option '%s' of openapi: write one of only, except, security, public", word))
+		case seen[word] && word != "only" && word != "except":
+			return dispenser.Located(d, word, fmt.Errorf("'%s' is given twice: keep one of them", word))
+		}
+		seen[word] = true
+		if err := parse(o, d); err != nil {
+			return dispenser.Located(d, word, err)
+		}
+	}
+	return nil
+}
+
+// openapiOptions are the words of the block of openapi.
+var openapiOptions = map[string]func(*OpenAPI, *caddyfile.Dispenser) error{
+	"only":   func(o *OpenAPI, d *caddyfile.Dispenser) error { return parseSelection(d, &o.Only) },
+	"except": func(o *OpenAPI, d *caddyfile.Dispenser) error { return parseSelection(d, &o.Except) },
+	"security": func(o *OpenAPI, d *caddyfile.Dispenser) error {
+		if !d.Args(&o.Security) || d.NextArg() {
+			return errors.New("write the name of one scheme, such as: security bearerAuth")
+		}
+		return nil
+	},
+	"public": func(o *OpenAPI, d *caddyfile.Dispenser) error {
+		o.Public = true
+		if d.NextArg() {
+			return errors.New("takes no path: it opens the operations that the document takes for public; others are opened by a public route of their own")
+		}
+		return nil
+	},
+}
+
+// parseSelection reads operations of a document.
+func parseSelection(d *caddyfile.Dispenser, into *[]openapi.Selection) error {
+	s := openapi.Selection{Source: dispenser.Source(d)}
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return errors.New("write methods and a path, such as: GET,POST /v1/leads/:id")
+	}
+	if err := methodsFirst(args); err != nil {
+		return err
+	}
+	s.Methods, s.Path = strings.Split(args[0], ","), args[1]
+	*into = append(*into, s)
+	return s.Check()
 }
 
 // parseBlock reads the options of a route. Those that make no sense for a public one the route table refuses.

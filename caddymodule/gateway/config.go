@@ -76,6 +76,18 @@ func (a *App) plans() (record.Plans, error) {
 	return record.DefaultPlans().With(own), nil
 }
 
+// asWritten gives routes of a table as the configuration would.
+func asWritten(routes []*route.Route) []*Route {
+	written := make([]*Route, len(routes))
+	for i, r := range routes {
+		written[i] = &Route{
+			Methods: r.Methods, Path: r.Pattern, Scopes: r.Scopes, Cost: r.Cost, Body: r.BodyLimit,
+			Deprecation: r.Deprecation, Public: r.Public, Whoami: r.Whoami, Source: r.Source,
+		}
+	}
+	return written
+}
+
 // checkCosts refuses a route that no plan could ever pay for.
 func checkCosts(routes []*route.Route, plans record.Plans) error {
 	highest := int64(0)

@@ -14,8 +14,9 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/headers"
-	"github.com/tollgate-gateway/tollgate/caddymodule/route"
-	"github.com/tollgate-gateway/tollgate/caddymodule/status"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/lines"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
+	"github.com/tollgate-gateway/tollgate/caddymodule/openapi"
 )
 
 func init() { caddy.RegisterModule(new(Handler)) }
@@ -25,6 +26,8 @@ func init() { caddy.RegisterModule(new(Handler)) }
 type Handler struct {
 	// Routes are the site's routes. A request that matches none of them is refused.
 	Routes []*Route `json:"routes,omitempty"`
+	// OpenAPI gives routes of a document; one of Routes for the same requests stands in place of the document's.
+	OpenAPI *OpenAPI `json:"openapi,omitempty"`
 	// IdentityHeaders begins the names of the headers that tell the backend who is calling, or is "off". Default: X-Tollgate-.
 	IdentityHeaders string `json:"identity_headers,omitempty"`
 	// Inject sets request headers for the backend.
@@ -50,7 +53,9 @@ type Handler struct {
 	mapper    *envelope.Mapper
 	logger    *zap.Logger
 	leftmost  sync.Once
-	counts    map[*route.Route]*status.Route
+	live      liveRoutes
+	document  pool.Lease[*document] // its value is nil where there is none
+	changes   lines.Changes         // of the document
 	decisions *zap.Logger
 }
 
@@ -67,29 +72,25 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("joining the tollgate app: %w", err)
 	}
-	if err := h.join(app.(*App)); err != nil {
+	described, err := h.openDocument()
+	if err != nil {
 		return err
 	}
-	for _, r := range h.Routes {
-		meters.Admit(r.Path)
+	if err := h.join(app.(*App), described); err != nil {
+		return err
 	}
-	h.countRoutes()
-	h.warn()
+	h.app.sites = append(h.app.sites, h)
+	h.live.Load().warn(h.app.warn)
 	return h.app.lookAround(ctx, h.logger, h.Source)
 }
 
-// join builds the site's gate out of its own routes and what the app shares.
-func (h *Handler) join(app *App) error {
+// join builds the site's gate out of its own routes, those of its document, if it has one, and what the app shares.
+func (h *Handler) join(app *App, described *openapi.Document) error {
 	h.app = app
 	if err := checkDecisions(h.Decisions); err != nil {
 		return err
 	}
-	routes := h.table()
-	table, err := route.New(routes)
-	if err != nil {
-		return err
-	}
-	if err := checkCosts(routes, h.app.planTable); err != nil {
+	if err := h.takeAtFirst(described); err != nil {
 		return err
 	}
 	if err := h.provisionHeaders(); err != nil {
@@ -98,11 +99,12 @@ func (h *Handler) join(app *App) error {
 	if err := h.checkSecrets(); err != nil {
 		return err
 	}
+	var err error
 	if h.mapper, err = h.Errors.mapper(); err != nil {
 		return err
 	}
 	h.gate = gate.Gate{
-		Routes: table, Keys: meters.Keys(guestName(h.app.store), h.app.keys.Value), KeyPrefix: h.app.KeyPrefix, BareKeys: h.BareKeys, Policy: meters.Policy(h.app.policies),
+		Routes: &h.live, Keys: meters.Keys(guestName(h.app.store), h.app.keys.Value), KeyPrefix: h.app.KeyPrefix, BareKeys: h.BareKeys, Policy: meters.Policy(h.app.policies),
 		Plans: h.app.planTable, Counters: h.app.counters, AuthThrottle: h.app.auth, RefusalThrottle: h.app.refusals,
 		OutsiderThrottle: h.app.outsiders, Slots: h.app.throttles.Value.slots,
 		Now: time.Now,
@@ -145,9 +147,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return c.pass(next)
 }
 
+// Cleanup gives back what Provision took.
+func (h *Handler) Cleanup() error { return h.leaveDocument() }
+
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 	_ caddyfile.Unmarshaler       = (*Handler)(nil)
 )

@@ -19,7 +19,6 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
-	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
 // ReadApp reads the app of a configuration, which is nil where it has none: the defaults then hold. Plans are ready;
@@ -44,18 +43,29 @@ func ReadHandler(raw json.RawMessage, app *App) (*Handler, error) {
 	if err := caddy.StrictUnmarshalJSON(raw, h); err != nil {
 		return nil, err
 	}
-	return h, h.join(app)
+	described, err := h.OpenAPI.load()
+	if err != nil {
+		return nil, err
+	}
+	return h, h.join(app, described)
 }
 
-// ReadGate reads a gate's words from its handler's JSON without the word "handler". Nothing is provisioned: it judges nothing.
+// ReadGate reads a gate's words from its handler's JSON without the word "handler". Its Routes are all that the site has, those
+// of its document among them. Nothing is provisioned: it judges nothing.
 func ReadGate(raw json.RawMessage) (*Handler, error) {
 	h := new(Handler)
 	if err := caddy.StrictUnmarshalJSON(raw, h); err != nil {
 		return nil, err
 	}
-	if _, err := route.New(h.table()); err != nil {
+	described, err := h.OpenAPI.load()
+	if err != nil {
 		return nil, err
 	}
+	routes, err := h.build(described)
+	if err != nil {
+		return nil, err
+	}
+	h.Routes = asWritten(routes.table.Routes())
 	return h, h.checkInject()
 }
 

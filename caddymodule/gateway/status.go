@@ -33,16 +33,6 @@ func newRemembered() (*remembered, error) {
 // Destruct has nothing to end.
 func (*remembered) Destruct() error { return nil }
 
-// countRoutes takes hold of the counts of the site's routes.
-func (h *Handler) countRoutes() {
-	h.app.sites = append(h.app.sites, h)
-	h.counts = make(map[*route.Route]*status.Route)
-	now := time.Now()
-	for _, r := range h.gate.Routes.Routes() {
-		h.counts[r] = h.app.status.Value.Routes.Get(h.countName(r), now)
-	}
-}
-
 // countName is by what a route is known over reloads: its gate may move in the file, its routes are told by what they match.
 func (h *Handler) countName(r *route.Route) string {
 	file, _, _ := strings.Cut(h.Source, ":")
@@ -54,7 +44,7 @@ func (a *App) startStatus() {
 	a.notes.begin()
 	names := make(map[string]bool)
 	for _, h := range a.sites {
-		for r := range h.counts {
+		for r := range h.live.Load().counts {
 			names[h.countName(r)] = true
 		}
 	}
@@ -78,7 +68,7 @@ func (a *App) turnStatus(ctx context.Context) {
 // remember counts the request, and keeps why it was refused. Nothing of it is a secret, a path, a query or a body.
 func (c *call) remember(report *envelope.Report, why *why, took time.Duration) {
 	v := &c.verdict
-	r := status.Request{Outcome: outcome(report, why.reason), Route: c.handler.counts[v.Match.Route], Backend: took}
+	r := status.Request{Outcome: outcome(report, why.reason), Route: c.handler.live.Load().counts[v.Match.Route], Backend: took}
 	for _, took := range v.Took {
 		r.Gateway += took
 	}

@@ -235,13 +235,14 @@ type DeprecationState struct {
 func (a *App) RouteStates() []RouteState {
 	list := []RouteState{}
 	for _, h := range a.sites {
-		for _, r := range h.gate.Routes.Routes() {
+		live := h.live.Load()
+		for _, r := range live.table.Routes() {
 			state := RouteState{
 				Methods: r.Methods, Pattern: r.Pattern, Scopes: append([]string{}, r.Scopes...), Cost: r.Cost, Public: r.Public, Whoami: r.Whoami,
-				Source: r.Source, Site: h.Source, RouteCounts: h.counts[r].Counts(),
+				Source: r.Source, Site: h.Source, RouteCounts: live.counts[r].Counts(),
 			}
 			if r.Deprecation != nil {
-				state.Deprecation = &DeprecationState{r.Deprecation, h.counts[r].Callers()}
+				state.Deprecation = &DeprecationState{r.Deprecation, live.counts[r].Callers()}
 			}
 			list = append(list, state)
 		}

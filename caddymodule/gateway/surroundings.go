@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/site"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
 // lookAround looks at the server that a handler of ours is being loaded for: once, by the first of them, when the routes that
@@ -58,13 +59,14 @@ func trustsProxies(server *caddyhttp.Server) bool {
 	return made.IsValid() && made.Kind() == reflect.Interface && !made.IsNil()
 }
 
-// warn says what of the gate's own routes may be a mistake: one that opens whatever has no route, and one that some plan can
+// warnings say what of the gate's routes may be a mistake: one that opens whatever has no route, and one that some plan can
 // never pay for.
-func (h *Handler) warn() {
-	for _, r := range h.Routes {
-		if r.Public && r.Path == "/*" && slices.ContainsFunc(r.Methods, func(m string) bool { return m != http.MethodOptions }) {
-			h.app.warn(h.logger, fmt.Sprintf("%s: public %s /* lets through unchecked whatever has no route of its own: name the paths that are public",
-				r.at(h), strings.Join(r.Methods, ",")))
+func (h *Handler) warnings(routes []*route.Route) (list []string) {
+	for _, r := range routes {
+		at := cmp.Or(r.Source, h.Source, "tollgate") // in JSON nowhere in particular
+		if r.Public && r.Pattern == "/*" && slices.ContainsFunc(r.Methods, func(m string) bool { return m != http.MethodOptions }) {
+			list = append(list, fmt.Sprintf("%s: public %s /* lets through unchecked whatever has no route of its own: name the paths that are public",
+				at, strings.Join(r.Methods, ",")))
 		}
 		var poor []string
 		for _, name := range slices.Sorted(maps.Keys(h.app.planTable)) {
@@ -73,11 +75,9 @@ func (h *Handler) warn() {
 			}
 		}
 		if len(poor) > 0 {
-			h.app.warn(h.logger, fmt.Sprintf("%s: route %s: cost %d is above the limit of some plans, whose workspaces are refused with 403: %s",
-				r.at(h), r.Path, r.Cost, strings.Join(poor, ", ")))
+			list = append(list, fmt.Sprintf("%s: route %s: cost %d is above the limit of some plans, whose workspaces are refused with 403: %s",
+				at, r.Pattern, r.Cost, strings.Join(poor, ", ")))
 		}
 	}
+	return list
 }
-
-// at is where a route was written, or its gate, or nowhere in particular: in JSON.
-func (r *Route) at(h *Handler) string { return cmp.Or(r.Source, h.Source, "tollgate") }
