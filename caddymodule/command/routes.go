@@ -15,7 +15,7 @@ import (
 
 func routesCommand() caddycmd.Command {
 	return caddycmd.Command{
-		Name: "routes", Usage: "[--json]", Short: "Lists the routes of a configuration, those of OpenAPI documents among them",
+		Name: "routes", Usage: "[--json]", Short: "Lists the routes of a configuration, documents' too",
 		Long: `Prints the route table of each gate as it results from the configuration: what is written in it, and the operations of its
 OpenAPI documents, with the file and the line where each stands. An operation for whose requests a route is written is not
 among them. Needs no gateway and no store.`,

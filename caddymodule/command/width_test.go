@@ -45,6 +45,7 @@ var longLines = map[string]func() []string{
 	"policy test":       func() []string { return []string{"test_" + strings.Repeat("long_", 20)} },
 	"policy check":      func() []string { return []string{strings.Repeat("long/", 12), strings.Repeat("package_", 10)} },
 	"usage":             func() []string { return nil },
+	"routes":            func() []string { return []string{"konecty.:document.create", "Caddyfile:"} },
 	"explain":           func() []string { return []string{longName} },
 }
 
@@ -117,6 +118,7 @@ func answersFit(t *testing.T, workspace string, table int) {
 	run("", "test", "cases.yaml")
 	run("", "policy", "test", "failing")
 	run("", "policy", "check", "long")
+	run("", "routes")
 	run("", "version")
 	run("", "store", "check")
 	run("", "store", "import", exported(t, d))
