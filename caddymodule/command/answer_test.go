@@ -59,6 +59,7 @@ func TestAChangeThatChangesNothing(t *testing.T) {
 		{"workspace set ws_acme --plan pro", false}, {"workspace set ws_acme --limit 5/1m --metadata region=eu", false},
 		{"workspace set ws_acme --limit 6/1m", true}, {"workspace set ws_acme --metadata region=us", true},
 		{"workspace set ws_acme --metadata region=", true}, {"workspace set ws_acme --metadata region=", false},
+		{"workspace set ws_acme --quota 9/month", true}, {"workspace set ws_acme --quota 9/month", false}, {"workspace set ws_acme --quota none", true},
 		{"workspace set ws_acme --limit none", true}, {"workspace set ws_acme --limit none", false},
 	} {
 		before := revision(t, d)

@@ -2,7 +2,7 @@ package command
 
 // examples stand in the help of the commands, by the words of the command: the lines behind "tollgate".
 var examples = map[string][]string{
-	"workspace create":  {"workspace create ws_acme --plan pro --limit 500/1m \\\n      --metadata region=eu"},
+	"workspace create":  {"workspace create ws_acme --plan pro --limit 500/1m \\\n      --quota 100000/month --metadata region=eu"},
 	"workspace list":    {"workspace list --plan pro --suspended"},
 	"workspace show":    {"workspace show ws_acme"},
 	"workspace history": {"workspace history ws_acme"},
@@ -10,7 +10,7 @@ var examples = map[string][]string{
 	"workspace suspend": {"workspace suspend ws_acme --reason \"invoice 117 unpaid\""},
 	"workspace resume":  {"workspace resume ws_acme"},
 	"workspace delete":  {"workspace delete ws_acme"},
-	"key create":        {"key create --workspace ws_acme --name \"crm agent\" \\\n      --scope agent.leads.read --allow-ip 203.0.113.0/24 --expires 90d"},
+	"key create":        {"key create --workspace ws_acme --name \"crm agent\" \\\n      --scope agent.leads.read --allow-ip 203.0.113.0/24 \\\n      --limit 50/1m --expires 90d"},
 	"key set":           {"key set key_4f2a --scope agent.leads.read --no-expiry"},
 	"key import":        {"key import --workspace ws_acme --scope agent.leads.read < secrets"},
 	"key list":          {"key list --workspace ws_acme --unused 90d"},

@@ -22,7 +22,7 @@ func keyCommands() caddycmd.Command {
 		CobraFunc: func(cmd *cobra.Command) {
 			create := command("create", "Makes a key, whose secret is shown once", createKey)
 			grants(create)
-			set := command("set KEY_ID", "Changes what a key is called, may do, from where and until when", setKey)
+			set := command("set KEY_ID", "Changes a key's name, scopes, allowlist, limits and end", setKey)
 			setFlags(set)
 			imports := command("import", "Takes over the secrets on standard input, one a line: all or none", importKeys)
 			grants(imports)

@@ -80,13 +80,13 @@ func listKeys(i *invocation) error {
 func (i *invocation) tableOfKeys(w io.Writer, keys []*keystore.Key, now time.Time, first, _ bool) error {
 	ending, unused := i.given("expiring"), i.given("unused")
 	columns := []output.Column{output.Whole("KEY"), output.Whole("WORKSPACE"), output.Short("NAME"), output.Whole("STATE").If(!ending && !unused),
-		output.Short("SCOPES"), output.Wide("ALLOWED IPS"), output.Whole("EXPIRES").If(ending), output.Whole("LAST USED").If(unused && !ending)}
+		output.Short("SCOPES"), output.Wide("ALLOWED IPS"), output.Wide("OWN LIMITS"), output.Whole("EXPIRES").If(ending), output.Whole("LAST USED").If(unused && !ending)}
 	if !first {
 		columns = output.WithoutHeads(columns)
 	}
 	rows := make([][]string, len(keys))
 	for n, k := range keys {
-		rows[n] = []string{k.ID, k.Workspace, output.Dash(k.Name), k.State(now), output.Words(k.Scopes), anywhere(&k.Key),
+		rows[n] = []string{k.ID, k.Workspace, output.Dash(k.Name), k.State(now), output.Words(k.Scopes), anywhere(&k.Key), output.Words(k.Limits),
 			output.When(k.ExpiresAt, "never"), output.When(lastUse(k), "never")}
 	}
 	return output.Table(w, i.width(), columns, rows)

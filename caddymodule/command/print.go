@@ -18,7 +18,7 @@ func (i *invocation) printNewSecret(k *keystore.Key, secret string) error {
 	end := k.OldSecretsEnd()
 	i.note("the secret is shown this once: only its hash is kept")
 	pairs := []string{"secret", secret, "key", k.ID, "name", output.Dash(k.Name), "workspace", k.Workspace,
-		"scopes", output.Words(k.Scopes), "allowed ips", anywhere(&k.Key), "expires", output.When(k.ExpiresAt, "never")}
+		"scopes", output.Words(k.Scopes), "allowed ips", anywhere(&k.Key), "own limits", output.Words(k.Limits), "expires", output.When(k.ExpiresAt, "never")}
 	if !end.IsZero() {
 		pairs = append(pairs, "old secret", endOfOld(end, time.Now()))
 		if end.After(time.Now()) {
@@ -32,7 +32,7 @@ func viewOfNewSecret(k *keystore.Key, secret string) createdView {
 	view, end := keysapi.NewView(k, time.Now()), k.OldSecretsEnd()
 	created := createdView{
 		ID: view.ID, Secret: secret, Workspace: view.Workspace, Name: view.Name, Scopes: view.Scopes,
-		AllowedIPs: view.AllowedIPs, ExpiresAt: view.ExpiresAt,
+		AllowedIPs: view.AllowedIPs, Limits: view.Limits, ExpiresAt: view.ExpiresAt,
 	}
 	if !end.IsZero() {
 		created.OldSecretsExpireAt = &end
@@ -61,7 +61,7 @@ func (i *invocation) printKey(k *keystore.Key) error {
 		return output.JSON(i.out(), keysapi.NewView(k, time.Now()))
 	}
 	pairs := []string{"key", k.ID, "state", k.State(time.Now()), "name", output.Dash(k.Name), "workspace", k.Workspace,
-		"scopes", output.Words(k.Scopes), "allowed ips", anywhere(&k.Key), "created", output.When(k.CreatedAt, "-"), "expires", output.When(k.ExpiresAt, "never")}
+		"scopes", output.Words(k.Scopes), "allowed ips", anywhere(&k.Key), "own limits", output.Words(k.Limits), "created", output.When(k.CreatedAt, "-"), "expires", output.When(k.ExpiresAt, "never")}
 	if !k.RevokedAt.IsZero() {
 		pairs = append(pairs, "revoked", output.When(k.RevokedAt, "-"))
 	}

@@ -33,6 +33,9 @@ var keySettings = []setting{
 	{"allowed_ips", "allow-ip", "no-allow-ip", "the key may be used from anywhere",
 		func(to, from *record.Key) { to.AllowedIPs = from.AllowedIPs },
 		func(k *record.Key) string { return anywhere(k) }, func(v *keysapi.View) any { return v.AllowedIPs }},
+	{"limits", "limit", "no-limits", "the key has no limits of its own any more",
+		func(to, from *record.Key) { to.Limits = from.Limits },
+		func(k *record.Key) string { return output.Words(k.Limits) }, func(v *keysapi.View) any { return v.Limits }},
 	{"expires_at", "expires", "no-expiry", "the key never ends",
 		func(to, from *record.Key) { to.ExpiresAt = from.ExpiresAt },
 		func(k *record.Key) string { return output.When(k.ExpiresAt, "never") }, func(v *keysapi.View) any { return v.ExpiresAt }},
@@ -44,6 +47,7 @@ func setFlags(cmd *cobra.Command) {
 	for flag, usage := range map[string]string{
 		"name": "new name, for people", "scope": "what the key may do from now on; may be repeated: the whole new list",
 		"allow-ip": "address or network it may be used from; may be repeated: the whole new list",
+		"limit":    "the key's own limit, such as 50/1m; may be repeated: the whole new list",
 		"expires":  "when it ends: a duration from now such as 90d, or an RFC 3339 time",
 	} {
 		cmd.Flags().Lookup(flag).Usage = usage
@@ -68,7 +72,7 @@ func (i *invocation) chosen() ([]setting, error) {
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, errors.New("nothing to change: write --name, --scope, --allow-ip or --expires, or --no-name, --no-scopes, --no-allow-ip or --no-expiry")
+		return nil, errors.New("nothing to change: write --name, --scope, --allow-ip, --limit or --expires, or --no-name, --no-scopes, --no-allow-ip, --no-limits or --no-expiry")
 	}
 	return chosen, nil
 }

@@ -14,13 +14,15 @@ import (
 func TestKeySet(t *testing.T) {
 	d := harness.NewDesk(t, harness.DeskCaddyfile)
 	d.Must(t, "workspace", "create", "ws_acme", "--plan", "pro")
-	key, _ := d.Created(t, "--workspace", "ws_acme", "--name", "crm", "--scope", "agent.leads.read", "--allow-ip", "203.0.113.0/24")
+	key, _ := d.Created(t, "--workspace", "ws_acme", "--name", "crm", "--scope", "agent.leads.read", "--allow-ip", "203.0.113.0/24", "--limit", "60/1m")
 	for line, want := range map[string]string{
 		"--name sales":                          `{"name":{"old":"crm","new":"sales"}}`,
 		"--scope agent.leads.write --scope a.*": `{"scopes":{"old":["agent.leads.read"],"new":["agent.leads.write","a.*"]}}`,
 		"--allow-ip 10.0.0.0/8 --no-name":       `{"allowed_ips":{"old":["203.0.113.0/24"],"new":["10.0.0.0/8"]},"name":{"old":"crm","new":""}}`,
 		"--no-scopes --no-allow-ip":             `{"scopes":{"old":["agent.leads.read"],"new":[]},"allowed_ips":{"old":["203.0.113.0/24"],"new":[]}}`,
 		"--expires 2099-01-01T00:00:00Z":        `{"expires_at":{"old":null,"new":"2099-01-01T00:00:00Z"}}`,
+		"--limit 50/1m --limit 5/1s":            `{"limits":{"old":["60/1m"],"new":["50/1m","5/1s"]}}`,
+		"--no-limits":                           `{"limits":{"old":["60/1m"],"new":[]}}`,
 		"--no-expiry":                           `{}`,
 	} {
 		t.Run(line, func(t *testing.T) {
@@ -33,14 +35,22 @@ func TestKeySet(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(o.Out), &got))
 			require.Equal(t, key, got.ID)
 			require.JSONEq(t, want, string(got.Changed))
-			d.Must(t, "key", "set", key, "--name", "crm", "--scope", "agent.leads.read", "--allow-ip", "203.0.113.0/24", "--no-expiry")
+			d.Must(t, "key", "set", key, "--name", "crm", "--scope", "agent.leads.read", "--allow-ip", "203.0.113.0/24", "--limit", "60/1m", "--no-expiry")
 		})
 	}
 	for line, want := range map[string]string{
-		"":                               "nothing to change: write --name",
-		"--name x --no-name":             "--name and --no-name contradict each other: write one of them",
-		"--scope a --no-scopes":          "--scope and --no-scopes contradict each other",
-		"--allow-ip ::1 --no-allow-ip":   "--allow-ip and --no-allow-ip contradict each other",
+		"":                             "nothing to change: write --name",
+		"--name x --no-name":           "--name and --no-name contradict each other: write one of them",
+		"--scope a --no-scopes":        "--scope and --no-scopes contradict each other",
+		"--allow-ip ::1 --no-allow-ip": "--allow-ip and --no-allow-ip contradict each other",
+		"--limit 5/1m --no-limits":     "--limit and --no-limits contradict each other",
+		"--limit 0/1m":                 "window \"0/1m\": the limit must be from 1 to",
+		"--limit none":                 "window \"none\" has no '/'",
+		"--limit 5/month":              "a limit per calendar month is a quota",
+		"--limit 5/1m --limit 6/60s":   "same duration",
+		"--limit 5/1m,6/1h":            "window \"5/1m,6/1h\"",
+		"--limit 1/1s --limit 2/2s --limit 3/3s --limit 4/4s --limit 5/5s": "5 windows are too many: at most 4 are allowed",
+		"--quota 5/month":                "unknown flag: --quota",
 		"--expires 1d --no-expiry":       "--expires and --no-expiry contradict each other",
 		"--no-scopes=false":              "--no-scopes=false says nothing: leave it out",
 		"--scope a..b":                   "has an empty segment",

@@ -24,6 +24,7 @@ func termFlags(cmd *cobra.Command) {
 	cmd.Flags().String("name", "", "name, for people")
 	cmd.Flags().StringArray("scope", nil, "what the key may do, such as agent.leads.read or agent.*; may be repeated")
 	cmd.Flags().StringArray("allow-ip", nil, "address or network it may be used from; may be repeated (default from anywhere)")
+	cmd.Flags().StringArray("limit", nil, "the key's own limit, such as 50/1m, besides those of its workspace; may be repeated")
 	cmd.Flags().String("expires", "", "when it ends: a duration such as 90d, or an RFC 3339 time (default never)")
 }
 
@@ -58,6 +59,9 @@ func (i *invocation) terms() (record.Key, error) {
 		return key, err
 	}
 	if key.AllowedIPs, err = record.ParseNetworks(i.list("allow-ip")); err != nil {
+		return key, err
+	}
+	if key.Limits, err = record.ParseKeyWindows(i.list("limit")); err != nil {
 		return key, err
 	}
 	now := time.Now()

@@ -11,13 +11,14 @@ import (
 
 // createdView is a key as --json gives it when it got a secret a moment ago.
 type createdView struct {
-	ID         string         `json:"id"`
-	Secret     string         `json:"secret"`
-	Workspace  string         `json:"workspace"`
-	Name       string         `json:"name"`
-	Scopes     []record.Scope `json:"scopes"`
-	AllowedIPs []netip.Prefix `json:"allowed_ips"`
-	ExpiresAt  *time.Time     `json:"expires_at"`
+	ID         string          `json:"id"`
+	Secret     string          `json:"secret"`
+	Workspace  string          `json:"workspace"`
+	Name       string          `json:"name"`
+	Scopes     []record.Scope  `json:"scopes"`
+	AllowedIPs []netip.Prefix  `json:"allowed_ips"`
+	Limits     []record.Window `json:"limits"`
+	ExpiresAt  *time.Time      `json:"expires_at"`
 	// OldSecretsExpireAt is there after a rotation only.
 	OldSecretsExpireAt *time.Time `json:"old_secrets_expire_at,omitempty"`
 }

@@ -30,7 +30,7 @@ func workspaceCommands() caddycmd.Command {
 			create := command("create WORKSPACE_ID", "Makes a workspace, and the key store where there is none", createWorkspace)
 			settings(create)
 			_ = create.MarkFlagRequired("plan") // fails only for flags that do not exist
-			set := command("set WORKSPACE_ID", "Changes a workspace's plan, limits or metadata", setWorkspace)
+			set := command("set WORKSPACE_ID", "Changes a workspace's plan, limits, quotas or metadata", setWorkspace)
 			settings(set)
 			list := withTable(command("list", "Lists the workspaces", listWorkspaces))
 			list.Flags().String("plan", "", "only those on this plan")
@@ -51,6 +51,7 @@ func workspaceCommands() caddycmd.Command {
 func settings(cmd *cobra.Command) {
 	cmd.Flags().String("plan", "", "plan, one that the configuration knows")
 	cmd.Flags().StringArray("limit", nil, "own limit in place of the plan's, such as 500/1m; may be repeated; none: the plan's again")
+	cmd.Flags().StringArray("quota", nil, "own quota in place of the plan's, such as 100000/month; may be repeated; none: the plan's again")
 	cmd.Flags().StringArray("metadata", nil, "fact for policies, such as region=eu; may be repeated; region= takes it away")
 }
 
@@ -61,11 +62,11 @@ func settingsOf(i *invocation, app *gateway.App) (func(*record.Workspace) error,
 			return nil, err
 		}
 	}
-	limits := i.list("limit")
-	if len(limits) == 1 && limits[0] == "none" {
-		limits = nil
+	windows, err := record.ParseWindows(i.listOrNone("limit"))
+	if err != nil {
+		return nil, err
 	}
-	windows, err := record.ParseWindows(limits)
+	quotas, err := record.ParseQuotas(i.listOrNone("quota"))
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +81,9 @@ func settingsOf(i *invocation, app *gateway.App) (func(*record.Workspace) error,
 		if i.given("limit") {
 			w.Limits = windows
 		}
+		if i.given("quota") {
+			w.Quotas = quotas
+		}
 		for _, fact := range metadata {
 			if w.Metadata == nil {
 				w.Metadata = map[string]any{}
@@ -90,6 +94,14 @@ func settingsOf(i *invocation, app *gateway.App) (func(*record.Workspace) error,
 		}
 		return nil
 	}, nil
+}
+
+// listOrNone is what a flag lists; the word none alone: nothing.
+func (i *invocation) listOrNone(flag string) []string {
+	if list := i.list(flag); !slices.Equal(list, []string{"none"}) {
+		return list
+	}
+	return nil
 }
 
 // fact is one of a workspace's metadata.
@@ -133,8 +145,8 @@ func createWorkspace(i *invocation) error {
 }
 
 func setWorkspace(i *invocation) error {
-	if !i.given("plan") && !i.given("limit") && !i.given("metadata") {
-		return errors.New("nothing to change: write --plan, --limit or --metadata")
+	if !slices.ContainsFunc([]string{"plan", "limit", "quota", "metadata"}, i.given) {
+		return errors.New("nothing to change: write --plan, --limit, --quota or --metadata")
 	}
 	app, err := i.app()
 	if err != nil {
@@ -155,7 +167,7 @@ func setWorkspace(i *invocation) error {
 			return done{}, err
 		}
 		d := i.doneWorkspace("changed", workspace)
-		d.nothing = before.Plan == workspace.Plan && slices.Equal(before.Limits, workspace.Limits) &&
+		d.nothing = before.Plan == workspace.Plan && slices.Equal(before.Limits, workspace.Limits) && slices.Equal(before.Quotas, workspace.Quotas) &&
 			maps.EqualFunc(before.Metadata, workspace.Metadata, func(a, b any) bool { return reflect.DeepEqual(a, b) })
 		return d, nil
 	})
@@ -180,16 +192,16 @@ func (i *invocation) printWorkspace(w *record.Workspace) error {
 	if i.json() {
 		return output.JSON(i.out(), keysapi.NewWorkspaceView(w))
 	}
-	return output.Fields(i.out(), "workspace", w.ID, "plan", w.Plan, "limits", ownLimits(w), "metadata", compactJSON(w.Metadata),
+	return output.Fields(i.out(), "workspace", w.ID, "plan", w.Plan, "limits", ownOrPlans(w.Limits), "quotas", ownOrPlans(w.Quotas), "metadata", compactJSON(w.Metadata),
 		"suspended", suspendedOrNot(w))
 }
 
-// ownLimits are the workspace's own windows, for people.
-func ownLimits(w *record.Workspace) string {
-	if len(w.Limits) == 0 {
+// ownOrPlans are the workspace's own limits, for people.
+func ownOrPlans[T any](own []T) string {
+	if len(own) == 0 {
 		return "the plan's"
 	}
-	return output.Words(w.Limits)
+	return output.Words(own)
 }
 
 func listWorkspaces(i *invocation) error {
@@ -210,12 +222,12 @@ func listWorkspaces(i *invocation) error {
 				state = "suspended"
 			}
 			views = append(views, keysapi.NewWorkspaceView(w))
-			rows = append(rows, []string{w.ID, w.Plan, state, ownLimits(w), compactJSON(w.Metadata)})
+			rows = append(rows, []string{w.ID, w.Plan, state, ownOrPlans(w.Limits), ownOrPlans(w.Quotas), compactJSON(w.Metadata)})
 		}
 		if i.json() {
 			return output.JSON(i.out(), views)
 		}
-		columns := []output.Column{output.Whole("WORKSPACE"), output.Short("PLAN"), output.Whole("STATE"), output.Short("LIMITS"), output.Short("METADATA")}
+		columns := []output.Column{output.Whole("WORKSPACE"), output.Short("PLAN"), output.Whole("STATE"), output.Short("LIMITS"), output.Wide("QUOTAS"), output.Short("METADATA")}
 		return output.Table(i.out(), i.width(), columns, rows)
 	})
 }

@@ -1,6 +1,7 @@
 package keysapi
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -56,6 +57,9 @@ func (a authority) holds(k *record.Key) error {
 	if wider(k.AllowedIPs, a.Key.AllowedIPs) {
 		lacks["allowed_ips"] = "must lie within the allowlist of the key that asks"
 	}
+	if looser(k.Limits, a.Key.Limits) {
+		lacks["limits"] = fmt.Sprintf("must have for each limit of the key that asks one that is at least as long and admits no more: %v", a.Key.Limits)
+	}
 	if end := a.end(); endsLater(k.ExpiresAt, end) {
 		lacks["expires_at"] = "must not be later than the end of the key that asks: " + end.UTC().Format(time.RFC3339)
 	}
@@ -69,7 +73,7 @@ func (a authority) holds(k *record.Key) error {
 func widens(before, after *record.Key) bool {
 	beyond := func(scope record.Scope) bool { return !covered(before.Scopes, scope) }
 	return slices.ContainsFunc(after.Scopes, beyond) || wider(after.AllowedIPs, before.AllowedIPs) ||
-		endsLater(after.ExpiresAt, before.ExpiresAt) || before.Disabled && !after.Disabled
+		looser(after.Limits, before.Limits) || endsLater(after.ExpiresAt, before.ExpiresAt) || before.Disabled && !after.Disabled
 }
 
 // covered reports whether one of the scopes held covers all that the wanted one does.
@@ -93,6 +97,14 @@ func wider(list, than []netip.Prefix) bool {
 		return !slices.ContainsFunc(than, func(t netip.Prefix) bool { return t.Bits() <= n.Bits() && t.Contains(n.Addr()) })
 	}
 	return len(list) == 0 || slices.ContainsFunc(list, outside)
+}
+
+// looser reports whether a key's own windows let through, at worst, more than others would: one of those has none here that is at least as
+// long and admits no more. Without any windows there is no limit.
+func looser(windows, than []record.Window) bool {
+	return slices.ContainsFunc(than, func(t record.Window) bool {
+		return !slices.ContainsFunc(windows, func(w record.Window) bool { return w.Duration >= t.Duration && w.Limit <= t.Limit })
+	})
 }
 
 // endsLater compares ends, of which the zero time is the latest.

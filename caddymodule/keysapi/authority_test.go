@@ -107,7 +107,7 @@ func TestTheCallersEnd(t *testing.T) {
 
 func TestWhatWidensAKey(t *testing.T) {
 	at := time.Unix(1000, 0)
-	before := record.Key{Name: "a", Scopes: scopes("agent.*"), ExpiresAt: at, Disabled: true}
+	before := record.Key{Name: "a", Scopes: scopes("agent.*"), ExpiresAt: at, Disabled: true, Limits: windows(t, "50/1m")}
 	var err error
 	before.AllowedIPs, err = record.ParseNetworks([]string{"10.0.0.0/8"})
 	require.NoError(t, err)
@@ -126,6 +126,9 @@ func TestWhatWidensAKey(t *testing.T) {
 		"later end":         {func(k *record.Key) { k.ExpiresAt = at.Add(1) }, true},
 		"no end":            {func(k *record.Key) { k.ExpiresAt = time.Time{} }, true},
 		"enabling":          {func(k *record.Key) { k.Disabled = false }, true},
+		"tighter limits":    {func(k *record.Key) { k.Limits = windows(t, "50/1m 5/1s") }, false},
+		"looser limits":     {func(k *record.Key) { k.Limits = windows(t, "51/1m") }, true},
+		"no limits":         {func(k *record.Key) { k.Limits = nil }, true},
 		"revoking":          {func(k *record.Key) { k.RevokedAt = at }, false},
 	} {
 		t.Run(name, func(t *testing.T) {

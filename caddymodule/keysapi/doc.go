@@ -2,10 +2,11 @@
 // answer or a refusal out.
 //
 //	GET    <path>               lists keys: ?workspace=<id, or * for all> &after=<id> &limit=<1 to 200>
-//	POST   <path>               makes one: {"workspace", "name", "scopes", "allowed_ips", "expires_at"}, none of them needed;
-//	                            without expires_at, or with null, it ends with the key that asks, if that ends
+//	POST   <path>               makes one: {"workspace", "name", "scopes", "allowed_ips", "limits", "expires_at"}, none of them needed;
+//	                            without expires_at, or with null, it ends with the key that asks, if that ends;
+//	                            without limits, or with none, it has those of the key that asks
 //	GET    <path>/<id>          shows one
-//	PATCH  <path>/<id>          changes what is given of {"name", "scopes", "allowed_ips", "expires_at", "disabled"}
+//	PATCH  <path>/<id>          changes what is given of {"name", "scopes", "allowed_ips", "limits", "expires_at", "disabled"}
 //	DELETE <path>/<id>          revokes it, for good
 //	POST   <path>/<id>/rotate   gives it a second secret: {"grace": "24h"} is how long the others live on
 //
@@ -17,10 +18,14 @@
 // every key that may use a whole API rules over all customers once its keys are managed over HTTP.
 //
 // Nobody grants what they do not hold, administrators neither. Whoever makes a key, gets a secret of one, or widens one (a
-// new scope, a wider allowlist, a later end, enabling it) must hold all that the key then is: scopes that cover its scopes,
-// an allowlist that covers its allowlist, and an end no earlier than its end. The end of a rotated secret counts as the end
-// of its holder. A key that is made without an end by one with an end gets the same: the answer says which. Names are the
-// workspace's own words: no policy should trust them.
+// new scope, a wider allowlist, a later end, looser limits, enabling it) must hold all that the key then is: scopes that cover
+// its scopes, an allowlist that covers its allowlist, an end no earlier than its end, and no limit that the key has not as well:
+// for each one at least as long that admits no more. The end of a rotated secret counts as the end of its holder. A key that is
+// made without an end or limits by one that has them gets the same: the answer says which. Names are the workspace's own words:
+// no policy should trust them.
+//
+// No key changes its own limits, not even to tighter ones: a window of another duration begins anew. Limits are each key's own:
+// whoever may make keys has as many times its own as it makes keys, up to what the workspace has.
 //
 // Narrowing, disabling and revoking need no more than the reach.
 //

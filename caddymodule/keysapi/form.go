@@ -85,6 +85,7 @@ type terms struct {
 	name     *string
 	scopes   *[]record.Scope
 	networks *[]netip.Prefix
+	limits   *[]record.Window
 	expires  *time.Time
 	disabled *bool
 }
@@ -94,6 +95,7 @@ func (x *exchange) readTerms(f *form) terms {
 		name:     read(f, "name", parseName),
 		scopes:   read(f, "scopes", parseScopes),
 		networks: read(f, "allowed_ips", parseNetworks),
+		limits:   read(f, "limits", parseWindows),
 		expires:  read(f, "expires_at", x.parseExpiry),
 	}
 }
@@ -103,6 +105,7 @@ func (t *terms) apply(k *record.Key) {
 	set(&k.Name, t.name)
 	set(&k.Scopes, t.scopes)
 	set(&k.AllowedIPs, t.networks)
+	set(&k.Limits, t.limits)
 	set(&k.ExpiresAt, t.expires)
 	set(&k.Disabled, t.disabled)
 }
@@ -179,6 +182,14 @@ func parseNetworks(value any) ([]netip.Prefix, error) {
 		err = keystore.CheckKey(&record.Key{ID: "any", AllowedIPs: networks})
 	}
 	return networks, err
+}
+
+func parseWindows(value any) ([]record.Window, error) {
+	texts, err := parseTexts(value)
+	if err != nil {
+		return nil, err
+	}
+	return record.ParseKeyWindows(texts)
 }
 
 // parseExpiry reads a time that is yet to come, or null for never.

@@ -25,7 +25,7 @@ var mistakes = map[string]struct {
 	"id is not given":            {"POST", "", "", `{"id":"key_1"}`, []string{"id"}},
 	"secret is not given":        {"POST", "", "", `{"secret":"mine"}`, []string{"secret"}},
 	"disabled when made":         {"POST", "", "", `{"disabled":true}`, []string{"disabled"}},
-	"all at once":                {"POST", "", "", `{"name":1,"scopes":"x","allowed_ips":{},"expires_at":0,"workspace":[],"x":1}`, []string{"name", "scopes", "allowed_ips", "expires_at", "workspace", "x"}},
+	"all at once":                {"POST", "", "", `{"name":1,"scopes":"x","allowed_ips":{},"limits":1,"expires_at":0,"workspace":[],"x":1}`, []string{"name", "scopes", "allowed_ips", "limits", "expires_at", "workspace", "x"}},
 	"name twice":                 {"POST", "", "", `{"name":"a","scopes":[],"name":"b"}`, []string{"name"}},
 	"name twice, escaped":        {"POST", "", "", `{"name":"a","n\u0061me":"b"}`, []string{"name"}},
 	"name null":                  {"POST", "", "", `{"name":null}`, []string{"name"}},
@@ -42,6 +42,18 @@ var mistakes = map[string]struct {
 	"allowlist with host bits":   {"POST", "", "", `{"allowed_ips":["10.0.0.1/8"]}`, []string{"allowed_ips"}},
 	"allowlist with octal":       {"POST", "", "", `{"allowed_ips":["010.0.0.1"]}`, []string{"allowed_ips"}},
 	"too many addresses":         {"POST", "", "", `{"allowed_ips":[` + many(`"10.0.0.1"`, 1001) + `]}`, []string{"allowed_ips"}},
+	"limits null":                {"POST", "", "", `{"limits":null}`, []string{"limits"}},
+	"limits a text":              {"POST", "", "", `{"limits":"50/1m"}`, []string{"limits"}},
+	"limits with a number":       {"POST", "", "", `{"limits":[50]}`, []string{"limits"}},
+	"limit empty":                {"POST", "", "", `{"limits":[""]}`, []string{"limits"}},
+	"limit of 0":                 {"POST", "", "", `{"limits":["0/1m"]}`, []string{"limits"}},
+	"limit without a duration":   {"POST", "", "", `{"limits":["50"]}`, []string{"limits"}},
+	"limit of a month":           {"POST", "", "", `{"limits":["50/month"]}`, []string{"limits"}},
+	"limit of half a second":     {"PATCH", "/key_target", "", `{"limits":["50/500ms"]}`, []string{"limits"}},
+	"limits of one duration":     {"PATCH", "/key_target", "", `{"limits":["50/1m","60/60s"]}`, []string{"limits"}},
+	"too many limits":            {"PATCH", "/key_target", "", `{"limits":["1/1s","2/2s","3/3s","4/4s","5/5s"]}`, []string{"limits"}},
+	"limits among good fields":   {"PATCH", "/key_target", "", `{"name":"good","limits":["50/fortnight"]}`, []string{"limits"}},
+	"quotas of a key":            {"PATCH", "/key_target", "", `{"quotas":["50/day"]}`, []string{"quotas"}},
 	"expiry no time":             {"POST", "", "", `{"expires_at":"tomorrow"}`, []string{"expires_at"}},
 	"expiry past":                {"POST", "", "", `{"expires_at":"2020-01-01T00:00:00Z"}`, []string{"expires_at"}},
 	"workspace no id":            {"POST", "", "", `{"workspace":"a b"}`, []string{"workspace"}},
@@ -129,6 +141,6 @@ func TestThereIsNothingElse(t *testing.T) {
 func TestAFullBodyFits(t *testing.T) {
 	longest := strings.Repeat("ffff:", 7) + "ffff/128"
 	full := `{"workspace":"` + strings.Repeat("w", 64) + `","name":"` + strings.Repeat(`\ud83d\ude00`, 64) + `","expires_at":"2087-01-01T00:00:00.000000+00:00",` +
-		`"scopes":[` + strings.Repeat(`"`+strings.Repeat("s", 128)+`", `, 100) + `""],"allowed_ips":[` + strings.Repeat(`"`+longest+`", `, 1000) + `""]}`
+		`"scopes":[` + strings.Repeat(`"`+strings.Repeat("s", 128)+`", `, 100) + `""],"limits":[` + many(`"1099511627776/366d"`, 4) + `],"allowed_ips":[` + strings.Repeat(`"`+longest+`", `, 1000) + `""]}`
 	require.Less(t, len(full), MaxBody)
 }

@@ -144,10 +144,10 @@ func TestTheDescriptionNamesTheFields(t *testing.T) {
 	require.NoError(t, desk.store.Book(t.Context(), usage.Batch{Instance: "one", Number: 1, Entries: []usage.Entry{{
 		Cell: usage.Cell{Hour: usage.HourOf(time.Now()), Workspace: "ws", Key: "key_target", Route: "/x", Outcome: "2xx"}, Sum: usage.Sum{Requests: 3, Cost: 6},
 	}}}))
-	require.NoError(t, desk.store.CreateWorkspace(t.Context(), by, &record.Workspace{ID: "ws_other", Plan: "pro", Limits: []record.Window{{Limit: 5, Duration: time.Minute}}}))
+	require.NoError(t, desk.store.CreateWorkspace(t.Context(), by, &record.Workspace{ID: "ws_other", Plan: "pro", Limits: []record.Window{{Limit: 5, Duration: time.Minute}}, Quotas: []record.Quota{{Limit: 5, Period: record.Daily}}}))
 	seen := map[string]bool{}
 	for _, r := range [][4]string{
-		{"POST", "", "", `{"name":"a","scopes":["agent.read"],"allowed_ips":["10.0.0.0/8"],"expires_at":"2087-01-01T00:00:00Z","workspace":"ws"}`},
+		{"POST", "", "", `{"name":"a","scopes":["agent.read"],"allowed_ips":["10.0.0.0/8"],"limits":["50/1m"],"expires_at":"2087-01-01T00:00:00Z","workspace":"ws"}`},
 		{"PATCH", "/key_target", "", `{"name":"","disabled":false}`}, {"POST", "/key_target/rotate", "", `{"grace":"1h"}`},
 		{"GET", "", "workspace=*&limit=1", ""}, {"GET", "/key_target", "", ""}, {"DELETE", "/key_target", "", ""},
 		{"GET", "/usage", "by=hour,workspace,key,route,code&to=2087-01-01", ""}, {"GET", "/usage", "by=month", ""}, {"GET", "/usage", "workspace=*&to=2087-01-01", ""},

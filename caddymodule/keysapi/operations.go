@@ -3,6 +3,7 @@ package keysapi
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
@@ -90,6 +91,9 @@ func (x *exchange) create() (*Answer, error) {
 	}
 	if key.ExpiresAt.IsZero() { // the caller cannot grant more than its own end, which need not be asked for
 		key.ExpiresAt = x.who.end()
+	}
+	if len(key.Limits) == 0 { // nor more than its own limits
+		key.Limits = x.who.Key.Limits
 	}
 	if err := x.who.holds(&key); err != nil {
 		return nil, err
@@ -183,7 +187,11 @@ func (x *exchange) change() (*Answer, error) {
 	}
 	changed, err := x.Keys.UpdateKey(x.ctx, x.acting("change"), x.id, func(k *record.Key) error {
 		before := *k
-		if given.apply(k); !widens(&before, k) {
+		given.apply(k)
+		if x.id == x.who.Key.ID && !slices.Equal(before.Limits, k.Limits) {
+			return beyond(map[string]any{"limits": "no key changes its own: another window would begin anew"})
+		}
+		if !widens(&before, k) {
 			return nil
 		}
 		return x.who.holds(k)

@@ -17,10 +17,12 @@ type View struct {
 	Secret     string         `json:"secret,omitempty"`
 	Scopes     []record.Scope `json:"scopes"`
 	AllowedIPs []netip.Prefix `json:"allowed_ips"`
-	CreatedAt  *time.Time     `json:"created_at"`
-	ExpiresAt  *time.Time     `json:"expires_at"`
-	Disabled   bool           `json:"disabled"`
-	RevokedAt  *time.Time     `json:"revoked_at"`
+	// Limits are the key's own windows, besides those of its workspace.
+	Limits    []record.Window `json:"limits"`
+	CreatedAt *time.Time      `json:"created_at"`
+	ExpiresAt *time.Time      `json:"expires_at"`
+	Disabled  bool            `json:"disabled"`
+	RevokedAt *time.Time      `json:"revoked_at"`
 	// State is active, disabled, expired or revoked.
 	State string `json:"state"`
 	// OldSecretsExpireAt is until when the secrets that it had before work, in the answer to a rotation only.
@@ -43,7 +45,7 @@ type SecretView struct {
 // NewView shows a key as it stands at an instant. It never shows a secret.
 func NewView(k *keystore.Key, now time.Time) *View {
 	v := &View{
-		ID: k.ID, Workspace: k.Workspace, Name: k.Name, Scopes: k.Scopes, AllowedIPs: k.AllowedIPs,
+		ID: k.ID, Workspace: k.Workspace, Name: k.Name, Scopes: k.Scopes, AllowedIPs: k.AllowedIPs, Limits: k.Limits,
 		CreatedAt: optional(k.CreatedAt), ExpiresAt: optional(k.ExpiresAt), RevokedAt: optional(k.RevokedAt),
 		Disabled: k.Disabled, State: k.State(now), Secrets: []SecretView{},
 	}
@@ -52,6 +54,9 @@ func NewView(k *keystore.Key, now time.Time) *View {
 	}
 	if v.AllowedIPs == nil {
 		v.AllowedIPs = []netip.Prefix{}
+	}
+	if v.Limits == nil {
+		v.Limits = []record.Window{}
 	}
 	for _, s := range k.Secrets {
 		v.Secrets = append(v.Secrets, SecretView{s.Fingerprint, optional(s.CreatedAt), optional(s.ExpiresAt), optional(s.LastUsedAt), s.Ended(now)})
@@ -64,6 +69,7 @@ type WorkspaceView struct {
 	ID       string          `json:"id"`
 	Plan     string          `json:"plan"`
 	Limits   []record.Window `json:"limits"`
+	Quotas   []record.Quota  `json:"quotas"`
 	Metadata map[string]any  `json:"metadata"`
 	// Suspended is null where the workspace's keys work.
 	Suspended *SuspensionView `json:"suspended"`
@@ -77,9 +83,12 @@ type SuspensionView struct {
 
 // NewWorkspaceView shows a workspace.
 func NewWorkspaceView(w *record.Workspace) WorkspaceView {
-	v := WorkspaceView{ID: w.ID, Plan: w.Plan, Limits: w.Limits, Metadata: w.Metadata}
+	v := WorkspaceView{ID: w.ID, Plan: w.Plan, Limits: w.Limits, Quotas: w.Quotas, Metadata: w.Metadata}
 	if v.Limits == nil {
 		v.Limits = []record.Window{}
+	}
+	if v.Quotas == nil {
+		v.Quotas = []record.Quota{}
 	}
 	if v.Metadata == nil {
 		v.Metadata = map[string]any{}
