@@ -92,7 +92,11 @@ func (v *Answer) textWindows(t *text) {
 	}
 	rows := make([][]string, len(v.Windows.List))
 	for n, w := range v.Windows.List {
-		rows[n] = []string{w.Window.String(), strconv.FormatInt(w.Remaining, 10), output.When(time.Unix(w.Reset, 0), "-")}
+		name := w.Window
+		if strings.HasPrefix(w.Name, "key-") {
+			name += " of the key"
+		}
+		rows[n] = []string{name, strconv.FormatInt(w.Remaining, 10), output.When(time.Unix(w.Reset, 0), "-")}
 	}
 	_ = output.Table(t, t.width, []output.Column{output.Whole("WINDOW"), output.Whole("REMAINING"), output.Whole("ENDS")}, rows)
 }

@@ -73,17 +73,17 @@ func unspent(app *gateway.App, identity *record.Identity) windows {
 	return windows{state: stateOf(plan.Limits(identity.Workspace, identity.Key), time.Now().Unix(), nil), source: "as if unused"}
 }
 
-// stateOf puts the counts that somebody gave, by the windows' durations, into the present windows.
+// stateOf puts the counts that somebody gave, by the windows' names, into the present windows.
 func stateOf(windows []record.Window, now int64, given []gateway.WindowView) limits.State {
 	state := limits.NewState(now)
-	for _, w := range windows {
+	for i := range windows {
 		used, reset := int64(0), int64(0)
 		for _, g := range given {
-			if g.Window.Duration == w.Duration {
-				used, reset = g.Window.Limit-g.Remaining, g.Reset
+			if g.Name == windows[i].Name() {
+				used, reset = g.Used, g.Reset
 			}
 		}
-		state.Add(w, used, reset)
+		state.Add(&windows[i], used, reset)
 	}
 	return state
 }

@@ -134,7 +134,7 @@ func (g *Gate) Judge(ctx context.Context, r *Request, v *Verdict) {
 	case v.Identity == nil:
 		refused = g.countAnonymous(r, v, refused)
 	default:
-		if len(v.Limits.Statuses()) == 0 {
+		if v.Limits.Len() == 0 {
 			g.lastKnown(v)
 		}
 		g.countIdentified(r, v, refused)

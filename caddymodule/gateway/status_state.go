@@ -263,16 +263,20 @@ type WindowsAnswer struct {
 
 // WindowView is one window.
 type WindowView struct {
-	Window    record.Window `json:"window"`
-	Remaining int64         `json:"remaining"`
-	Reset     int64         `json:"reset"`
+	// Name is that of the limit headers: 1m, month, or key-1m.
+	Name string `json:"name"`
+	// Window is its form in the configuration, such as 60/1m or 100000/month.
+	Window    string `json:"window"`
+	Used      int64  `json:"used"`
+	Remaining int64  `json:"remaining"`
+	Reset     int64  `json:"reset"`
 }
 
 // ViewWindows shows the windows of a state; never nil.
 func ViewWindows(state *limits.State) []WindowView {
 	views := []WindowView{}
 	for _, s := range state.Statuses() {
-		views = append(views, WindowView{Window: s.Window, Remaining: s.Remaining, Reset: s.Reset})
+		views = append(views, WindowView{Name: s.Window.Name(), Window: s.Window.String(), Used: s.Used, Remaining: s.Remaining, Reset: s.Reset})
 	}
 	return views
 }

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-
-	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
 // The limit headers, in the form in which net/http keeps them. On the wire letter case has no meaning.
@@ -32,24 +30,24 @@ type Headers struct {
 // All numbers are written into one string and all values share one slice, so that an answer costs two allocations,
 // whatever the number of windows.
 func (s *State) Headers() Headers {
-	shown, found := s.Shown()
-	if !found {
+	if s.count == 0 {
 		return Headers{}
 	}
+	shown := &s.statuses[max(0, s.Violated)]
 	var (
 		scratch [512]byte
-		ends    [3 + 2*(record.MaxWindows+1)]int
+		ends    [3 + 2*(MaxWindows+1)]int
 		text    = scratch[:0]
 		n       = 0
 	)
 	end := func() { ends[n] = len(text); n++ }
-	text = strconv.AppendInt(text, shown.Window.Limit, 10)
+	text = strconv.AppendInt(text, shown.limit, 10)
 	end()
-	text = strconv.AppendInt(text, shown.Remaining, 10)
+	text = strconv.AppendInt(text, shown.remaining(), 10)
 	end()
-	text = strconv.AppendInt(text, shown.Reset, 10)
+	text = strconv.AppendInt(text, shown.reset, 10)
 	end()
-	for i := range s.Statuses() {
+	for i := range s.statuses[:s.count] {
 		text = s.appendPolicy(text, &s.statuses[i])
 		end()
 	}
@@ -59,7 +57,7 @@ func (s *State) Headers() Headers {
 		end()
 	}
 	policies := n
-	for i := range s.Statuses() {
+	for i := range s.statuses[:s.count] {
 		text = s.appendRemaining(text, &s.statuses[i])
 		end()
 	}
@@ -98,29 +96,40 @@ func (v *Headers) Set(h http.Header) {
 var local = []string{"local"}[:1:1]
 
 // appendPolicy writes `"1m";q=60;w=60`.
-func (s *State) appendPolicy(b []byte, status *Status) []byte {
+func (s *State) appendPolicy(b []byte, status *status) []byte {
 	b = s.appendName(b, status)
 	b = append(b, ";q="...)
-	b = strconv.AppendInt(b, status.Window.Limit, 10)
+	b = strconv.AppendInt(b, status.limit, 10)
 	b = append(b, ";w="...)
-	return strconv.AppendInt(b, seconds(status.Window), 10)
+	if status.period != 0 {
+		begin, end := status.period.Bounds(status.reset - 1)
+		return strconv.AppendInt(b, end-begin, 10)
+	}
+	return strconv.AppendInt(b, int64(status.seconds), 10)
 }
 
 // appendRemaining writes `"1m";r=12;t=31`.
-func (s *State) appendRemaining(b []byte, status *Status) []byte {
+func (s *State) appendRemaining(b []byte, status *status) []byte {
 	b = s.appendName(b, status)
 	b = append(b, ";r="...)
-	b = strconv.AppendInt(b, status.Remaining, 10)
+	b = strconv.AppendInt(b, status.remaining(), 10)
 	b = append(b, ";t="...)
 	return strconv.AppendInt(b, s.left(status), 10)
 }
 
-func (s *State) appendName(b []byte, status *Status) []byte {
+// appendName writes what record.Window.Name says, or the policy's name.
+func (s *State) appendName(b []byte, status *status) []byte {
 	b = append(b, '"')
-	if s.Policy != "" {
+	switch {
+	case s.Policy != "":
 		b = append(b, s.Policy...)
-	} else {
-		b = appendDuration(b, seconds(status.Window))
+	case status.period != 0:
+		b = append(b, status.period.String()...)
+	default:
+		if status.own {
+			b = append(b, "key-"...)
+		}
+		b = appendDuration(b, int64(status.seconds))
 	}
 	return append(b, '"')
 }

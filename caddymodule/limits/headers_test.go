@@ -16,7 +16,7 @@ func TestSetHeaders(t *testing.T) {
 	state := func(violated int, local bool, statuses ...limits.Status) limits.State {
 		s := limits.NewState(start)
 		for _, status := range statuses {
-			s.Add(status.Window, status.Window.Limit-status.Remaining, status.Reset)
+			s.Add(&status.Window, status.Window.Limit-status.Remaining, status.Reset)
 		}
 		s.Violated, s.Local = violated, local
 		return s
@@ -73,13 +73,13 @@ func TestSetHeaders(t *testing.T) {
 
 func TestHeadersOfTheLongestPlan(t *testing.T) {
 	s := limits.NewState(start)
-	for i := range record.MaxWindows {
-		s.Add(record.Window{Limit: record.MaxLimit, Duration: record.MaxWindow - time.Duration(i+1)*time.Second}, 0, 0)
+	for i := range limits.MaxWindows {
+		s.Add(&record.Window{Limit: record.MaxLimit, Duration: record.MaxWindow - time.Duration(i+1)*time.Second}, 0, 0)
 	}
 	h := http.Header{}
 	values := s.Headers()
 	values.Set(h)
-	require.Len(t, h["Ratelimit-Policy"], record.MaxWindows)
+	require.Len(t, h["Ratelimit-Policy"], limits.MaxWindows)
 	require.Equal(t, `"365d23h59m52s";r=1099511627776;t=31622392`, h["Ratelimit"][7])
 }
 
@@ -93,7 +93,7 @@ func TestWindowsAreNamedLikeInTheConfiguration(t *testing.T) {
 	for _, d := range durations {
 		w := record.Window{Limit: 1, Duration: d}
 		s, h := limits.NewState(start), http.Header{}
-		s.Add(w, 0, 0)
+		s.Add(&w, 0, 0)
 		values := s.Headers()
 		values.Set(h)
 		require.Regexp(t, `^"`+w.Name()+`";`, h.Get("RateLimit"))

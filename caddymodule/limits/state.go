@@ -7,10 +7,15 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
-// Status is one window of a workspace as an engine last saw it.
+// MaxWindows is how many windows can be counted together: those of a plan or workspace, its quotas, and a key's own.
+const MaxWindows = record.MaxWindows + record.MaxQuotas + record.MaxKeyWindows
+
+// Status is one window as an engine last saw it.
 type Status struct {
 	// Window is the limit and duration that the remaining count was measured against.
 	Window record.Window
+	// Used is how much cost was taken from it: above the limit where one was lowered, or where the window refuses nothing.
+	Used int64
 	// Remaining is how much cost the window still admits: max(0, limit − used).
 	Remaining int64
 	// Reset is when the window ends, in Unix seconds on the engine's clock. For a window that has not begun, it is when
@@ -18,8 +23,8 @@ type Status struct {
 	Reset int64
 }
 
-// State is what the limit headers say: up to record.MaxWindows statuses by value, in the order of the plan. The zero
-// State has no window and sets no header.
+// State is what the limit headers say: up to MaxWindows statuses by value, in the order of the plan. The zero State has no
+// window and sets no header.
 type State struct {
 	// Policy, if any, is the one policy name in the RateLimit headers, as the throttles have it; otherwise each window is
 	// named by its duration.
@@ -34,37 +39,73 @@ type State struct {
 	// concurrent and free are how many requests may be under way at once, and how many more than there are; 0: nobody counts them.
 	concurrent, free int64
 
-	statuses [record.MaxWindows]Status
+	key      string // whose own windows are among them
+	statuses [MaxWindows]status
 	count    int
 }
+
+// status is a Status in half of its bytes: a State is copied for each request.
+type status struct {
+	limit, used, reset int64
+	seconds            int32
+	period             record.Period
+	over, own          bool // own: it is the key's
+}
+
+func (s *status) remaining() int64 { return max(0, s.limit-s.used) }
 
 // NewState gives a state without windows at the given Unix second.
 func NewState(now int64) State { return State{Now: now, Violated: -1} }
 
 // Add appends a window of which used is spent. A reset of 0 means that the window has not begun.
-func (s *State) Add(window record.Window, used, reset int64) {
+func (s *State) Add(window *record.Window, used, reset int64) {
 	if reset == 0 {
-		reset = s.Now + seconds(window)
+		reset = window.Ends(s.Now)
 	}
-	s.statuses[s.count] = Status{Window: window, Remaining: max(0, window.Limit-used), Reset: reset}
+	own := window.Key != ""
+	if own {
+		s.key = window.Key
+	}
+	s.statuses[s.count] = status{
+		limit: window.Limit, used: used, reset: reset, seconds: int32(seconds(window)), period: window.Period, over: window.Over, own: own,
+	}
 	s.count++
 }
 
 // Concurrent adds how many requests may be under way at once, and how many of them could still begin. A limit of 0 adds nothing.
 func (s *State) Concurrent(limit, free int64) { s.concurrent, s.free = limit, free }
 
-// Statuses are the windows in the order of the plan. The slice shares the state's memory.
-func (s *State) Statuses() []Status { return s.statuses[:s.count] }
+// Len is how many windows there are.
+func (s *State) Len() int { return s.count }
+
+// Status is that of the i-th window.
+func (s *State) Status(i int) Status {
+	status := &s.statuses[i]
+	window := record.Window{Limit: status.limit, Duration: time.Duration(status.seconds) * time.Second, Period: status.period, Over: status.over}
+	if status.own {
+		window.Key = s.key
+	}
+	return Status{Window: window, Used: status.used, Remaining: status.remaining(), Reset: status.reset}
+}
+
+// Statuses are the windows in the order of the plan.
+func (s *State) Statuses() []Status {
+	list := make([]Status, s.count)
+	for i := range list {
+		list[i] = s.Status(i)
+	}
+	return list
+}
 
 // Shown is the window of the X-RateLimit headers: the violated one, else the first. False: the state has no window.
 func (s *State) Shown() (Status, bool) {
-	return s.statuses[max(0, s.Violated)], s.count > 0
+	return s.Status(max(0, s.Violated)), s.count > 0
 }
 
-// Spend lowers every window by a cost that the state admits.
+// Spend takes a cost that the state admits from every window.
 func (s *State) Spend(cost int64) {
 	for i := range s.statuses[:s.count] {
-		s.statuses[i].Remaining = max(0, s.statuses[i].Remaining-cost)
+		s.statuses[i].used += cost
 	}
 }
 
@@ -74,11 +115,12 @@ func (s *State) Spend(cost int64) {
 // A cost above a window's limit never fits: it is refused like any other, although no wait will help.
 func (s *State) Refuse(cost int64) (retryAfter int64) {
 	s.Violated = -1
-	for i, status := range s.statuses[:s.count] {
-		if status.Remaining >= cost {
+	for i := range s.statuses[:s.count] {
+		status := &s.statuses[i]
+		if status.over || status.remaining() >= cost {
 			continue
 		}
-		if s.Violated < 0 || status.Reset > s.statuses[s.Violated].Reset {
+		if s.Violated < 0 || status.reset > s.statuses[s.Violated].reset {
 			s.Violated = i
 		}
 	}
@@ -90,15 +132,19 @@ func (s *State) Refuse(cost int64) (retryAfter int64) {
 
 // left is for how many seconds a window still runs: never longer than it is, even if the engine's clock, as far as the
 // gateway knows it, is a little behind.
-func (s *State) left(status *Status) int64 {
-	return min(max(0, status.Reset-s.Now), seconds(status.Window))
+func (s *State) left(status *status) int64 {
+	left := max(0, status.reset-s.Now)
+	if status.period != 0 {
+		return left
+	}
+	return min(left, int64(status.seconds))
 }
 
 // Denied is the state of a workspace whose plan is denied: nothing of nothing, for a minute from now.
 func Denied(now time.Time) State {
 	s := NewState(now.Unix())
 	s.Policy = "denied"
-	s.Add(record.Window{Limit: 0, Duration: time.Minute}, 0, 0)
+	s.Add(&record.Window{Limit: 0, Duration: time.Minute}, 0, 0)
 	return s
 }
 
@@ -138,19 +184,24 @@ type Result struct {
 }
 
 // errCall is a call that no configuration can lead to. An engine refuses it instead of counting something else.
-var errCall = errors.New("counting needs a workspace, 1 to 8 windows of 1s to 366d and a cost of at least 1")
+var errCall = errors.New("counting needs a workspace, 1 to 14 windows of 1s to 366d or a calendar period, those of one key last, and a cost of at least 1")
 
-// Check says why an engine must not count: no workspace, no or too many windows, a duration out of range, a cost below 1.
+// Check says why an engine must not count: no workspace, no or too many windows, a duration out of range, windows of a key
+// before others or of two keys, a cost below 1.
 func Check(workspace string, windows []record.Window, cost int64) error {
-	if workspace == "" || len(windows) == 0 || len(windows) > record.MaxWindows || cost < 1 {
+	if workspace == "" || len(windows) == 0 || len(windows) > MaxWindows || cost < 1 {
 		return errCall
 	}
 	for i := range windows {
-		if d := windows[i].Duration; d < record.MinWindow || d > record.MaxWindow {
+		w := &windows[i]
+		if d := w.Duration; w.Period == 0 && (d < record.MinWindow || d > record.MaxWindow) || w.Period != 0 && d != 0 {
+			return errCall
+		}
+		if i > 0 && w.Key != windows[i-1].Key && windows[i-1].Key != "" {
 			return errCall
 		}
 	}
 	return nil
 }
 
-func seconds(w record.Window) int64 { return int64(w.Duration / time.Second) }
+func seconds(w *record.Window) int64 { return int64(w.Duration / time.Second) }

@@ -72,7 +72,7 @@ func (t *Throttle[K]) Count(key K, window record.Window) (result Result) {
 		return result
 	}
 	if !b.runs(window, now) {
-		*b = bucket[K]{key: key, duration: seconds(window), reset: now + seconds(window)}
+		*b = bucket[K]{key: key, duration: seconds(&window), reset: now + seconds(&window)}
 	}
 	b.used++
 	result.State.Spend(1)
@@ -115,9 +115,9 @@ func (t *Throttle[K]) judge(result *Result, b *bucket[K], window record.Window, 
 	*state = NewState(now)
 	state.Policy = t.policy
 	if b.runs(window, now) {
-		state.Add(window, b.used, b.reset)
+		state.Add(&window, b.used, b.reset)
 	} else {
-		state.Add(window, 0, 0)
+		state.Add(&window, 0, 0)
 	}
 	result.RetryAfter = state.Refuse(1)
 	result.Granted = result.RetryAfter == 0
@@ -142,5 +142,5 @@ func (s *throttleSet[K]) bucket(key K, now int64) *bucket[K] {
 // runs reports that the bucket is counting in such a window. A changed duration starts anew, and so does a clock that
 // was set back.
 func (b *bucket[K]) runs(window record.Window, now int64) bool {
-	return b.duration == seconds(window) && now < b.reset && b.reset <= now+b.duration
+	return b.duration == seconds(&window) && now < b.reset && b.reset <= now+b.duration
 }

@@ -24,7 +24,7 @@ function column(caption, kind, list, now) {
 function bars(windows, now) {
 	if (!windows) return element("span", { class: "quiet" }, "not known here");
 	return windows.map((w) => {
-		const limit = Number(w.window.split("/")[0]), used = limit - w.remaining;
+		const limit = Number(w.window.split("/")[0]), used = w.used;
 		const fill = element("div", {});
 		fill.style.width = `${Math.min(100, used / limit * 100)}%`;
 		return element("div", {}, element("span", {}, `${whole(used)} of ${w.window}`, used ? `, ends in ${Math.max(0, w.reset - now)} s` : ""),

@@ -10,7 +10,8 @@ import (
 
 // account is what this gateway knows of a workspace. It is guarded by the lock of its stripe.
 type account struct {
-	windows []window
+	shared tally            // of the windows that its keys share, quotas among them
+	keys   map[string]tally // of the own windows of each key
 	// joinable are the batches that requests may still join, unsettled those whose end is not known yet.
 	joinable  *batch
 	unsettled int
@@ -24,6 +25,9 @@ type account struct {
 // seconds on Redis' clock, all other ends instants on the engine's.
 type window struct {
 	duration time.Duration
+	period   record.Period
+	// recalled is the end of the quota's period whose past was looked up last, and recalledAt when.
+	recalled, recalledAt int64
 
 	seen, reset      int64
 	ends, endsLatest int64 // at the earliest, at the latest
@@ -32,13 +36,29 @@ type window struct {
 	owed             int64 // of what was granted: is to be charged to Redis, which did answer
 }
 
-// Ends is when the last window ends, with Redis or without, unless somebody waits for an answer.
-func (a *account) Ends(int64) (ends int64) {
+// tally holds windows in no order.
+type tally []window
+
+// Ends is when the last window ends, with Redis or without, unless somebody waits for an answer. Keys of which no window runs
+// are forgotten.
+func (a *account) Ends(now int64) (ends int64) {
 	if a.unsettled > 0 {
 		return stripes.Pending
 	}
-	for i := range a.windows {
-		ends = max(ends, a.windows[i].ends, a.windows[i].grantEnds)
+	ends = a.shared.ends()
+	for key, keyed := range a.keys {
+		end := keyed.ends()
+		if end <= now {
+			delete(a.keys, key)
+		}
+		ends = max(ends, end)
+	}
+	return ends
+}
+
+func (t tally) ends() (ends int64) {
+	for i := range t {
+		ends = max(ends, t[i].ends, t[i].grantEnds)
 	}
 	return ends
 }
@@ -46,37 +66,57 @@ func (a *account) Ends(int64) (ends int64) {
 // runs reports whether the window has not ended yet, with Redis or without.
 func (w *window) runs(now int64) bool { return now < w.ends || now < w.grantEnds }
 
-// window finds the window of a duration, or gives nil.
-func (a *account) window(d time.Duration) *window {
-	if a != nil {
-		for i := range a.windows {
-			if a.windows[i].duration == d {
-				return &a.windows[i]
-			}
+// of is where the windows of the workspace are, or those of a key.
+func (a *account) of(key string) tally {
+	switch {
+	case a == nil:
+		return nil
+	case key == "":
+		return a.shared
+	}
+	return a.keys[key]
+}
+
+// window finds what is known of a window, or gives nil.
+func (a *account) window(limit *record.Window) *window {
+	t := a.of(limit.Key)
+	for i := range t {
+		if t[i].duration == limit.Duration && t[i].period == limit.Period {
+			return &t[i]
 		}
 	}
 	return nil
 }
 
-// begin gives the window of a duration, in the place of one that is over where there is such a one.
-func (a *account) begin(d time.Duration, now int64) *window {
-	if w := a.window(d); w != nil {
+// begin is window, in the place of one that is over where there is none.
+func (a *account) begin(limit *record.Window, now int64) *window {
+	if w := a.window(limit); w != nil {
 		return w
 	}
-	for i := range a.windows {
-		if w := &a.windows[i]; !w.runs(now) {
-			*w = window{duration: d}
+	t, fresh := a.of(limit.Key), window{duration: limit.Duration, period: limit.Period}
+	for i := range t {
+		if w := &t[i]; !w.runs(now) {
+			*w = fresh
 			return w
 		}
 	}
-	a.windows = append(a.windows, window{duration: d})
-	return &a.windows[len(a.windows)-1]
+	t = append(t, fresh)
+	if limit.Key == "" {
+		a.shared = t
+	} else {
+		if a.keys == nil {
+			a.keys = map[string]tally{}
+		}
+		a.keys[limit.Key] = t
+	}
+	return &t[len(t)-1]
 }
 
-// shared fills in the state that Redis was last seen in. The state's Now is set already.
-func (a *account) shared(s *limits.State, windows []record.Window, now int64) {
-	for _, limit := range windows {
-		if w := a.window(limit.Duration); w != nil && now < w.ends {
+// seen fills in the state that Redis was last seen in. The state's Now is set already.
+func (a *account) seen(s *limits.State, windows []record.Window, now int64) {
+	for i := range windows {
+		limit := &windows[i]
+		if w := a.window(limit); w != nil && now < w.ends {
 			s.Add(limit, w.seen, w.reset)
 		} else {
 			s.Add(limit, 0, 0)
@@ -87,9 +127,10 @@ func (a *account) shared(s *limits.State, windows []record.Window, now int64) {
 // local fills in the state of this gateway's share: floor((limit − last seen) / gateways), less what was granted of it.
 func (a *account) local(s *limits.State, windows []record.Window, gateways, now, unixMilli int64) {
 	s.Local = true
-	for _, limit := range windows {
+	for i := range windows {
+		limit := &windows[i]
 		var seen, granted, reset int64
-		if w := a.window(limit.Duration); w != nil {
+		if w := a.window(limit); w != nil {
 			if now < w.ends {
 				seen, reset = w.seen, w.reset
 			}
@@ -109,8 +150,8 @@ func (a *account) local(s *limits.State, windows []record.Window, gateways, now,
 // grant counts a cost that was granted without Redis. The window of the grants is the one Redis was seen in, else it
 // begins now.
 func (a *account) grant(windows []record.Window, cost, now, unixMilli int64) {
-	for _, limit := range windows {
-		w := a.begin(limit.Duration, now)
+	for i := range windows {
+		w := a.begin(&windows[i], now)
 		switch {
 		case now < w.grantEnds:
 			w.granted += cost
@@ -118,7 +159,7 @@ func (a *account) grant(windows []record.Window, cost, now, unixMilli int64) {
 		case now < w.ends:
 			w.grantEnds = w.ends
 		default:
-			reset := second(unixMilli) + int64(limit.Duration/time.Second)
+			reset := windows[i].Ends(second(unixMilli))
 			w.grantEnds = now + (reset*1000-early-unixMilli)*int64(time.Millisecond)
 		}
 		w.granted = cost
@@ -130,13 +171,13 @@ func (a *account) grant(windows []record.Window, cost, now, unixMilli int64) {
 func (a *account) learn(windows []record.Window, r *reply, now int64) {
 	jumped := a.heard && (r.skew > a.skewMax+clockJump || r.skewMax < a.skew-clockJump)
 	a.heard, a.skew, a.skewMax, a.stuck = true, r.skew, r.skewMax, false
-	for i, limit := range windows {
+	for i := range windows {
 		count, reset := r.window(i)
 		if reset == 0 {
 			continue
 		}
 		earliest, latest := r.instants(reset)
-		w := a.begin(limit.Duration, now)
+		w := a.begin(&windows[i], now)
 		switch {
 		case now < w.ends && reset == w.reset:
 			w.seen, w.ends, w.endsLatest = max(w.seen, count), max(w.ends, earliest), latest

@@ -24,6 +24,7 @@ type batch struct {
 	suffix    string // of the keys, between the workspace and the duration
 	windows   []record.Window
 	cost      int64
+	recalled  bool // the past of the quotas has been looked up for it
 	probe     bool // asks whether Redis counts, also while the breaker is open
 
 	done  chan struct{} // closed when reply or err is there
@@ -54,19 +55,20 @@ type decision struct {
 const (
 	countSuffix = "}:"
 	probeSuffix = "}:probe:"
+	keySuffix   = "key:" // and then the key's id
 )
 
 // join adds a request to the batch that is waiting to be sent, or begins one, which its caller then has to send. The
 // stripe is locked.
-func (a *account) join(s *stripes.Stripe[*account], workspace string, windows []record.Window, cost int64) (b *batch, position int64) {
+func (a *account) join(s *stripes.Stripe[*account], workspace string, windows []record.Window, cost int64, recalled bool) (b *batch, position int64) {
 	for b = a.joinable; b != nil; b = b.sibling {
-		if b.cost == cost && slices.Equal(b.windows, windows) {
+		if b.cost == cost && b.recalled == recalled && slices.Equal(b.windows, windows) {
 			b.n++
 			return b, b.n
 		}
 	}
 	b = &batch{
-		stripe: s, account: a, workspace: workspace, suffix: countSuffix, windows: windows, cost: cost,
+		stripe: s, account: a, workspace: workspace, suffix: countSuffix, windows: windows, cost: cost, recalled: recalled,
 		n: 1, done: make(chan struct{}), sibling: a.joinable,
 	}
 	a.joinable = b
@@ -132,9 +134,9 @@ func (b *batch) verdict(r *reply, position int64) (result limits.Result) {
 	if result.Granted {
 		later = (r.granted() - position) * b.cost
 	}
-	for i, w := range b.windows {
+	for i := range b.windows {
 		count, reset := r.window(i)
-		result.State.Add(w, count-later, reset)
+		result.State.Add(&b.windows[i], count-later, reset)
 	}
 	if position > r.granted() {
 		result.RetryAfter = max(1, result.State.Refuse(b.cost))

@@ -11,6 +11,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
@@ -35,9 +36,9 @@ type call struct {
 	batch   *batch
 	command *goredis.IntSliceCmd
 	args    []any
-	keys    [record.MaxWindows]key
+	keys    [limits.MaxWindows]key
 	cost, n int64
-	windows [record.MaxWindows]told
+	windows [limits.MaxWindows]told
 
 	// What it came to, of whoever sent it:
 	answer *reply
@@ -47,12 +48,15 @@ type call struct {
 }
 
 // told is what the script is told of one window; take.lua says what each number means.
-type told struct{ limit, duration, seen, seenEnd, known, owed int64 }
+type told struct{ limit, duration, seen, seenEnd, known, owed, recalled int64 }
+
+// whole is a limit that nothing reaches: of windows that refuse nothing.
+const whole = 1 << 53
 
 // key is the name of a counter, which go-redis asks for when it writes the command.
 type key struct {
 	prefix, workspace, suffix string
-	seconds                   int64
+	window                    *record.Window
 	name                      []byte
 }
 
@@ -61,7 +65,14 @@ func (k *key) MarshalBinary() ([]byte, error) {
 	k.name = append(k.name[:0], k.prefix...)
 	k.name = append(k.name, k.workspace...)
 	k.name = append(k.name, k.suffix...)
-	k.name = strconv.AppendInt(k.name, k.seconds, 10)
+	if k.window.Period != 0 {
+		k.name = append(k.name, k.window.Period.String()...)
+		return k.name, nil
+	}
+	if k.window.Key != "" {
+		k.name = append(append(append(k.name, keySuffix...), k.window.Key...), ':')
+	}
+	k.name = strconv.AppendInt(k.name, int64(k.window.Duration/time.Second), 10)
 	return k.name, nil
 }
 
@@ -75,7 +86,7 @@ func newCall(windows int) *call {
 	c.args = append(c.args, &c.cost, &c.n)
 	for i := range windows {
 		w := &c.windows[i]
-		c.args = append(c.args, &w.limit, &w.duration, &w.seen, &w.seenEnd, &w.known, &w.owed)
+		c.args = append(c.args, &w.limit, &w.duration, &w.seen, &w.seenEnd, &w.known, &w.owed, &w.recalled)
 	}
 	c.command = goredis.NewIntSliceCmd(context.Background(), c.args...)
 	return c
@@ -89,11 +100,20 @@ func (c *call) prepare(b *batch, prefix string, now int64) {
 	}
 	for i := range b.windows {
 		limit := &b.windows[i]
-		c.keys[i].prefix, c.keys[i].workspace, c.keys[i].suffix = prefix, b.workspace, b.suffix
-		c.keys[i].seconds = int64(limit.Duration / time.Second)
-		c.windows[i] = told{limit: limit.Limit, duration: c.keys[i].seconds}
-		if w := b.account.window(limit.Duration); w != nil {
-			w.tell(&c.windows[i], now)
+		c.keys[i].prefix, c.keys[i].workspace, c.keys[i].suffix, c.keys[i].window = prefix, b.workspace, b.suffix, limit
+		c.windows[i] = told{limit: limit.Limit, duration: int64(limit.Duration / time.Second)}
+		t := &c.windows[i]
+		if limit.Period != 0 {
+			t.duration = -int64(limit.Period)
+		}
+		if limit.Over {
+			t.limit = whole
+		}
+		if w := b.account.window(limit); w != nil {
+			w.tell(t, now)
+			if b.recalled {
+				t.recalled = w.recalled
+			}
 		}
 	}
 	c.ready(false)
@@ -140,7 +160,12 @@ func newReply(values []int64, sentAt, heardAt int64) *reply {
 	return r
 }
 
-func (r *reply) granted() int64   { return r.values[0] }
+func (r *reply) granted() int64 { return r.values[0] }
+
+// unknown reports that the script took nothing, because Redis does not know what was used of a quota, and the past was not
+// looked up for this call.
+func (r *reply) unknown() bool { return r.values[0] < 0 }
+
 func (r *reply) unixMilli() int64 { return r.values[len(r.values)-1] }
 
 // window is the count and the end of the i-th window; the end is 0 where none runs.

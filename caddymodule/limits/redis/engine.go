@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,7 @@ type Options struct {
 
 // Engine counts in Redis. It is to outlive configuration reloads: Set changes what a reload may change.
 type Engine struct {
+	limits.Pasts
 	backend  *Backend
 	nodes    nodes
 	prefix   string // of the keys, up to the workspace
@@ -153,38 +155,58 @@ func (e *Engine) Take(_ context.Context, workspace string, windows []record.Wind
 
 func (e *Engine) take(workspace string, windows []record.Window, cost int64) (result limits.Result, err error) {
 	s, node := e.accounts.Stripe(workspace), e.nodes.of(workspace)
-	s.Lock()
-	a := s.Get(workspace)
-	if e.remembers(&result, a, node, windows, cost) {
+	for tries := range maxTries {
+		s.Lock()
+		a := s.Get(workspace)
+		if e.remembers(&result, a, node, windows, cost) {
+			s.Unlock()
+			return result, nil
+		}
+		if node.away() {
+			result, err = e.outage(s, node, workspace, windows, cost)
+			s.Unlock()
+			return result, err
+		}
+		if a, err = e.follow(s, workspace, a); err != nil {
+			s.Unlock()
+			return result, err
+		}
+		b, position := a.join(s, workspace, windows, cost, tries > 0)
 		s.Unlock()
-		return result, nil
+		if position == 1 {
+			node.enqueue(b)
+		}
+		<-b.done
+		if b.err == nil && !b.reply.unknown() {
+			return b.verdict(b.reply, position), nil
+		}
+		if b.err == nil {
+			err = e.recall(b)
+		}
+		if b.err != nil || err != nil || tries == maxTries-1 {
+			return e.alone(b, position, node, err)
+		}
 	}
-	if node.away() {
-		defer s.Unlock()
-		return e.outage(s, node, workspace, windows, cost)
+	return result, err
+}
+
+// alone decides about the request at a position in a batch that Redis did not decide: as the settings say, unless its reply came
+// after the end, and before this request looked. Past, if any, is why the past of a quota cannot be read.
+func (e *Engine) alone(b *batch, position int64, node *shard, past error) (limits.Result, error) {
+	b.stripe.Lock()
+	defer b.stripe.Unlock()
+	if b.late != nil && !b.late.unknown() {
+		return b.verdict(b.late, position), nil
 	}
-	if a, err = e.follow(s, workspace, a); err != nil {
-		s.Unlock()
-		return result, err
+	result, err := e.outage(b.stripe, node, b.workspace, b.windows, b.cost)
+	if b.err != nil {
+		b.alone = append(b.alone, decision{position, result.Granted})
 	}
-	b, position := a.join(s, workspace, windows, cost)
-	s.Unlock()
-	if position == 1 {
-		node.enqueue(b)
-	}
-	<-b.done
-	if b.err == nil {
-		return b.verdict(b.reply, position), nil
-	}
-	s.Lock()
-	defer s.Unlock()
-	if b.late != nil {
-		return b.verdict(b.late, position), nil // it came after the end, and before this request looked
-	}
-	result, err = e.outage(s, node, workspace, windows, cost)
-	b.alone = append(b.alone, decision{position, result.Granted})
-	if errors.Is(err, limits.ErrFull) {
+	switch {
+	case errors.Is(err, limits.ErrFull):
 		result.RetryAfter = 1 // Redis was asked: it is not asked a second time
+	case errors.Is(err, ErrAway) && past != nil:
+		err = fmt.Errorf("%w: %w", limits.ErrPast, past)
 	}
 	return result, err
 }
@@ -196,31 +218,37 @@ func (e *Engine) Peek(_ context.Context, workspace string, windows []record.Wind
 		return limits.State{}, err
 	}
 	s, node := e.accounts.Stripe(workspace), e.nodes.of(workspace)
-	s.Lock()
-	if node.away() {
+	for tries := range maxTries {
+		s.Lock()
+		if node.away() {
+			s.Unlock()
+			return e.Last(workspace, windows), nil
+		}
+		a, err := e.follow(s, workspace, s.Get(workspace))
+		if err != nil {
+			s.Unlock()
+			return e.Last(workspace, windows), nil
+		}
+		b, position := a.join(s, workspace, windows, peekCost, tries > 0)
 		s.Unlock()
-		return e.Last(workspace, windows), nil
+		if position == 1 {
+			node.enqueue(b)
+		}
+		<-b.done
+		if b.err == nil && !b.reply.unknown() {
+			return b.verdict(b.reply, 0).State, nil
+		}
+		if b.err != nil || e.recall(b) != nil {
+			break
+		}
 	}
-	a, err := e.follow(s, workspace, s.Get(workspace))
-	if err != nil {
-		s.Unlock()
-		return e.Last(workspace, windows), nil
-	}
-	b, position := a.join(s, workspace, windows, peekCost)
-	s.Unlock()
-	if position == 1 {
-		node.enqueue(b)
-	}
-	if <-b.done; b.err != nil {
-		return e.Last(workspace, windows), nil
-	}
-	return b.verdict(b.reply, 0).State, nil
+	return e.Last(workspace, windows), nil
 }
 
 // charge tells Redis what a workspace owes. Nobody waits for it.
 func (e *Engine) charge(late *batch) {
 	late.stripe.Lock()
-	b, position := late.account.join(late.stripe, late.workspace, late.windows, peekCost)
+	b, position := late.account.join(late.stripe, late.workspace, late.windows, peekCost, false)
 	late.stripe.Unlock()
 	if position == 1 {
 		e.nodes.of(late.workspace).enqueue(b)
@@ -277,7 +305,7 @@ func (e *Engine) outage(s *stripes.Stripe[*account], node *shard, workspace stri
 
 // Last is how the windows of the workspace stood when this gateway last saw them. It asks nobody and spends nothing.
 func (e *Engine) Last(workspace string, windows []record.Window) (state limits.State) {
-	if len(windows) > record.MaxWindows {
+	if len(windows) > limits.MaxWindows {
 		return state
 	}
 	now, settings, node := e.now(), e.settings.Load(), e.nodes.of(workspace)
@@ -299,7 +327,7 @@ func (e *Engine) Last(workspace string, windows []record.Window) (state limits.S
 // lastShared is the state that Redis was last seen in. The stripe is locked.
 func (e *Engine) lastShared(a *account, node *shard, windows []record.Window, now int64) limits.State {
 	state := limits.NewState(second(node.unixMilli(a, now)))
-	a.shared(&state, windows, now)
+	a.seen(&state, windows, now)
 	return state
 }
 

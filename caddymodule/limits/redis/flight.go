@@ -90,6 +90,9 @@ func (l *link) read(f *flight, c *call, broken error, late bool) {
 	if c.answer, c.err = c.reply(f); c.err == nil {
 		s.skew.Store(c.answer.skew)
 		e.skew.Store(c.answer.skew)
+		if c.answer.unknown() {
+			c.takeBack(e.now()) // nothing was charged
+		}
 		return
 	}
 	if broken != nil {

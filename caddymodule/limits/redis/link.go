@@ -13,7 +13,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 )
 
 // link is one connection to one node of Redis: a go-redis client of its own, which has no other connection. One pipeline at
@@ -38,7 +38,7 @@ type link struct {
 
 	flight   flight
 	commands []goredis.Cmder
-	spare    [record.MaxWindows + 1][]*call // by the number of windows
+	spare    [limits.MaxWindows + 1][]*call // by the number of windows
 }
 
 // resting is the time since when a link waits that waits for nothing.

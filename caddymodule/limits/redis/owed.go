@@ -20,8 +20,8 @@ func (a *account) cover(b *batch, r *reply, now int64) (owes bool) {
 		}
 	}
 	paid := min(granted, taken)
-	for _, limit := range b.windows {
-		w := a.begin(limit.Duration, now)
+	for i := range b.windows {
+		w := a.begin(&b.windows[i], now)
 		if now < w.grantEnds {
 			w.granted = max(0, w.granted-paid*b.cost) // it is in Redis' count
 		}
@@ -49,9 +49,9 @@ func (c *call) takeBack(now int64) {
 	b := c.batch
 	b.stripe.Lock()
 	defer b.stripe.Unlock()
-	for i, limit := range b.windows {
+	for i := range b.windows {
 		if owed := c.windows[i].owed; owed > 0 {
-			w := b.account.begin(limit.Duration, now)
+			w := b.account.begin(&b.windows[i], now)
 			w.owed += owed
 			w.granted += owed
 		}

@@ -54,7 +54,7 @@ func (e *Engine) lacking(ctx context.Context, failure error) string {
 	client := e.backend.client()
 	defer client.Close()
 	for _, command := range [][]any{
-		{"eval", "return 1", 1, key}, {"evalsha", takeHash, 1, key, 1, 0, 1, 1, 0, 0, 0, 0}, {"time"}, {"pttl", key}, {"get", key},
+		{"eval", "return 1", 1, key}, {"evalsha", takeHash, 1, key, 1, 0, 1, 1, 0, 0, 0, 0, 0}, {"time"}, {"pttl", key}, {"get", key},
 		{"set", key, 0, "px", time.Second.Milliseconds()}, {"pexpireat", key, time.Now().Add(time.Second).UnixMilli()},
 	} {
 		cmd := goredis.NewCmd(ctx, command...)

@@ -7,18 +7,14 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 )
 
-// Outage says what happens to requests while Redis is away.
-type Outage string
+// Outage says what happens to requests while Redis is away, or while the past of a quota cannot be read that Redis has lost.
+type Outage = limits.Outage
 
-// The outage modes.
+// The outage modes. OutageRefuse refuses with ErrAway.
 const (
-	// OutageLocal grants this gateway's share of every limit: what Redis had left when last seen, divided by the number
-	// of gateways.
-	OutageLocal Outage = "local"
-	// OutageAllow grants everything that is not known to be over its limit, and counts none of it.
-	OutageAllow Outage = "allow"
-	// OutageRefuse refuses with ErrAway.
-	OutageRefuse Outage = "refuse"
+	OutageLocal  = limits.OutageLocal
+	OutageAllow  = limits.OutageAllow
+	OutageRefuse = limits.OutageRefuse
 )
 
 // Defaults and bounds of Settings.

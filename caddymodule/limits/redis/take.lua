@@ -3,12 +3,14 @@
 --
 -- KEYS  the counter of each window: what was used of it, living until the window ends.
 -- ARGV  cost, n, then for each window
---         its limit and its duration in seconds,
+--         its limit and its duration in seconds; -1 for a quota of a day, -2 for one of a month, by the calendar in UTC,
 --         the count and the end (Unix seconds) that the calling gateway saw of it, 0 and 0 where it saw none,
 --         for how many ms it still runs at most by the gateway's own clock, which nobody sets,
---         and what the gateway has granted in it without asking: that is added, whatever the limit is.
+--         what the gateway has granted in it without asking: that is added, whatever the limit is,
+--         and the end of the quota's period whose past the gateway has looked up for this call, which the count above tells.
 -- Returns how often the cost was taken, then for each window its count and end, then Redis' time in ms. The end is 0 where
--- no window runs. The time comes last: a reply that broke off on the way lacks it.
+-- no window runs; a quota's period always does. The time comes last: a reply that broke off on the way lacks it.
+-- Where the count of a quota is not there, and its past was not looked up, nothing is written and -1 is returned.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local cost, granted = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -24,36 +26,70 @@ local function count(value)
   return n and n > 0 and math.floor(math.min(n, 2 ^ 53)) or 0
 end
 
+-- The end of the calendar period that a second is in. Days become a date as in Howard Hinnant's civil_from_days.
+local months = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
+local function period_end(kind, at)
+  local days = math.floor(at / 86400)
+  if kind == -1 then
+    return (days + 1) * 86400
+  end
+  local z = days + 719468
+  local era = math.floor(z / 146097)
+  local of_era = z - era * 146097
+  local year = math.floor((of_era - math.floor(of_era / 1460) + math.floor(of_era / 36524) - math.floor(of_era / 146096)) / 365)
+  local of_year = of_era - (365 * year + math.floor(year / 4) - math.floor(year / 100))
+  local m = math.floor((5 * of_year + 2) / 153) -- from March
+  local day = of_year - math.floor((153 * m + 2) / 5) + 1
+  local length = months[(m + 2) % 12 + 1]
+  year = year + era * 400 + math.floor(m / 10)
+  if m == 11 and (year % 4 == 0 and year % 100 ~= 0 or year % 400 == 0) then
+    length = 29
+  end
+  return (days - day + 1 + length) * 86400
+end
+
 local function live(key, last)
   redis.call('PEXPIREAT', key, string.format('%.0f', last * 1000 - early))
 end
 
-local counts, ends, owed = {}, {}, {}
+local counts, ends, stops, owed, unknown = {}, {}, {}, {}, false
 for i, key in ipairs(KEYS) do
-  local at = 6 * i - 3
+  local at = 7 * i - 4
   local limit, duration = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   local seen, seen_end, known = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+  local quota, recalled = duration < 0, tonumber(ARGV[at + 6])
   owed[i] = tonumber(ARGV[at + 5])
   counts[i], ends[i] = 0, 0
+  -- When a window ends that begins now.
+  local stop = quota and period_end(duration, second) or second + duration
+  stops[i] = stop
   local left, key_end = redis.call('PTTL', key), 0
   if left > 0 then
     key_end = math.floor((now + left + early + 500) / 1000)
-    -- The key of a window that would outlive its duration is not ours, or Redis' clock was set back.
-    if key_end <= second + duration or key_end == seen_end then
+    -- The key of a window that would outlive its duration is not ours, or Redis' clock was set back. A quota's count then
+    -- holds for the period before as well.
+    if key_end <= stop or key_end == seen_end or quota and key_end <= stop + 31 * 86400 then
       local value = redis.pcall('GET', key)
       -- Only another type is no count. A user who may not read must not find every limit unused.
       if type(value) == 'table' and not string.find(value.err, 'WRONGTYPE', 1, true) then
         return value
       end
       counts[i], ends[i] = count(value), key_end
+      if quota then
+        ends[i] = math.max(key_end, stop)
+      end
     end
+  end
+  if quota and ends[i] == 0 then
+    ends[i] = stop
+    unknown = unknown or recalled ~= stop
   end
   -- A Redis that lost its data is trusted no lower than what the gateway saw, for as long as that window would run.
   local seen_left = seen_end * 1000 - early - now
   if known > 0 and seen_left > 0 then
     counts[i] = math.max(counts[i], seen)
-    if ends[i] == 0 or ends[i] == seen_end then
-      ends[i] = math.min(seen_end, second + duration)
+    if not quota and (ends[i] == 0 or ends[i] == seen_end) then
+      ends[i] = math.min(seen_end, stop)
       -- More is left by Redis' clock than by the gateway's: Redis' clock was set back. The window ends when its duration is
       -- over all the same.
       if seen_left > known + 1000 then
@@ -64,17 +100,19 @@ for i, key in ipairs(KEYS) do
       end
     end
   end
-  counts[i] = counts[i] + owed[i]
-  granted = math.min(granted, math.max(0, math.floor((limit - counts[i]) / cost)))
+  granted = math.min(granted, math.max(0, math.floor((limit - counts[i] - owed[i]) / cost)))
 end
 
 local reply = {granted}
+if unknown then
+  reply[1] = -1
+end
 for i, key in ipairs(KEYS) do
-  if granted > 0 or owed[i] > 0 then
+  if not unknown and (granted > 0 or owed[i] > 0) then
     if ends[i] == 0 then
-      ends[i] = second + tonumber(ARGV[6 * i - 2])
+      ends[i] = stops[i]
     end
-    counts[i] = counts[i] + granted * cost
+    counts[i] = counts[i] + owed[i] + granted * cost
     redis.call('SET', key, string.format('%.0f', counts[i]))
     live(key, ends[i])
   end

@@ -1,0 +1,221 @@
+package limits_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
+
+// quotas are a minute's window and quotas behind it.
+func quotas(t testing.TB, over bool, list ...string) []record.Window {
+	parsed, err := record.ParseQuotas(list)
+	require.NoError(t, err)
+	all := windows(t, "1000000/1s")
+	for _, q := range parsed {
+		all = append(all, q.Window(over))
+	}
+	return all
+}
+
+func (c *clock) set(t time.Time) { c.nanos.Store(t.UnixNano()) }
+
+// TestMemoryQuotasFollowTheCalendar compares random takes over 24 months and more, a leap year and every month's end among
+// them, with what each day and month admits.
+func TestMemoryQuotasFollowTheCalendar(t *testing.T) {
+	for seed := range uint64(10) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 2))
+			m, c := newMemory(t)
+			c.set(time.Date(2103, 6, 1, 0, 0, 0, 0, time.UTC))
+			w, used := quotas(t, false, "40/day", "700/month"), map[string]int64{}
+			months := map[string]bool{}
+			for len(months) < 26 {
+				switch now := c.Now().UTC(); random.IntN(40) {
+				case 0: // to a second around midnight
+					midnight := time.Date(now.Year(), now.Month(), now.Day()+1, 0, 0, 0, 0, time.UTC)
+					c.set(midnight.Add(time.Duration(random.IntN(3)-1) * time.Second))
+				case 1: // to the month's last day
+					if last := time.Date(now.Year(), now.Month()+1, 0, 23, 59, 58, 0, time.UTC); now.Before(last) {
+						c.set(last)
+					}
+				default:
+					c.Advance(time.Duration(random.Int64N(int64(2 * time.Hour))))
+				}
+				now, cost := c.Now().UTC(), []int64{1, 1, 7, 40}[random.IntN(4)]
+				day, month := now.Format(time.DateOnly), now.Format("2006-01")
+				months[month] = true
+				fits := used[day]+cost <= 40 && used[month]+cost <= 700
+				result := take(t, m, "ws", w, cost)
+				require.Equal(t, fits, result.Granted, "%s cost %d", now, cost)
+				if fits {
+					used[day], used[month] = used[day]+cost, used[month]+cost
+				} else {
+					after := now.Add(time.Duration(result.RetryAfter) * time.Second)
+					require.Equal(t, []int{0, 0, 0}, []int{after.Hour(), after.Minute(), after.Second()}, "a period ends at midnight")
+					if used[month]+cost > 700 {
+						require.Equal(t, 1, after.Day(), "the month's end, which is the later")
+					}
+				}
+				require.Equal(t, []int64{40 - used[day], 700 - used[month]}, remaining(result.State)[1:])
+			}
+			require.True(t, months["2104-02"], "29 days")
+		})
+	}
+}
+
+// ledger is a past that counts how often it is asked.
+type ledger struct {
+	mu     sync.Mutex
+	spent  map[string]int64
+	failed error
+	asked  atomic.Int64
+}
+
+func (l *ledger) past(_ context.Context, workspace string, begin, end int64) (int64, error) {
+	l.asked.Add(1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.spent[workspace+" "+time.Unix(begin, 0).UTC().Format(time.DateOnly)], l.failed
+}
+
+func (l *ledger) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failed = err
+}
+
+func TestMemoryQuotaComesBackFromThePast(t *testing.T) {
+	m, c := newMemory(t)
+	l := &ledger{spent: map[string]int64{"ws 2100-01-01": 95}}
+	m.SetPast(l.past)
+	w := quotas(t, false, "100/month")
+	state, err := m.Peek(t.Context(), "ws", w)
+	require.NoError(t, err)
+	require.Equal(t, int64(5), remaining(state)[1])
+	var granted atomic.Int64
+	var group sync.WaitGroup
+	for range 16 {
+		group.Go(func() {
+			for range 20 {
+				if result, err := m.Take(context.Background(), "ws", w, 1); err == nil && result.Granted {
+					granted.Add(1)
+				}
+			}
+		})
+	}
+	group.Wait()
+	require.EqualValues(t, 5, granted.Load())
+	require.EqualValues(t, 1, l.asked.Load(), "one look-up for a period")
+	refused := take(t, m, "ws", w, 1)
+	require.EqualValues(t, 31*86400, refused.RetryAfter)
+	require.Equal(t, "month", refused.State.Status(refused.State.Violated).Window.Name())
+	c.Advance(31 * 24 * time.Hour)
+	require.Equal(t, int64(99), remaining(take(t, m, "ws", w, 1).State)[1])
+	require.EqualValues(t, 2, l.asked.Load())
+	raised := quotas(t, false, "1000/month")
+	require.Equal(t, int64(998), remaining(take(t, m, "ws", raised, 1).State)[1], "what was used stays")
+	daily := quotas(t, false, "9/day", "1000/month")
+	require.Equal(t, []int64{8, 997}, remaining(take(t, m, "ws", daily, 1).State)[1:], "another period begins")
+	require.EqualValues(t, 3, l.asked.Load())
+}
+
+func TestMemoryPastThatCannotBeRead(t *testing.T) {
+	away := errors.New("away")
+	for _, c := range []struct {
+		outage  limits.Outage
+		granted int64 // of 10, with a quota of 3
+	}{{"", 3}, {limits.OutageLocal, 3}, {limits.OutageAllow, 10}, {limits.OutageRefuse, 0}} {
+		t.Run(string(c.outage), func(t *testing.T) {
+			m, _ := newMemory(t)
+			l := &ledger{spent: map[string]int64{}, failed: away}
+			m.SetPast(l.past)
+			if c.outage != "" {
+				m.SetOutage(c.outage)
+			}
+			w, granted := quotas(t, false, "3/month"), int64(0)
+			for range 10 {
+				result, err := m.Take(t.Context(), "ws", w, 1)
+				if c.outage == limits.OutageRefuse {
+					require.ErrorIs(t, err, limits.ErrPast)
+					require.ErrorIs(t, err, away)
+				} else {
+					require.NoError(t, err)
+				}
+				if result.Granted {
+					granted++
+				}
+			}
+			require.Equal(t, c.granted, granted)
+			require.EqualValues(t, 1, l.asked.Load(), "not at each request")
+			l.fail(nil)
+			l.spent["ws 2100-01-01"] = 2
+			require.Eventually(t, func() bool { return l.asked.Load() == 2 || take2(m, w) }, 10*time.Second, 10*time.Millisecond)
+			state, err := m.Peek(t.Context(), "ws", w)
+			require.NoError(t, err)
+			require.Equal(t, map[bool]int64{true: 1, false: 0}[granted == 0], remaining(state)[1], "the larger of the two holds")
+		})
+	}
+}
+
+// take2 looks, so that the past is read again once it may be. It reports false.
+func take2(m *limits.Memory, w []record.Window) bool {
+	_, _ = m.Peek(context.Background(), "ws", w)
+	return false
+}
+
+func TestMemoryOverAllowCountsTheExcess(t *testing.T) {
+	m, _ := newMemory(t)
+	w := quotas(t, true, "3/month")
+	for n := range int64(8) {
+		result := take(t, m, "ws", w, 1)
+		require.True(t, result.Granted)
+		require.Equal(t, n+1, result.State.Status(1).Used)
+		require.Equal(t, 3-min(3, n+1), result.State.Status(1).Remaining)
+	}
+}
+
+// TestMemoryWindowsOfKeys takes from the windows of two keys and of their workspace, all or nothing.
+func TestMemoryWindowsOfKeys(t *testing.T) {
+	m, c := newMemory(t)
+	of := func(key string, list ...string) []record.Window {
+		all := windows(t, "10/1m")
+		for _, w := range windows(t, list...) {
+			w.Key = key
+			all = append(all, w)
+		}
+		return all
+	}
+	greedy, other, unlimited := of("greedy", "4/1m", "6/1h"), of("other", "8/1m"), of("")
+	count := func(w []record.Window) (granted int) {
+		for take(t, m, "ws", w, 1).Granted {
+			granted++
+		}
+		return granted
+	}
+	require.Equal(t, 4, count(greedy))
+	refused := take(t, m, "ws", greedy, 1)
+	require.Equal(t, "key-1m", refused.State.Status(refused.State.Violated).Window.Name())
+	require.Equal(t, []int64{6, 0, 2}, remaining(refused.State), "the refused one took from none")
+	require.Equal(t, 6, count(other), "what the first key left of the workspace's window")
+	require.Zero(t, count(unlimited))
+	c.Advance(time.Minute)
+	require.Equal(t, 2, count(greedy), "its hour has two left")
+	require.Equal(t, 8, count(unlimited))
+	require.Equal(t, 1, m.Tracked())
+	c.Advance(2 * time.Hour)
+	require.Equal(t, 4, count(greedy))
+
+	mixed := append(of("a", "1/1m"), of("b", "1/1m")[1])
+	_, err := m.Take(t.Context(), "ws", mixed, 1)
+	require.Error(t, err, "windows of two keys")
+}

@@ -1,0 +1,246 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits/redis"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/services"
+)
+
+// quota is a window of a calendar period, behind one that is wide.
+func quota(t testing.TB, list ...string) []record.Window {
+	t.Helper()
+	parsed, err := record.ParseQuotas(list)
+	require.NoError(t, err)
+	all := windows(t, "1000000/1s")
+	for _, q := range parsed {
+		all = append(all, q.Window(false))
+	}
+	return all
+}
+
+// ledger is a past: what each period of a workspace has seen, and how often somebody asked.
+type ledger struct {
+	mu     sync.Mutex
+	spent  map[int64]int64 // by the end of the period
+	failed error
+	asked  atomic.Int64
+}
+
+func (l *ledger) past(_ context.Context, _ string, begin, end int64) (int64, error) {
+	l.asked.Add(1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.spent[end], l.failed
+}
+
+func (l *ledger) add(end, cost int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.spent == nil {
+		l.spent = map[int64]int64{}
+	}
+	l.spent[end] += cost
+}
+
+// TestPeriodsAreThoseOfTheCalendar sets the clock of Redis to every day's and month's edge of three years, with a leap year.
+func TestPeriodsAreThoseOfTheCalendar(t *testing.T) {
+	t.Parallel()
+	server, set := services.RedisWithClock(t)
+	w := quota(t, "5/day", "9/month")
+	for day := time.Date(2026, 12, 30, 0, 0, 0, 0, time.UTC); day.Year() < 2030; day = day.AddDate(0, 0, 1) {
+		if month := day.Day(); month > 2 && month < 28 && day.YearDay()%50 != 0 {
+			continue // the days within a month are alike
+		}
+		set(time.Until(day.Add(12 * time.Hour)).Truncate(time.Second))
+		e, _ := newEngine(t, server.URL(), patient)
+		state, err := e.Peek(t.Context(), day.Format(time.DateOnly), w)
+		require.NoError(t, err)
+		require.Equal(t, day.AddDate(0, 0, 1), time.Unix(state.Status(1).Reset, 0).UTC())
+		require.Equal(t, time.Date(day.Year(), day.Month()+1, 1, 0, 0, 0, 0, time.UTC), time.Unix(state.Status(2).Reset, 0).UTC())
+	}
+}
+
+// TestQuotasAreExactAcrossAnEdge lets gateways with clocks of their own spend while Redis' clock passes the end of a month.
+func TestQuotasAreExactAcrossAnEdge(t *testing.T) {
+	t.Parallel()
+	server, set := services.RedisWithClock(t)
+	edge := time.Date(2028, 3, 1, 0, 0, 0, 0, time.UTC)
+	set(time.Until(edge.Add(-2 * time.Second)).Truncate(time.Second))
+	backend, err := redis.ParseBackend(server.URL(), "")
+	require.NoError(t, err)
+	const limit = 3000
+	w, l := quota(t, "3000/month"), &ledger{}
+	var spenders sync.WaitGroup
+	var mu sync.Mutex
+	granted := map[time.Time]int{}
+	for _, skew := range []time.Duration{0, -90 * time.Minute, 26 * time.Hour, 40 * 24 * time.Hour} {
+		e, err := redis.New(backend, patient, redis.Options{Clock: func() time.Time { return time.Now().Add(skew) }})
+		require.NoError(t, err)
+		defer e.Close()
+		e.SetPast(l.past)
+		for range 16 {
+			spenders.Go(func() {
+				for began := time.Now(); time.Since(began) < 5*time.Second; {
+					result, err := e.Take(context.Background(), "ws", w, 1)
+					if err != nil || !result.Granted {
+						time.Sleep(5 * time.Millisecond)
+						continue
+					}
+					mu.Lock()
+					granted[time.Unix(result.State.Status(1).Reset, 0).UTC()]++
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	spenders.Wait()
+	require.Equal(t, map[time.Time]int{edge: limit, edge.AddDate(0, 1, 0): limit}, granted, "never one too many, none refused that fits")
+	require.LessOrEqual(t, l.asked.Load(), int64(4*2*4), "gateways look up where the period is new, and not at each request")
+}
+
+// TestAQuotaComesBackFromThePast empties Redis and restarts gateways while they spend.
+func TestAQuotaComesBackFromThePast(t *testing.T) {
+	t.Parallel()
+	server := services.Redis(t)
+	client := server.Client()
+	defer client.Close()
+	w, l := quota(t, "1000/month"), &ledger{}
+	granted := 0
+	var engines []*redis.Engine
+	for round := range 12 {
+		for len(engines) < 3 {
+			e, _ := newEngine(t, server.URL(), patient)
+			e.SetPast(l.past)
+			engines = append(engines, e)
+		}
+		asked := l.asked.Load()
+		for n := range 60 {
+			result := take(t, engines[n%len(engines)], "ws", w, 2)
+			if result.Granted {
+				granted += 2
+				l.add(result.State.Status(1).Reset, 2)
+			}
+			require.Equal(t, int64(max(0, 1000-granted)), result.State.Status(1).Remaining)
+		}
+		require.LessOrEqual(t, l.asked.Load()-asked, int64(1), "one look-up")
+		if round%3 == 0 {
+			engines = engines[1:]
+		}
+		require.NoError(t, client.FlushAll(t.Context()).Err())
+	}
+	require.Equal(t, 1000, granted)
+	require.Equal(t, []string{"tollgate:{ws}:1", "tollgate:{ws}:month"}, func() []string {
+		_ = take(t, engines[0], "ws", w[:1], 1)
+		_, err := engines[0].Peek(t.Context(), "ws", w)
+		require.NoError(t, err)
+		fresh, _ := newEngine(t, server.URL(), patient)
+		take(t, fresh, "ws", w, 1)
+		names := client.Keys(t.Context(), "*").Val()
+		slices.Sort(names)
+		return names
+	}())
+}
+
+func TestAPastThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	away := errors.New("away")
+	for _, c := range []struct {
+		outage  redis.Outage
+		granted int64 // of 10, with a quota of 6 and two gateways expected
+	}{{"", 3}, {redis.OutageAllow, 10}, {redis.OutageRefuse, 0}} {
+		t.Run(string(c.outage), func(t *testing.T) {
+			t.Parallel()
+			server := services.Redis(t)
+			e, o := newEngine(t, server.URL(), redis.Settings{Timeout: 5 * time.Second, OnOutage: c.outage, Gateways: 2})
+			l := &ledger{failed: away}
+			e.SetPast(l.past)
+			w, granted := quota(t, "6/month"), int64(0)
+			for range 10 {
+				result, err := e.Take(t.Context(), "ws", w, 1)
+				if c.outage == redis.OutageRefuse {
+					require.ErrorIs(t, err, limits.ErrPast)
+					require.ErrorIs(t, err, away)
+				} else {
+					require.NoError(t, err)
+					require.True(t, result.State.Local)
+				}
+				if result.Granted {
+					granted++
+				}
+			}
+			require.Equal(t, c.granted, granted)
+			require.Empty(t, o.outages(), "Redis is not away")
+			l.mu.Lock()
+			l.failed = nil
+			l.mu.Unlock()
+			require.Eventually(t, func() bool {
+				result, err := e.Take(context.Background(), "ws", w, 1)
+				return err == nil && result.Source == limits.FromRedis && result.Granted
+			}, 10*time.Second, 20*time.Millisecond)
+		})
+	}
+}
+
+// TestWindowsOfKeys takes from the windows of keys and of their workspace on two gateways, all or nothing.
+func TestWindowsOfKeys(t *testing.T) {
+	t.Parallel()
+	server, g, _ := newGateways(t, 2, patient)
+	of := func(key string, list ...string) []record.Window {
+		all := windows(t, "1000/1h")
+		for _, w := range windows(t, list...) {
+			w.Key = key
+			all = append(all, w)
+		}
+		return all
+	}
+	greedy, other := of("greedy", "50/1h"), of("other", "900/1h", "2000/1d")
+	var spenders sync.WaitGroup
+	var granted [2]atomic.Int64
+	for n := range 32 {
+		spenders.Go(func() {
+			for range 60 {
+				if result, err := g[n%2].Take(context.Background(), "ws", greedy, 1); err == nil && result.Granted {
+					granted[0].Add(1)
+				}
+			}
+		})
+	}
+	spenders.Wait()
+	for result := take(t, g[0], "ws", other, 10); result.Granted; result = take(t, g[1], "ws", other, 10) {
+		granted[1].Add(10)
+	}
+	require.EqualValues(t, 50, granted[0].Load())
+	require.EqualValues(t, 900, granted[1].Load())
+	state, err := g[0].Peek(t.Context(), "ws", greedy)
+	require.NoError(t, err)
+	require.Equal(t, []int64{50, 0}, remaining(state), "refusals took from none")
+	require.Equal(t, int64(50), remaining(take(t, g[1], "ws", of(""), 1).State)[0]+1)
+	client := server.Client()
+	defer client.Close()
+	names := client.Keys(t.Context(), "*").Val()
+	slices.Sort(names)
+	require.Equal(t, []string{"tollgate:{ws}:3600", "tollgate:{ws}:key:greedy:3600", "tollgate:{ws}:key:other:3600", "tollgate:{ws}:key:other:86400"}, names)
+}
+
+func TestOverAllowCountsTheExcess(t *testing.T) {
+	t.Parallel()
+	_, g, _ := newGateways(t, 2, patient)
+	w := quota(t, "3/month")
+	w[1].Over = true
+	for n := range int64(8) {
+		result := take(t, g[n%2], "ws", w, 1)
+		require.True(t, result.Granted)
+		require.Equal(t, n+1, result.State.Status(1).Used)
+	}
+}
