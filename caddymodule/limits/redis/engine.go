@@ -138,7 +138,7 @@ func (e *Engine) Breakers(give func(node string, open bool)) {
 // requests that share the round trip have contexts of their own. It does not wait for a Redis that has said nothing for
 // the timeout.
 //
-// The error is ErrAway, with the state as it was last seen, limits.ErrFull, with RetryAfter, or that of limits.Check.
+// The error is ErrAway, with the state as it was last seen, limits.ErrPast, limits.ErrFull, with RetryAfter, or that of limits.Check.
 func (e *Engine) Take(_ context.Context, workspace string, windows []record.Window, cost int64) (result limits.Result, err error) {
 	if err := limits.Check(workspace, windows, cost); err != nil {
 		return result, err
