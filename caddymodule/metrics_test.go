@@ -33,6 +33,7 @@ var families = map[string][]string{
 	"tollgate_key_cache_hits_total":                nil,
 	"tollgate_key_feed_age_seconds":                nil,
 	"tollgate_key_store_failing":                   {"part"},
+	"tollgate_usage_lost_total":                    nil,
 	"tollgate_policy_decisions_total":              {"how"},
 	"tollgate_policy_evaluation_seconds":           nil,
 	"tollgate_policy_load_failures_total":          nil,
@@ -97,7 +98,9 @@ var labelled = regexp.MustCompile(`^(tollgate_\w+?)(_bucket|_sum|_count)?(?:\{(.
 
 func TestMetricsAreCompleteAndTheirLabelsClosed(t *testing.T) {
 	countOn(t, "on_outage local")
-	g := harness.Start(t, watched())
+	setup := watched()
+	setup.Options += "\nusage sqlite $DIR/usage.db"
+	g := harness.Start(t, setup)
 	text := everything(t, g)
 	problems, err := promlint.New(strings.NewReader(ownMetrics(text))).Lint()
 	require.NoError(t, err)

@@ -3,7 +3,9 @@ package caddymodule_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -11,7 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/postgres"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/sqlite"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/services"
 	"github.com/tollgate-gateway/tollgate/caddymodule/usage"
 )
 
@@ -127,4 +133,51 @@ func TestWhereNothingIsKept(t *testing.T) {
 	d.Write(t, "keys.yaml", "workspaces: []\n")
 	d.Write(t, "file.Caddyfile", "{\n\ttollgate {\n\t\tkeys file keys.yaml\n\t}\n}\n")
 	require.ErrorContains(t, d.Run("", "usage", "--config", "file.Caddyfile").Err, "keeps no usage: write usage sqlite <path> into the global options")
+}
+
+// TestTheLedgerWhoseAnswersAreLost is booked in another store than that of the keys, which commits while the gateway hears nothing of
+// it, several times in a row: log and metrics say so, and each request counts once.
+func TestTheLedgerWhoseAnswersAreLost(t *testing.T) {
+	if !harness.Long() {
+		t.Skip("a long test: set TOLLGATE_TEST_LONG=1")
+	}
+	address, err := url.Parse(services.Postgres(t).Database())
+	require.NoError(t, err)
+	direct := address.String()
+	thief := services.NewThief(t, services.FreePort(t), address.Host)
+	address.Host = thief.Addr().String()
+	setup := watched()
+	setup.Options += "\nusage postgres " + address.String()
+	store, err := postgres.New(direct)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, store.Close()) }()
+	require.NoError(t, store.CreateWorkspace(t.Context(), keystore.Act{By: "test", Action: "create"}, &record.Workspace{ID: "ws_1", Plan: "pro"}))
+	g := harness.Start(t, setup)
+	metric := func(series string) func() bool {
+		return func() bool {
+			return strings.Contains(g.Do(t, harness.Request{Path: "/metrics"}).Body, "\n"+series+"\n")
+		}
+	}
+	var answered int64
+	ask := func() {
+		require.Equal(t, 200, g.Do(t, harness.Request{Path: "/leads", Key: harness.CRM}).Status)
+		answered++
+	}
+	thief.Steal(func(answer string) bool { return strings.Contains(answer, "COMMIT\x00") })
+	for thief.Stolen() < 3 {
+		ask()
+		<-time.After(harness.Tick)
+	}
+	require.True(t, metric(`tollgate_key_store_failing{part="usage"} 1`)())
+	require.True(t, harness.Contains(g.ReadFile(t, "caddy.log"), "key store is failing", `"what":"usage"`, "writing what was used", `"do":"see that the store can be written`))
+	thief.Steal(nil)
+	require.Eventually(t, metric(`tollgate_key_store_failing{part="usage"} 0`), harness.WaitFor, harness.Tick)
+	require.True(t, metric("tollgate_usage_lost_total 0")())
+	ask()
+	g.Stop(t)
+	report, err := usage.NewReport("", time.Now().Add(-24*time.Hour), time.Now().Add(time.Hour), "workspace")
+	require.NoError(t, err)
+	_, total, err := report.Rows(t.Context(), store)
+	require.NoError(t, err)
+	require.Equal(t, answered, total.Requests)
 }

@@ -141,6 +141,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	cache := meter.Cache{State: a.keys.Value.State, Failing: &a.keys.Value.failing}
+	if ledger := a.ledger.Value; ledger != nil {
+		cache.Usage, cache.Lost = &a.usageKeys.Value.failing, ledger.writer.Dropped
+	}
 	if err := pool.Register(ctx.GetMetricsRegistry(), meters.Collectors(cache, a.counters)...); err != nil {
 		return err
 	}

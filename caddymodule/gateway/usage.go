@@ -90,6 +90,9 @@ func (a *App) startUsage() (err error) {
 	if ledger == nil {
 		return nil
 	}
+	if a.usageKeys.Value != a.keys.Value {
+		a.usageKeys.Value.said.log.Store(a.logger) // of the key store startKeys has
+	}
 	if a.leaveUsage, err = ledger.settings.Enter(a.Usage.keep()); err == nil {
 		ledger.writer.Start()
 	}

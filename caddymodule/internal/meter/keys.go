@@ -82,18 +82,23 @@ func (f *Failing) Note(part string, failing bool) {
 type Cache struct {
 	State   func() keystore.CacheState
 	Failing *Failing
+	// Usage is the store that the ledger is booked in, which may be another one, and Lost how many requests may be missing from
+	// it. They are nil where no ledger is kept.
+	Usage *Failing
+	Lost  func() int64
 }
 
 var (
 	cacheEntries = prometheus.NewDesc("tollgate_key_cache_entries", "Known keys in this gateway's memory.", nil, nil)
 	cacheHits    = prometheus.NewDesc("tollgate_key_cache_hits_total", "Keys that were known good in memory, without a look-up.", nil, nil)
 	feedAge      = prometheus.NewDesc("tollgate_key_feed_age_seconds", "Seconds since the feed of the key store's changes was last known to be whole. Absent until it is for the first time.", nil, nil)
-	storeFailing = prometheus.NewDesc("tollgate_key_store_failing", "1 while a part of the key store fails: look-ups, changes (the feed), last uses, usage (the ledger), or keys (a keys file that was changed and cannot be taken).", []string{"part"}, nil)
+	usageLost    = prometheus.NewDesc("tollgate_usage_lost_total", "Requests that may be missing from the ledger of what workspaces use: there was no room, or its store was away at the end. Absent where no ledger is kept.", nil, nil)
+	storeFailing = prometheus.NewDesc("tollgate_key_store_failing", "1 while a part of the key store fails: look-ups, changes (the feed), last uses, usage (the ledger, wherever it is), or keys (a keys file that was changed and cannot be taken).", []string{"part"}, nil)
 )
 
 // Describe is part of prometheus.Collector.
 func (c Cache) Describe(into chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{cacheEntries, cacheHits, feedAge, storeFailing} {
+	for _, desc := range []*prometheus.Desc{cacheEntries, cacheHits, feedAge, storeFailing, usageLost} {
 		into <- desc
 	}
 }
@@ -106,9 +111,12 @@ func (c Cache) Collect(into chan<- prometheus.Metric) {
 	if state.Heard != nil {
 		into <- prometheus.MustNewConstMetric(feedAge, prometheus.GaugeValue, *state.Heard)
 	}
+	if c.Lost != nil {
+		into <- prometheus.MustNewConstMetric(usageLost, prometheus.CounterValue, float64(c.Lost()))
+	}
 	for i, part := range KeyStoreParts {
 		value := 0.0
-		if c.Failing.parts[i].Load() {
+		if c.Failing.parts[i].Load() || part == "usage" && c.Usage != nil && c.Usage.parts[i].Load() {
 			value = 1
 		}
 		into <- prometheus.MustNewConstMetric(storeFailing, prometheus.GaugeValue, value, part)

@@ -39,6 +39,7 @@ func TestPostgreSQL(t *testing.T) {
 		"killed at any moment nothing acknowledged is lost": killedAtAnyMomentNothingAcknowledgedIsLost,
 		"killed at any moment there is no half import":      killedAtAnyMomentThereIsNoHalfImport,
 		"what was used":                                     whatWasUsed,
+		"a commit whose answer is lost":                     aCommitWhoseAnswerIsLost,
 		"moved whole":                                       movedWhole,
 		"a million keys":                                    aMillionKeys,
 		"a million uses":                                    aMillionUses,
