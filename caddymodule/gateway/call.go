@@ -31,6 +31,8 @@ type call struct {
 	passing bool
 	// passed says that they had it, or have it.
 	passed bool
+	// used says that the ledger has the request.
+	used bool
 	// answered is when the answer of a handler behind the gate began.
 	answered time.Time
 	inbound  inbound
@@ -165,6 +167,7 @@ func (c *call) BeforeHeader(status int, h http.Header) {
 	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
 		if c.passing && c.answered.IsZero() {
 			c.answered = time.Now()
+			c.use(&envelope.Report{Status: status}) // a stream or a WebSocket that a stop cuts off ends after the ledger
 		}
 		if d != nil {
 			d.Set(h)

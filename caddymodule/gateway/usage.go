@@ -110,12 +110,13 @@ func (a *App) releaseUsage() error {
 	return a.usageKeys.Release()
 }
 
-// use adds the request to the ledger of its workspace.
+// use adds the request to the ledger of its workspace, once.
 func (c *call) use(report *envelope.Report) {
 	ledger, identity := c.handler.app.ledger.Value, c.verdict.Identity
-	if ledger == nil || identity == nil {
+	if ledger == nil || identity == nil || c.used {
 		return
 	}
+	c.used = true
 	u := usage.Use{At: time.Now(), Workspace: identity.Workspace.ID, Key: identity.Key.ID, Outcome: string(report.Code)}
 	if r := c.verdict.Match.Route; r != nil {
 		u.Route = r.Pattern

@@ -14,7 +14,7 @@ const (
 	DefaultBound = 1 << 17
 )
 
-// Use is one request that came to its end.
+// Use is one request that was answered.
 type Use struct {
 	// At is when.
 	At time.Time

@@ -225,6 +225,7 @@ func TestWhatAStopDoes(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.Contains(t, s.must(t, "key", "show", s.id, "--json"), `"last_used_at":"`, "when the key was last used is written")
+		require.Equal(t, "code,requests,cost\n1xx,1,1\n2xx,1,1\n", s.must(t, "usage", "--csv", "--by", "code"), "and so is what was used, once")
 	})
 	t.Run("past the grace period", func(t *testing.T) {
 		t.Parallel()
@@ -239,6 +240,7 @@ func TestWhatAStopDoes(t *testing.T) {
 		require.False(t, more, "a stream is cut off")
 		require.Contains(t, <-answer, "EOF", "and so is a request")
 		require.Equal(t, "cut off", heard(socket), "a WebSocket with a delay hears nothing of it")
+		require.Equal(t, "code,requests,cost\n1xx,1,1\n2xx,1,1\n", s.must(t, "usage", "--csv", "--by", "code"), "what had an answer is in the ledger")
 	})
 	t.Run("shutdown_delay", func(t *testing.T) {
 		t.Parallel()
