@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
 // Audit looks at the facts by every rule. The error says that ctx ended.
@@ -72,7 +74,7 @@ func (a *auditor) costs(used map[string]int) {
 		for _, r := range g.Routes {
 			var above, near group
 			for _, name := range a.plansAtStake(used) {
-				switch lowest := lowestLimit(a.Known[name].Windows); {
+				switch lowest := lowestLimit(a.Known[name].Limits(&record.Workspace{}, nil)); {
 				case r.Cost > lowest:
 					above.add(fmt.Sprintf("%s (%d)", name, lowest))
 				case r.Cost > 1 && r.Cost > lowest/2:

@@ -19,7 +19,7 @@ type keys struct {
 	needed        map[string]*neededScope // scopes of routes
 	scopes        map[record.Scope]*heldScope
 
-	listed, open, wildcard, broadKeys, unused, endless, twice group
+	listed, open, wildcard, broadKeys, unused, endless, twice, poor group
 }
 
 // neededScope is a scope of routes.
@@ -80,6 +80,28 @@ func (k *keys) see(key *keystore.Key) {
 	}
 	k.addresses(key)
 	k.times(key)
+	if r := k.tooDear(key); r != nil {
+		k.poor.add(fmt.Sprintf("%s (%d for %s)", key.ID, lowestLimit(key.Limits), r.Pattern))
+	}
+}
+
+// tooDear is a route that the key may use and never can: its own limits are below the cost.
+func (k *keys) tooDear(key *keystore.Key) *Route {
+	if len(key.Limits) == 0 {
+		return nil
+	}
+	for n := range k.Gates {
+		for m := range k.Gates[n].Routes {
+			r := &k.Gates[n].Routes[m]
+			lacks := func(scope string) bool {
+				return !slices.ContainsFunc(key.Scopes, func(s record.Scope) bool { return s.MayCover(scope) })
+			}
+			if r.Cost > lowestLimit(key.Limits) && !slices.ContainsFunc(r.Scopes, lacks) {
+				return r
+			}
+		}
+	}
+	return nil
 }
 
 // scope finds what is known of a scope that a key holds.
@@ -156,12 +178,13 @@ func (k *keys) tell() {
 		*group
 		what string
 	}{
-		"allowlist-open":  {&k.open, "%s an allowlist that holds every address"},
-		"key-wildcard":    {&k.wildcard, "%s a scope that reaches everything"},
-		"key-broad":       {&k.broadKeys, "%s a wildcard that covers the scopes of all routes"},
-		"key-unused":      {&k.unused, "%s been used last, or made, more than 90 days ago"},
-		"key-without-end": {&k.endless, "%s no end"},
-		"key-secrets":     {&k.twice, "%s more than one live secret"},
+		"allowlist-open":   {&k.open, "%s an allowlist that holds every address"},
+		"key-wildcard":     {&k.wildcard, "%s a scope that reaches everything"},
+		"key-broad":        {&k.broadKeys, "%s a wildcard that covers the scopes of all routes"},
+		"key-unused":       {&k.unused, "%s been used last, or made, more than 90 days ago"},
+		"key-without-end":  {&k.endless, "%s no end"},
+		"cost-above-limit": {&k.poor, "%s a limit of its own that is below the cost of a route"},
+		"key-secrets":      {&k.twice, "%s more than one live secret"},
 	} {
 		if g.count > 0 {
 			k.findGroup(rule, storePlace, fmt.Sprintf(g.what, have(g.count)), g.group)

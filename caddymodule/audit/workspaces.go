@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
@@ -49,14 +50,13 @@ func (w *workspaces) see(ws *record.Workspace) {
 		w.unknown[ws.Plan].add(ws.ID)
 		return
 	}
-	switch own := len(ws.Limits) > 0 && !plan.Denied; {
-	case !own:
-		w.used[ws.Plan]++
-	case w.dearest != nil && w.dearest.Cost > lowestLimit(ws.Limits):
-		w.poor.add(fmt.Sprintf("%s (%d)", ws.ID, lowestLimit(ws.Limits)))
-		fallthrough
-	default:
-		w.used[ws.Plan] += 0 // it is on the plan, whose limits do not hold for it
+	held := 1
+	if !plan.Denied && len(ws.Limits) > 0 {
+		held = 0 // it is on the plan, whose windows do not hold for it
+	}
+	w.used[ws.Plan] += held
+	if own := (&record.Plan{OverQuota: plan.OverQuota}).Limits(ws, nil); !plan.Denied && w.dearest != nil && w.dearest.Cost > lowestLimit(own) {
+		w.poor.add(fmt.Sprintf("%s (%d)", ws.ID, lowestLimit(own)))
 	}
 	if plan.Denied || ws.Suspended() || w.Secrets == nil {
 		return
@@ -110,11 +110,13 @@ func (a *auditor) plansAtStake(used map[string]int) (names []string) {
 	return names
 }
 
-// lowestLimit is the most that one request can ever take from all of the windows.
+// lowestLimit is the most that one request can ever take from all of the windows, those aside that refuse nothing.
 func lowestLimit(windows []record.Window) int64 {
-	lowest := windows[0].Limit
+	lowest := int64(math.MaxInt64)
 	for _, w := range windows {
-		lowest = min(lowest, w.Limit)
+		if !w.Over {
+			lowest = min(lowest, w.Limit)
+		}
 	}
 	return lowest
 }

@@ -47,6 +47,9 @@ func TestParseRefuses(t *testing.T) {
 		"a bad scope":                        {caller + "{scopes: ['a*']}", "c.yaml:3: scope \"a*\": '*' may stand only as the whole last segment"},
 		"a bad network":                      {caller + "{allowed_ips: [203.0.113.9/24]}", "c.yaml:3: address \"203.0.113.9/24\" is not valid: its host bits are set"},
 		"a bad address":                      {caller + "{address: localhost}", `c.yaml:3: "localhost" is not an IP address`},
+		"a bad quota":                        {caller + "{quotas: [9/1m]}", "c.yaml:3: quota \"9/1m\": its period is day or month"},
+		"a bad limit of a key":               {caller + "{key_limits: [9/month]}", "c.yaml:3: window \"9/month\": a limit per calendar month is a quota"},
+		"too many limits of a key":           {caller + "{key_limits: [1/1s, 1/2s, 1/3s, 1/4s, 1/5s]}", "c.yaml:3: 5 windows are too many"},
 		"a bad limit":                        {caller + "{limits: [fast]}", "c.yaml:3: "},
 		"a bad state":                        {caller + "{state: gone}", `c.yaml:3: "gone" is not a key's state: write one of active, disabled, expired, revoked, secret_ended`},
 		"a suspension that is text":          {caller + "{suspended: unpaid}", "c.yaml:3: write true or false"},
@@ -98,7 +101,7 @@ cases:
     address: 203.0.113.9
     expect: pass
   - name: by another name
-    as: {scopes: [a.*], id: key_x, name: crm, workspace: ws_x, plan: free, limits: [5/1m], metadata: {region: eu, n: 1},
+    as: {scopes: [a.*], id: key_x, name: crm, workspace: ws_x, plan: free, limits: [5/1m], quotas: [9/day], key_limits: [3/1s], metadata: {region: eu, n: 1},
       allowed_ips: [203.0.113.0/24], address: 192.0.2.1, state: disabled, suspended: true}
     request: GET https://other.example.com/leads?x
     expect: 401 UNAUTHORIZED
@@ -144,6 +147,7 @@ defaults: {plan: pro, charge: 2, address: 198.51.100.7, host: api.example.com, h
 	require.Equal(t, []any{"key_x", "crm", true, []record.Scope{"a.*"}}, []any{key.ID, key.Name, key.Disabled, key.Scopes})
 	require.Equal(t, "203.0.113.0/24", key.AllowedIPs[0].String())
 	require.Equal(t, []any{"ws_x", "free", true, "5/1m"}, []any{workspace.ID, workspace.Plan, workspace.Suspended(), workspace.Limits[0].String()})
+	require.Equal(t, []any{"9/day", "3/1s"}, []any{workspace.Quotas[0].String(), key.Limits[0].String()})
 	require.Equal(t, "eu", workspace.Metadata["region"])
 	require.Equal(t, "UNAUTHORIZED", c.Want.Code)
 	require.Equal(t, "disabled", c.Want.Reason)

@@ -30,6 +30,15 @@ func TestCheckWorkspace(t *testing.T) {
 		{"refuses a limit of nothing", "limits", record.Workspace{ID: "ws_1", Plan: "pro", Limits: []record.Window{window(0, time.Minute)}}},
 		{"refuses half seconds", "limits", record.Workspace{ID: "ws_1", Plan: "pro", Limits: []record.Window{window(1, 1500*time.Millisecond)}}},
 		{"refuses nine windows", "limits", record.Workspace{ID: "ws_1", Plan: "pro", Limits: make([]record.Window, 9)}},
+		{"refuses a window of a key", "limits", record.Workspace{ID: "ws_1", Plan: "pro", Limits: []record.Window{{Limit: 1, Duration: time.Minute, Key: "key_1"}}}},
+		{"refuses a window that refuses nothing", "limits", record.Workspace{ID: "ws_1", Plan: "pro", Limits: []record.Window{{Limit: 1, Duration: time.Minute, Over: true}}}},
+		{"refuses a quota among the windows", "limits", record.Workspace{ID: "ws_1", Plan: "pro", Limits: []record.Window{{Limit: 1, Period: record.Monthly}}}},
+		{"refuses a window of two lengths", "limits", record.Workspace{ID: "ws_1", Plan: "pro", Limits: []record.Window{{Limit: 1, Duration: time.Minute, Period: record.Daily}}}},
+		{"takes a quota of each period", "", record.Workspace{ID: "ws_1", Plan: "pro", Quotas: []record.Quota{{Limit: 1, Period: record.Daily}, {Limit: 1, Period: record.Monthly}}}},
+		{"refuses two of one", "quotas", record.Workspace{ID: "ws_1", Plan: "pro", Quotas: []record.Quota{{Limit: 1, Period: record.Daily}, {Limit: 2, Period: record.Daily}}}},
+		{"refuses a quota of nothing", "quotas", record.Workspace{ID: "ws_1", Plan: "pro", Quotas: []record.Quota{{Limit: 0, Period: record.Daily}}}},
+		{"refuses a quota of no period", "quotas", record.Workspace{ID: "ws_1", Plan: "pro", Quotas: []record.Quota{{Limit: 1}}}},
+		{"refuses a quota of too much", "quotas", record.Workspace{ID: "ws_1", Plan: "pro", Quotas: []record.Quota{{Limit: record.MaxLimit + 1, Period: record.Daily}}}},
 		{"refuses a number that JSON lacks", "metadata", record.Workspace{ID: "ws_1", Plan: "pro", Metadata: map[string]any{"a": math.NaN()}}},
 		{"refuses 64 KiB of metadata", "metadata", record.Workspace{ID: "ws_1", Plan: "pro", Metadata: map[string]any{"a": strings.Repeat("x", 64<<10)}}},
 	} {
@@ -52,10 +61,24 @@ func TestCheckKey(t *testing.T) {
 		{"refuses IPv4 inside IPv6", "allowed_ips", record.Key{ID: "key_1", AllowedIPs: []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.1/128")}}},
 		{"refuses a network that is not one", "allowed_ips", record.Key{ID: "key_1", AllowedIPs: make([]netip.Prefix, 1)}},
 		{"refuses 1001 networks", "allowed_ips", record.Key{ID: "key_1", AllowedIPs: make([]netip.Prefix, 1001)}},
+		{"takes four windows", "", record.Key{ID: "key_1", Limits: windows(4)}},
+		{"refuses five", "limits", record.Key{ID: "key_1", Limits: windows(5)}},
+		{"refuses two of one duration", "limits", record.Key{ID: "key_1", Limits: append(windows(2), windows(1)...)}},
+		{"refuses a window that names a key", "limits", record.Key{ID: "key_1", Limits: []record.Window{{Limit: 1, Duration: time.Minute, Key: "key_1"}}}},
+		{"refuses a window that refuses nothing", "limits", record.Key{ID: "key_1", Limits: []record.Window{{Limit: 1, Duration: time.Minute, Over: true}}}},
+		{"refuses a quota", "limits", record.Key{ID: "key_1", Limits: []record.Window{{Limit: 1, Period: record.Monthly}}}},
+		{"refuses a limit of nothing", "limits", record.Key{ID: "key_1", Limits: []record.Window{{Duration: time.Minute}}}},
 		{"refuses a year that RFC 3339 lacks", "expires_at", record.Key{ID: "key_1", ExpiresAt: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}},
 	} {
 		t.Run(test.name, func(t *testing.T) { requireField(t, test.field, keystore.CheckKey(&test.key)) })
 	}
+}
+
+func windows(n int) (list []record.Window) {
+	for i := range n {
+		list = append(list, record.Window{Limit: 1, Duration: time.Duration(i+1) * time.Second})
+	}
+	return list
 }
 
 func manyScopes(n int) []record.Scope {

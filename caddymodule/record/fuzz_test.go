@@ -30,6 +30,28 @@ func FuzzParseWindow(f *testing.F) {
 	})
 }
 
+func FuzzParseQuota(f *testing.F) {
+	for _, seed := range []string{"60/day", "1/month", "0/day", "/", "9/", "60/1d", "80%/month", "99999999999999999999/day", "+1/day", "1/Day", "1/day/day"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		q, err := ParseQuota(text)
+		if err != nil {
+			require.Zero(t, q)
+			_, err = ParseQuotas([]string{"1/day", text})
+			require.Error(t, err)
+			return
+		}
+		require.True(t, q.Limit >= 1 && q.Limit <= MaxLimit, text)
+		require.Contains(t, []Period{Daily, Monthly}, q.Period)
+		again, err := ParseQuota(q.String())
+		require.NoError(t, err)
+		require.Equal(t, q, again)
+		_, err = ParseWindow(text)
+		require.Error(t, err, "what is a quota is no window")
+	})
+}
+
 func FuzzParseDuration(f *testing.F) {
 	for _, seed := range []string{"1d", "1d12h", "0", "1h30m", "106751d23h47m16.854775807s", "1.5s", "1µs", "-1s", "1d-1s", "99999d"} {
 		f.Add(seed)

@@ -41,6 +41,8 @@ var faults = map[string]fault{
 	"dear route":               {change: []string{"cost 5", "cost 201", "plan pro 200/1m", "plan pro 200/1m\n\t\tplan big 999/1m"}, rules: []string{"cost-above-limit", "plan-unused"}},
 	"half a limit":             {change: []string{"cost 5", "cost 150"}, at: "route POST /leads agent.leads.write {", rules: []string{"cost-near-limit"}},
 	"own limits below a cost":  {commands: []string{"workspace create ws_small --plan pro --limit 4/1m"}, at: "route POST /leads agent.leads.write {", rules: []string{"cost-above-limit"}},
+	"own quota below a cost":   {commands: []string{"workspace create ws_small --plan pro --quota 4/day"}, at: "route POST /leads agent.leads.write {", rules: []string{"cost-above-limit"}},
+	"key's limit below a cost": {commands: []string{"key create --workspace ws_acme --scope agent.leads.* --expires 30d --limit 4/1m"}, rules: []string{"cost-above-limit"}},
 	"plan of nobody":           {change: []string{"# app", "plan gold 900/1m"}, at: "plan gold 900/1m", rules: []string{"plan-unused"}},
 	"plan that went away": {files: map[string]string{"earlier.Caddyfile": "{\n\ttollgate {\n\t\tkeys sqlite tollgate.db\n\t\tplan silver 300/1m\n\t}\n}\n"},
 		commands: []string{"workspace create ws_b --plan silver --config earlier.Caddyfile"}, rules: []string{"plan-unknown"}},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore/file"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
@@ -110,6 +111,17 @@ func TestParseNamesFileLineAndRemedy(t *testing.T) {
 		{"a window of nothing", head + "  limits: [0/1m]", "k.yaml:4: window \"0/1m\": the limit must be from 1"},
 		{"two windows of one duration", head + "  limits: [1/1m, 2/60s]", "k.yaml:4: windows 1/1m and 2/1m have the same duration"},
 		{"limits that are not a list", head + "  limits: 60/1m", "k.yaml:4: limits must be a list"},
+		{"a month among the limits", head + "  limits: [9/month]", "k.yaml:4: window \"9/month\": a limit per calendar month is a quota"},
+		{"a bad quota", head + "  quotas:\n  - 9/day\n  - 9", `k.yaml:6: quota "9" has no '/'`},
+		{"a quota of nothing", head + "  quotas: [0/month]", "k.yaml:4: quota \"0/month\": the limit must be from 1"},
+		{"a quota of a duration", head + "  quotas: [9/30d]", "k.yaml:4: quota \"9/30d\": its period is day or month"},
+		{"two quotas of one period", head + "  quotas: [1/day, 2/day]", "k.yaml:4: quotas 1/day and 2/day have the same period"},
+		{"quotas that are not a list", head + "  quotas: 9/day", "k.yaml:4: quotas must be a list"},
+		{"quotas without a value", head + "  quotas:", `k.yaml:4: "quotas" has no value`},
+		{"quotas of a key", keyHead + "    quotas: [9/day]", `k.yaml:7: a key has no "quotas"`},
+		{"a bad limit of a key", keyHead + "    limits:\n    - 9/1m\n    - 9/1", `k.yaml:9: window "9/1"`},
+		{"five limits of a key", keyHead + "    limits: [1/1s, 1/2s, 1/3s, 1/4s, 1/5s]", "k.yaml:7: 5 windows are too many: at most 4 are allowed"},
+		{"a month among a key's limits", keyHead + "    limits: [9/month]", "k.yaml:7: window \"9/month\": a limit per calendar month is a quota"},
 		{"metadata that is not a mapping", head + "  metadata: eu", "k.yaml:4: metadata must be a mapping"},
 		{"metadata with a name that is not text", head + "  metadata: {1: a}", `k.yaml:4: a name in metadata must be text: put "1" in quotes`},
 		{"metadata with a name twice", head + "  metadata: {a: 1, a: 2}", `k.yaml:4: "a" stands here a second time`},
@@ -158,6 +170,7 @@ func TestParseNeverRepeatsASecretPastedAsItsHash(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(keys("500/1m")))
 	f.Add([]byte(`{"workspaces": [{"id": "w", "plan": "p", "metadata": {"a": [1, {"b": null}]}}]}`))
+	f.Add([]byte(`{"workspaces": [{"id": "w", "plan": "p", "quotas": ["9/month", "1/day"], "keys": [{"id": "k", "limits": ["5/1s"], "sha256": "` + sumText(crm) + `"}]}]}`))
 	f.Add([]byte("workspaces: [{id: &a w, plan: *a, <<: {}}]"))
 	f.Add([]byte("workspaces: [{id: w, plan: p, metadata: {a: !!binary aGk=, b: 0x1F, c: 1_000, d: 2001-01-01}}]"))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -169,6 +182,8 @@ func FuzzParse(f *testing.F) {
 		for _, identity := range identities {
 			require.NoError(t, record.CheckID(identity.Key.ID))
 			require.NoError(t, record.CheckID(identity.Workspace.ID))
+			require.NoError(t, keystore.CheckKey(identity.Key))
+			require.NoError(t, keystore.CheckWorkspace(identity.Workspace))
 			_, err := json.Marshal(identity.Workspace.Metadata)
 			require.NoError(t, err)
 		}

@@ -53,6 +53,7 @@ func workspaces(t *testing.T, s Writable) {
 
 	updated, err := s.UpdateWorkspace(ctx, Act, w.ID, func(w *record.Workspace) error {
 		w.ID, w.Plan, w.Limits, w.Metadata["seats"] = "ws_else", "free", nil, json.Number("12")
+		w.Quotas = []record.Quota{{Limit: 7, Period: record.Daily}}
 		return nil
 	})
 	require.NoError(t, err)
@@ -62,6 +63,7 @@ func workspaces(t *testing.T, s Writable) {
 	require.Equal(t, updated, got)
 	require.Equal(t, "free", got.Plan)
 	require.Empty(t, got.Limits)
+	require.Equal(t, []record.Quota{{Limit: 7, Period: record.Daily}}, got.Quotas)
 	require.Equal(t, json.Number("12"), got.Metadata["seats"])
 
 	mine := fmt.Errorf("my own reason")
@@ -90,6 +92,7 @@ func keys(t *testing.T, s Writable) {
 		k.ID, k.CreatedAt = "key_else", time.Time{}
 		k.Name, k.Scopes, k.Disabled, k.ExpiresAt = "new", []record.Scope{"*"}, true, time.Time{}
 		k.AllowedIPs = append(k.AllowedIPs, netip.MustParsePrefix("10.0.0.0/8"))
+		k.Limits[0].Limit = 40
 		return nil
 	})
 	require.NoError(t, err)
@@ -103,6 +106,10 @@ func keys(t *testing.T, s Writable) {
 	require.Equal(t, &again.Key, identity.Key)
 	require.True(t, identity.Key.Disabled)
 	require.Len(t, identity.Key.AllowedIPs, 3)
+	require.Equal(t, []record.Window{{Limit: 40, Duration: time.Minute}, {Limit: 1, Duration: time.Second}}, identity.Key.Limits)
+	history, err := s.History(ctx, "", "key_full", 1)
+	require.NoError(t, err)
+	require.Contains(t, string(history[0].Details), `"limits":["40/1m","1/1s"]`)
 	_, err = s.Key(ctx, "key_none")
 	require.ErrorIs(t, err, keystore.ErrNotFound)
 	_, err = s.UpdateKey(ctx, Act, "key_none", func(*record.Key) error { return nil })
@@ -123,6 +130,7 @@ func allOrNone(t *testing.T, s Writable) {
 		"a secret twice":                {keystore.NewKey{Key: record.Key{ID: "key_x"}, Sum: fresh(0).Sum}, keystore.ErrExists},
 		"an id that another key has":    {keystore.NewKey{Key: record.Key{ID: "key_plain"}, Sum: record.SumOf("y")}, keystore.ErrExists},
 		"an id twice":                   {keystore.NewKey{Key: record.Key{ID: "key_new_0"}, Sum: record.SumOf("y")}, keystore.ErrExists},
+		"limits that are none":          {keystore.NewKey{Key: record.Key{ID: "key_x", Limits: []record.Window{{Limit: 5, Period: record.Daily}}}, Sum: record.SumOf("y")}, keystore.ErrInvalid},
 		"a bad scope":                   {keystore.NewKey{Key: record.Key{ID: "key_x", Scopes: []record.Scope{"a.*.b"}}, Sum: record.SumOf("y")}, keystore.ErrInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {

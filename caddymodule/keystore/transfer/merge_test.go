@@ -56,6 +56,7 @@ func TestTheStricterWins(t *testing.T) {
 		"a new secret": {keyWith(one, nil), keyWith([]string{"a", "b"}, nil), []string{"secrets added: 1"}, nil,
 			func(t *testing.T, c *KeyChange) { require.Equal(t, record.SumOf("b"), c.New[0].Sum) }},
 		"an old secret that is not there": {keyWith([]string{"a", "b"}, nil), keyWith([]string{"b"}, nil), nil, nil, nil},
+		"other limits":                    {keyWith(one, nil), keyWith(one, func(k *keystore.MovedKey) { k.Limits = []record.Window{{Limit: 5, Duration: time.Minute}} }), nil, []string{"limits"}, nil},
 		"another name, more scopes": {keyWith(one, nil), keyWith(one, func(k *keystore.MovedKey) { k.Name, k.Scopes = "m", []record.Scope{"*"} }), nil, []string{"name", "scopes"},
 			func(t *testing.T, c *KeyChange) { require.Empty(t, c.To.Scopes) }},
 	} {
