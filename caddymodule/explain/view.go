@@ -3,6 +3,8 @@ package explain
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -211,17 +213,39 @@ func (a *asked) steps() []stepView {
 	for step := range gate.Steps {
 		view := stepView{Step: step.String(), Outcome: stepUnasked}
 		switch {
-		case step < a.outcome.Verdict.Step || step == a.outcome.Verdict.Step && (a.outcome.Verdict.Refusal == nil || missingRoute != "" || a.outcome.Unready != nil):
+		case step < a.outcome.Verdict.Step || step == a.outcome.Verdict.Step && (a.outcome.Verdict.Refusal == nil || missingRoute != "" || a.outcome.Unready != nil || a.outcome.Verdict.Validated && step == gate.StepPolicy):
 			view.Outcome, view.Why = stepPassed, a.passed(step)
 		case step == a.outcome.Verdict.Step:
 			view.Outcome, view.Why = stepRefused, a.refused(step)
 		}
 		views = append(views, view)
 		if step == gate.StepPolicy {
-			views = append(views, unknownRoute(a.outcome.Verdict.Step > step || a.outcome.Unready != nil, missingRoute))
+			views = append(views, unknownRoute(a.outcome.Verdict.Step > step || a.outcome.Unready != nil || a.outcome.Verdict.Validated, missingRoute))
+			if a.outcome.Verdict.Validated {
+				views = append(views, a.validation())
+			}
 		}
 	}
 	return views
+}
+
+// validation tells what the document that describes the route says of the request. To the gate it is a part of the policy's step.
+func (a *asked) validation() stepView {
+	view := stepView{Step: "validate", Outcome: stepPassed, Why: "the request is as the document describes it"}
+	refused := a.outcome.Verdict.Refusal
+	if refused == nil || a.outcome.Verdict.Step != gate.StepPolicy || a.outcome.Unready != nil {
+		return view
+	}
+	view.Outcome, view.Why = stepRefused, a.refused(gate.StepPolicy)
+	fields := make([]string, 0, len(refused.Details))
+	for _, field := range slices.Sorted(maps.Keys(refused.Details)) {
+		fields = append(fields, fmt.Sprintf("%s: %v", field, refused.Details[field]))
+	}
+	if len(fields) > 0 {
+		view.Why = strings.Join(fields, "; ")
+	}
+	view.Why += " (" + a.outcome.Verdict.Match.Route.Source + ")"
+	return view
 }
 
 // missingRoute is the reason why a request that the policies let through has no route. It is empty if it has one.

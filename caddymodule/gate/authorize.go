@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,41 @@ func (g *Gate) decide(ctx context.Context, r *Request, v *Verdict) *refusal.Refu
 		return &refusal.Refusal{Kind: refusal.UnknownRoute}
 	}
 	return nil
+}
+
+// defaultBody is the longest body that is held against a document where the route says nothing of it.
+const defaultBody = 1 << 20
+
+// validate holds a request that policy let through against the document that describes its route, if there is one.
+func validate(ctx context.Context, r *Request, v *Verdict) *refusal.Refusal {
+	document := v.Match.Route.Validator
+	if document == nil {
+		return nil
+	}
+	v.Validated = true
+	var body []byte
+	if r.Body != nil && document.ReadsBody(r.Header) {
+		var refused *refusal.Refusal
+		if body, refused = r.Body.Text(ctx, cmp.Or(v.Match.Route.BodyLimit, defaultBody)); refused != nil {
+			return refused
+		}
+	}
+	problems, err := document.Check(v.Match.Params, r.RawQuery, r.Header, body)
+	if err != nil {
+		kind := refusal.BodyMalformed
+		if errors.Is(err, route.ErrTooComplex) {
+			kind = refusal.TooComplex
+		}
+		return &refusal.Refusal{Kind: kind, Details: map[string]any{"reason": err.Error()}}
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	fields := make(map[string]any, len(problems))
+	for _, p := range problems {
+		fields[p.Field] = p.Text
+	}
+	return &refusal.Refusal{Kind: refusal.NotAsDescribed, Details: fields}
 }
 
 // byPolicy turns a policy's refusal into ours. A missing scope is also told in RFC 6750's way.

@@ -90,6 +90,8 @@ type Verdict struct {
 	// Decision is the policy's. Its zero value, of generation 0, says that policy was not asked; with the code
 	// INTERNAL_ERROR, that it was and made none.
 	Decision policy.Decision
+	// Validated says that the request was held against a document.
+	Validated bool
 	// slots has a slot of the caller's workspace for this request.
 	slots *limits.Slots
 	// scopeParam says that the path holds a parameter which no scope could name.
@@ -178,6 +180,9 @@ func (g *Gate) steps(ctx context.Context, r *Request, v *Verdict, clock *stopwat
 	}
 	clock.next(StepPolicy, g.Now())
 	if refused := g.decide(ctx, r, v); refused != nil {
+		return refused
+	}
+	if refused := validate(ctx, r, v); refused != nil {
 		return refused
 	}
 	if refused := r.ready(); refused != nil {

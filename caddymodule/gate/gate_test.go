@@ -62,6 +62,11 @@ func (b *body) JSON(context.Context, int64) (any, bool, *refusal.Refusal) {
 	return map[string]any{"name": "x"}, true, b.refusal
 }
 
+func (b *body) Text(context.Context, int64) ([]byte, *refusal.Refusal) {
+	b.read++
+	return []byte(`{"name": "x"}`), b.refusal
+}
+
 // setup is a gate on real cores, with the one key in its hand.
 type setup struct {
 	gate.Gate

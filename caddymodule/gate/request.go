@@ -15,7 +15,7 @@ type Request struct {
 	Target string
 	// TargetPath is the escaped path that net/url read from Target. Path differs from it where the operator rewrites.
 	TargetPath string
-	// Body reads the request's body for policies; nil where there is none to read.
+	// Body reads the request's body for policies and documents; nil where there is none to read.
 	Body Body
 	// Upstream makes the request ready for the backend; nil where nothing goes there.
 	Upstream Upstream
@@ -24,11 +24,14 @@ type Request struct {
 	As *record.Identity
 }
 
-// Body reads the body of a request for policies, leaving the backend the same bytes.
+// Body reads the body of a request, leaving the backend the same bytes.
 type Body interface {
 	// JSON reads one JSON value of at most limit bytes. It gives present=false for no body at all, and a refusal for a
 	// body that is too large, late or no JSON.
 	JSON(ctx context.Context, limit int64) (value any, present bool, refused *refusal.Refusal)
+	// Text reads at most limit bytes that are sent as JSON. It gives nil for no body at all, and a refusal for a body that is
+	// too large, late or not sent as JSON.
+	Text(ctx context.Context, limit int64) ([]byte, *refusal.Refusal)
 }
 
 // Upstream is what follows the gate. It is asked before anything is charged: a request that cannot be passed on spends

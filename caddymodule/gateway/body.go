@@ -27,20 +27,26 @@ type requestBody struct {
 }
 
 // JSON reads the request's body for policies and puts the very bytes back for the backend. It is gate.Body.
-func (b *requestBody) JSON(_ context.Context, limit int64) (value any, present bool, refused *refusal.Refusal) {
-	data, refused := b.read(limit)
-	b.inbound.touched.Store(false) // it was the gateway that read
+func (b *requestBody) JSON(ctx context.Context, limit int64) (value any, present bool, refused *refusal.Refusal) {
+	data, refused := b.Text(ctx, limit)
 	if refused != nil || len(data) == 0 {
 		return nil, false, refused
-	}
-	if !isJSON(b.request.Header) {
-		return nil, false, malformedBody(errNotJSON)
 	}
 	value, err := jsonbody.Parse(data)
 	if err != nil {
 		return nil, false, malformedBody(err)
 	}
 	return value, true, nil
+}
+
+// Text reads the request's body as it was sent. It is gate.Body.
+func (b *requestBody) Text(_ context.Context, limit int64) ([]byte, *refusal.Refusal) {
+	data, refused := b.read(limit)
+	b.inbound.touched.Store(false) // it was the gateway that read
+	if refused == nil && len(data) > 0 && !isJSON(b.request.Header) {
+		return nil, malformedBody(errNotJSON)
+	}
+	return data, refused
 }
 
 // read reads at most limit bytes, within bodyTimeout, and puts them back.

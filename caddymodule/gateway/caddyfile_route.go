@@ -60,10 +60,10 @@ func (h *Handler) parseOpenAPI(d *caddyfile.Dispenser) error {
 		word := d.Val()
 		parse, known := openapiOptions[word]
 		switch {
-		case word == "validate" || word == "responses":
-			return dispenser.Located(d, word, fmt.Errorf("'%s' is not there yet: requests are not checked against the document; remove it", word))
+		case word == "responses":
+			return dispenser.Located(d, word, errors.New("answers are not held against the document yet: remove it"))
 		case !known:
-			return dispenser.Located(d, word, fmt.Errorf("unknown option '%s' of openapi: write one of only, except, security, public", word))
+			return dispenser.Located(d, word, fmt.Errorf("unknown option '%s' of openapi: write one of validate, only, except, security, public", word))
 		case seen[word] && word != "only" && word != "except":
 			return dispenser.Located(d, word, fmt.Errorf("'%s' is given twice: keep one of them", word))
 		}
@@ -77,6 +77,16 @@ func (h *Handler) parseOpenAPI(d *caddyfile.Dispenser) error {
 
 // openapiOptions are the words of the block of openapi.
 var openapiOptions = map[string]func(*OpenAPI, *caddyfile.Dispenser) error{
+	"validate": func(o *OpenAPI, d *caddyfile.Dispenser) error {
+		o.Validate = true
+		for d.NextArg() {
+			if d.Val() != "strict_query" || o.StrictQuery {
+				return fmt.Errorf("'%s' is not known: write validate, or validate strict_query, which refuses query parameters that the document does not name", d.Val())
+			}
+			o.StrictQuery = true
+		}
+		return nil
+	},
 	"only":   func(o *OpenAPI, d *caddyfile.Dispenser) error { return parseSelection(d, &o.Only) },
 	"except": func(o *OpenAPI, d *caddyfile.Dispenser) error { return parseSelection(d, &o.Except) },
 	"security": func(o *OpenAPI, d *caddyfile.Dispenser) error {

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -129,4 +130,68 @@ func TestDocumentsThatAreRefused(t *testing.T) {
 			require.ErrorContains(t, err, strings.ReplaceAll(strings.Replace(c.want, "Caddyfile:3", "Caddyfile:8", 1), "DIR", g.Dir))
 		})
 	}
+}
+
+// validated is a document whose one operation asks for a body and a parameter.
+const validated = `openapi: 3.1.0
+components: {securitySchemes: {key: {type: http, scheme: bearer}}}
+paths:
+  /leads/{id}:
+    post:
+      security: [{key: [agent.leads.write]}]
+      x-tollgate: {cost: 7}
+      parameters: [{name: id, in: path, required: true, schema: {type: integer}}, {name: q, in: query, schema: {enum: [a, b]}}]
+      requestBody:
+        required: true
+        content: {application/json: {schema: {type: object, required: [name], additionalProperties: false,
+          properties: {name: {type: string}, lines: {items: {properties: {qty: {minimum: 1}}}}}}}}
+`
+
+// TestRequestsAreHeldAgainstTheDocument: after policy, before the charge, and the backend gets the bytes unchanged.
+func TestRequestsAreHeldAgainstTheDocument(t *testing.T) {
+	g := harness.New(t)
+	g.WriteFile(t, "keys.yaml", harness.WorldKeys)
+	g.WriteFile(t, "openapi.yaml", validated)
+	setup := harness.World()
+	setup.Gate = "openapi openapi.yaml {\nvalidate strict_query\n}\nwhoami /me\n"
+	require.NoError(t, g.Load(setup.Caddyfile()))
+	post := func(key, path, kind, body string) *harness.Answer {
+		return g.Do(t, harness.Request{Method: "POST", Path: path, Key: key, Header: harness.Header("Content-Type", kind), Body: body})
+	}
+	for name, c := range map[string]struct {
+		key, path, kind, body string
+		status                int
+		details               map[string]any
+	}{
+		"all at once":              {harness.CRM, "/leads/x?q=c&z=1", "application/json", `{"lines":[{"qty":0}],"other":1}`, 400, map[string]any{"id": "Expected integer", "q": "Must be one of: a, b", "z": "Unknown parameter", "name": "Required", "lines.0.qty": "Must be at least 1", "other": "Unknown field"}},
+		"no body":                  {harness.CRM, "/leads/1", "application/json", "", 400, map[string]any{"body": "Required"}},
+		"not JSON":                 {harness.CRM, "/leads/1", "application/json", "{", 400, map[string]any{"reason": "the body is not one JSON value"}},
+		"another charset":          {harness.CRM, "/leads/1", "application/json; charset=utf-16", "{}", 400, map[string]any{"reason": "send it as application/json in UTF-8, without a content encoding"}},
+		"without the scope":        {harness.Reader, "/leads/x", "application/json", "{", 403, map[string]any{"missing_scopes": []any{"agent.leads.write"}}},
+		"larger than is read":      {harness.CRM, "/leads/1", "application/json", `{"name":"` + strings.Repeat("x", 1<<20) + `"}`, 413, nil},
+		"another kind is not read": {harness.CRM, "/leads/1", "text/csv", "a,b", 200, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := post(c.key, c.path, c.kind, c.body)
+			require.Equal(t, c.status, a.Status, a.Body)
+			if c.status == 200 {
+				require.Len(t, g.Backend.Seen(), 1)
+				return
+			}
+			require.Empty(t, g.Backend.Seen(), "the backend is not asked")
+			var details map[string]any
+			require.NoError(t, json.Unmarshal(a.Envelope(t).Error.Details, &details))
+			require.Equal(t, c.details, details)
+		})
+	}
+	left := func() string {
+		return g.Do(t, harness.Request{Path: "/me", Key: harness.CRM}).Header.Get("X-RateLimit-Remaining")
+	}
+	before := left()
+	require.Equal(t, 400, post(harness.CRM, "/leads/1", "application/json", "{}").Status)
+	require.Equal(t, before, left(), "nothing is spent")
+	const sent = "{ \"name\" : \"\\u0041da\" }\n"
+	require.Equal(t, 200, post(harness.CRM, "/leads/1?q=a", "application/json", sent).Status)
+	require.Equal(t, sent, g.Backend.Seen()[0].Body)
+	require.NotEqual(t, before, left())
 }

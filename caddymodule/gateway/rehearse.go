@@ -166,20 +166,27 @@ type bodyText struct {
 
 // JSON judges the body as that of a request which sends it: as application/json, where the header says nothing else. It is
 // part of gate.Body.
-func (b bodyText) JSON(_ context.Context, limit int64) (any, bool, *refusal.Refusal) {
-	switch {
-	case len(b.text) == 0:
-		return nil, false, nil
-	case int64(len(b.text)) > limit:
-		return nil, false, &refusal.Refusal{Kind: refusal.BodyTooLarge}
-	case (b.header["Content-Type"] != nil || b.header["Content-Encoding"] != nil) && !isJSON(b.header):
-		return nil, false, malformedBody(errNotJSON)
+func (b bodyText) JSON(ctx context.Context, limit int64) (any, bool, *refusal.Refusal) {
+	text, refused := b.Text(ctx, limit)
+	if refused != nil || len(text) == 0 {
+		return nil, false, refused
 	}
 	value, err := jsonbody.Parse(b.text)
 	if err != nil {
 		return nil, false, malformedBody(err)
 	}
 	return value, true, nil
+}
+
+// Text is part of gate.Body.
+func (b bodyText) Text(_ context.Context, limit int64) ([]byte, *refusal.Refusal) {
+	switch {
+	case int64(len(b.text)) > limit:
+		return nil, &refusal.Refusal{Kind: refusal.BodyTooLarge}
+	case len(b.text) > 0 && (b.header["Content-Type"] != nil || b.header["Content-Encoding"] != nil) && !isJSON(b.header):
+		return nil, malformedBody(errNotJSON)
+	}
+	return b.text, nil
 }
 
 // rehearsedUpstream looks whether the configured headers could be set; what it sets goes nowhere.

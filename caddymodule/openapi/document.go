@@ -39,7 +39,7 @@ func Load(name string) (*Document, error) {
 // load also tells how the files looked before they were read, those of a document that cannot be read too.
 func load(name string) (_ *Document, looks map[string]uint64, _ error) {
 	folder := filepath.Dir(name)
-	f := &files{folder: folder, looks: map[string]uint64{name: watch.Look(name)}, read: map[string]*file{}, refs: map[refKey]place{}}
+	f := &files{folder: folder, looks: map[string]uint64{name: watch.Look(name)}, read: map[string]*file{}, failed: map[string]error{}, refs: map[refKey]place{}}
 	root, err := os.OpenRoot(folder)
 	if err != nil {
 		return nil, f.looks, fmt.Errorf("%s: %w", name, plain(err))

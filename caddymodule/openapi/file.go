@@ -33,6 +33,7 @@ type files struct {
 	folder string // as the operator wrote it, for errors
 	root   *os.Root
 	read   map[string]*file
+	failed map[string]error
 	looks  map[string]uint64 // how each looked before it was read
 	bytes  int64
 	refs   map[refKey]place
@@ -56,6 +57,35 @@ func (f *files) open(name string) (*file, error) {
 	if known := f.read[name]; known != nil {
 		return known, nil
 	}
+	if err := f.failed[name]; err != nil {
+		return nil, err
+	}
+	read, err := f.readFile(name)
+	if err != nil {
+		f.failed[name] = err
+		return nil, err
+	}
+	f.read[name] = read
+	f.fetch(read.place(read.top))
+	return read, nil
+}
+
+// fetch reads the files that a value refers to: all that a document needs is read at one time, and watched. What cannot be read is
+// told where it is needed.
+func (f *files) fetch(p place) {
+	if ref, is := p.reference(); is {
+		if name, _, _ := strings.Cut(ref.node.Value, "#"); name != "" {
+			_, _ = f.find(ref)
+		}
+	}
+	for _, n := range p.node.Content {
+		if n.Kind != yaml.AliasNode {
+			f.fetch(place{p.file, n})
+		}
+	}
+}
+
+func (f *files) readFile(name string) (*file, error) {
 	if len(f.looks) == MaxFiles {
 		return nil, fmt.Errorf("the document has more than %d files: put more into each", MaxFiles)
 	}
@@ -65,11 +95,7 @@ func (f *files) open(name string) (*file, error) {
 	}
 	read := &file{name: name, reader: strictyaml.Reader{Name: filepath.Join(f.folder, filepath.FromSlash(name))}}
 	read.top, err = read.reader.Document(data, "write an OpenAPI document", "keep one document a file")
-	if err != nil {
-		return nil, err
-	}
-	f.read[name] = read
-	return read, nil
+	return read, err
 }
 
 func (f *files) bytesOf(name string) ([]byte, error) {

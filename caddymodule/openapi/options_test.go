@@ -26,7 +26,7 @@ paths:
 `
 
 // write puts a document into a folder of its own, and gives its name.
-func write(t *testing.T, text string) string {
+func write(t testing.TB, text string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "openapi.yaml")
 	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))

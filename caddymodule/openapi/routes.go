@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
@@ -21,6 +23,10 @@ type Options struct {
 	Except []Selection `json:"except,omitempty"`
 	// Security is the scheme that holds where an operation has alternatives.
 	Security string `json:"security,omitempty"`
+	// Validate has requests checked against the document.
+	Validate bool `json:"validate,omitempty"`
+	// StrictQuery refuses query parameters that the document does not name. It goes with Validate.
+	StrictQuery bool `json:"strict_query,omitempty"`
 	// Public makes operations with "security: []" public routes. Default: they need any valid key.
 	Public bool `json:"public,omitempty"`
 }
@@ -67,7 +73,10 @@ func (s *Selection) takes(method, template string) bool {
 // Routes makes a route of each operation. It returns warnings about what the document wants and does not get, or all that is
 // wrong with the operations, ten of them at most.
 func (d *Document) Routes(options Options) (routes []*route.Route, warnings []string, err error) {
-	m := maker{Document: d, options: options, used: map[*Selection]bool{}}
+	m := maker{compiler: &compiler{Document: d, known: map[*yaml.Node]*schema{}}, options: options, used: map[*Selection]bool{}}
+	if options.StrictQuery && !options.Validate {
+		return nil, nil, errors.New("strict_query goes with validate: write both")
+	}
 	for _, list := range [][]Selection{options.Only, options.Except} {
 		for n := range list {
 			if err := list[n].Check(); err != nil {
@@ -80,6 +89,9 @@ func (d *Document) Routes(options Options) (routes []*route.Route, warnings []st
 	}
 	for _, o := range d.operations {
 		m.make(o)
+	}
+	if err := m.endless(); err != nil {
+		m.fail(err)
 	}
 	for _, list := range [][]Selection{options.Only, options.Except} {
 		for n := range list {
@@ -110,7 +122,7 @@ func located(source string, err error) error {
 
 // maker makes the routes of a document.
 type maker struct {
-	*Document
+	*compiler
 	options  Options
 	used     map[*Selection]bool
 	routes   []*route.Route
@@ -180,6 +192,15 @@ func (m *maker) route(o *operation, full string) (*route.Route, error) {
 	if _, err := route.New([]*route.Route{r}); err != nil {
 		return nil, err
 	}
+	if !m.options.Validate || r.Public {
+		return r, nil
+	}
+	v, err := m.validator(o, full)
+	if err != nil {
+		return nil, err
+	}
+	v.strict = m.options.StrictQuery
+	r.Validator = v
 	return r, nil
 }
 

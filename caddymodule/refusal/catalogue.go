@@ -61,6 +61,10 @@ var (
 	BodyLate = row("body_late", CodeInvalid, 408, "The request body did not arrive in time.", "Retry; send the body without pauses.")
 	// BodyMalformed: the body broke off, or is not one JSON value as the route asks for. Details: why.
 	BodyMalformed = row("body_malformed", CodeInvalid, 400, "The request body is incomplete or not well formed.", fixRequest, "reason")
+	// NotAsDescribed: the request is not as the site's document describes it.
+	NotAsDescribed = row("not_as_described", CodeInvalid, 400, "The request is not as the API's description asks for.", fixRequest, FieldDetails)
+	// TooComplex: the request takes too long to hold against the site's document. Details: why.
+	TooComplex = row("too_complex", CodeInvalid, 400, "The request is too complex to be checked.", "Send less at once.", "reason")
 	// PolicyForbidden: a policy refused with FORBIDDEN. The policy may give message and details.
 	PolicyForbidden = row("policy_forbidden", CodeForbidden, 403, CodeForbidden.Message(), askOwner, "missing_scopes", "reason", "address", "plan", PolicyDetails)
 	// PolicyNotFound: a policy refused with NOT_FOUND. The policy may give message and details.

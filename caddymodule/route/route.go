@@ -1,6 +1,9 @@
 package route
 
-import "errors"
+import (
+	"errors"
+	"net/http"
+)
 
 // Bounds that keep a table, and every search in it, small.
 const (
@@ -15,6 +18,9 @@ const (
 // ErrScopeParam refuses a request whose path parameter stands in a needed scope and is no scope segment: it is not
 // [A-Za-z0-9_-]+, or makes the scope longer than any key could hold. It is answered with 403.
 var ErrScopeParam = errors.New("the value of a path parameter cannot stand in the scope that the route needs")
+
+// ErrTooComplex refuses a request that takes more steps to hold against a document than any request gets.
+var ErrTooComplex = errors.New("it takes too long to hold it against the API's description: send less at once")
 
 // Route is a set of requests and what they need. New checks it and keeps a copy.
 type Route struct {
@@ -36,8 +42,27 @@ type Route struct {
 	Whoami bool
 	// Deprecation says that callers are to leave the route; nil: they are not.
 	Deprecation *Deprecation
+	// Validator holds its requests against a document; nil: they are not.
+	Validator Validator
 	// Source is where the configuration says so, such as "Caddyfile:12"; errors begin with it.
 	Source string
+}
+
+// Validator holds the requests of a route against what describes them.
+type Validator interface {
+	// ReadsBody reports whether Check wants the body of a request with that header.
+	ReadsBody(h http.Header) bool
+	// Check says what is wrong with a request. Body is nil where there is none, or none is wanted. The error says why it could
+	// not be checked; callers may see it.
+	Check(params []Param, rawQuery string, h http.Header, body []byte) ([]Problem, error)
+}
+
+// Problem is something that is wrong with a request.
+type Problem struct {
+	// Field is the parameter, or the place in the body: names and indices with dots between them; "body" is the whole.
+	Field string
+	// Text says what is wrong, and what would be right. It repeats no value of the request.
+	Text string
 }
 
 // Param is a parameter of a path.

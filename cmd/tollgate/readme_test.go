@@ -21,12 +21,13 @@ import (
 
 // kinds are the kinds of fenced blocks in READMEs, each with the tests that read it. Lines to type stand in sh.
 var kinds = map[string]string{
-	"sh":   "TestReadmeCommands",
-	"":     "TestReadmeCaddyfilesCanBePasted",
-	"rego": "TestReadmeCommands types policy test over them",
-	"yaml": "TestTheKeysFileOfTheReadme, TestTheCasesOfTheReadmeCanBePasted",
-	"sql":  "TestPostgreSQL/an account that owns no tables",
-	"json": "an answer",
+	"sh":        "TestReadmeCommands",
+	"":          "TestReadmeCaddyfilesCanBePasted",
+	"rego":      "TestReadmeCommands types policy test over them",
+	"yaml":      "TestTheKeysFileOfTheReadme, TestTheCasesOfTheReadmeCanBePasted",
+	"sql":       "TestPostgreSQL/an account that owns no tables",
+	"json":      "an answer",
+	"caddyfile": "TestTheDocumentOfTheReadmeCanBeNamed",
 }
 
 // readme is the README, and the lines to type in it and in those of the examples.

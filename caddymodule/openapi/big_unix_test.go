@@ -1,3 +1,5 @@
+//go:build unix
+
 package openapi_test
 
 import (
@@ -6,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,18 +50,26 @@ func big(bytesWanted int) []byte {
 }`, schemas.Bytes(), paths.Bytes())
 }
 
-// TestABigDocument: 5 MB within 2 s and 200 MB.
+// processorTime is what this process has had of the processors.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &used))
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// TestABigDocument: 5 MB, with all of its schemas, within 2 s and 200 MB.
 func TestABigDocument(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "openapi.json")
 	require.NoError(t, os.WriteFile(name, big(5<<20), 0o600))
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	start := time.Now()
+	start := processorTime(t)
 	d, err := openapi.Load(name)
 	require.NoError(t, err)
-	routes, _, err := d.Routes(openapi.Options{})
-	took := time.Since(start)
+	routes, _, err := d.Routes(openapi.Options{Validate: true})
+	took := processorTime(t) - start // others share the machine
 	require.NoError(t, err)
 	runtime.ReadMemStats(&after)
 	t.Logf("%d routes, %s, %d MB allocated in all", len(routes), took, (after.TotalAlloc-before.TotalAlloc)>>20)

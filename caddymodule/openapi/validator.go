@@ -1,0 +1,216 @@
+package openapi
+
+import (
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/jsonbody"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
+)
+
+// Validator holds the requests of one operation against its document: parameters in path, query and headers, and JSON bodies. It is
+// a route.Validator, and immutable. What it costs is bounded, whatever the document and the request are.
+type Validator struct {
+	parameters []*parameter
+	strict     bool // query parameters that the document does not name are problems
+	named      []string
+	media      map[string]*schema // by media type, those that are JSON or may be; nil values: any JSON
+	others     bool               // the operation takes bodies of other kinds too
+	required   bool               // a body must be there
+}
+
+// ReadsBody reports whether the body of a request with that header is to be given to Check: it is JSON, or says nothing of what it is.
+// The bodies of others are not looked at.
+func (v *Validator) ReadsBody(h http.Header) bool {
+	if len(v.media) == 0 {
+		return false
+	}
+	if len(h["Content-Type"]) == 0 {
+		return !v.others
+	}
+	_, found := v.schema(h)
+	return found
+}
+
+// schema is what holds for a JSON body.
+func (v *Validator) schema(h http.Header) (*schema, bool) {
+	kind := ""
+	if list := h["Content-Type"]; len(list) > 0 {
+		var err error
+		if kind, _, err = mime.ParseMediaType(list[0]); err != nil {
+			kind = list[0]
+		}
+	} else {
+		kind = "application/json"
+	}
+	if !isJSONType(kind) {
+		return nil, false
+	}
+	major, _, _ := strings.Cut(kind, "/")
+	for _, name := range []string{kind, major + "/*", "*/*"} {
+		if s, found := v.media[name]; found {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+func isJSONType(kind string) bool {
+	return kind == "application/json" || strings.HasSuffix(kind, "+json")
+}
+
+// Check says what is wrong with a request, MaxProblems things at most. Params are those of its route, body what it sends: nil, where
+// ReadsBody says that it is not looked at, or it has none. The error says why it could not be checked: route.ErrTooComplex, or one of
+// package jsonbody.
+func (v *Validator) Check(params []route.Param, rawQuery string, h http.Header, body []byte) ([]route.Problem, error) {
+	r := check{steps: maxSteps}
+	var query url.Values
+	if len(v.named) > 0 || v.strict && rawQuery != "" {
+		query, _ = url.ParseQuery(rawQuery) // the gate has refused what it would leave out
+	}
+	for _, p := range v.parameters {
+		p.check(&r, params, query, h)
+	}
+	if v.strict {
+		unknown := make([]string, 0, len(query))
+		for name := range query {
+			if !slices.Contains(v.named, name) {
+				unknown = append(unknown, name)
+			}
+		}
+		slices.Sort(unknown)
+		for _, name := range unknown {
+			r.root = cut(name, maxName)
+			r.fail("Unknown parameter")
+		}
+	}
+	r.root = ""
+	switch {
+	case len(body) > 0:
+		s, found := v.schema(h)
+		if !found || s == nil {
+			break
+		}
+		value, err := jsonbody.ParseSmall(body)
+		if err != nil {
+			return nil, err
+		}
+		r.value(s, value, nil)
+	case v.required && (len(h["Content-Type"]) == 0 || v.ReadsBody(h)):
+		r.fail("Required")
+	}
+	if r.steps < 0 {
+		return nil, route.ErrTooComplex
+	}
+	return r.problems, nil
+}
+
+// validator reads what the document says of an operation's requests.
+func (c *compiler) validator(o *operation, full string) (*Validator, error) {
+	v := &Validator{}
+	declared, err := c.declared(o)
+	if err != nil {
+		return nil, err
+	}
+	for _, at := range declared {
+		p, err := c.parameter(at, full)
+		switch {
+		case err != nil:
+			return nil, err
+		case p == nil: // a cookie, or a header that is not the document's to name
+		case p.in == "query":
+			v.named = append(v.named, p.name)
+			fallthrough
+		default:
+			v.parameters = append(v.parameters, p)
+		}
+	}
+	at, found := o.of.get("requestBody")
+	if !found {
+		return v, nil
+	}
+	if at, err = c.files.resolve(at); err != nil {
+		return nil, err
+	}
+	if required, found := at.get("required"); found {
+		if v.required, err = required.flag(); err != nil {
+			return nil, err
+		}
+	}
+	content, found := at.get("content")
+	if !found {
+		return nil, at.errorf(`a requestBody has no "content": write the media types that it takes`)
+	}
+	v.media = map[string]*schema{}
+	return v, content.each("content", func(kind string, _, value place) error {
+		if plain, _, err := mime.ParseMediaType(kind); err == nil {
+			kind = plain
+		}
+		if kind = strings.ToLower(kind); !isJSONType(kind) && !strings.Contains(kind, "*") {
+			v.others = true
+			return nil
+		}
+		v.others = v.others || strings.Contains(kind, "*")
+		var err error
+		v.media[kind], err = c.schemaOf(value)
+		return err
+	})
+}
+
+// schemaOf is the schema of a parameter or a media type; nil: it has none.
+func (c *compiler) schemaOf(at place) (*schema, error) {
+	s, found := at.get("schema")
+	if !found {
+		return nil, nil
+	}
+	return c.compile(s)
+}
+
+// declared are the parameters of an operation: its own, and those of its path that it does not say anew.
+func (c *compiler) declared(o *operation) (list []place, err error) {
+	known := map[string]bool{}
+	for _, of := range []place{o.of, o.item} {
+		parameters, found := of.get("parameters")
+		if !found {
+			continue
+		}
+		own := map[string]bool{}
+		err := parameters.list("parameters", func(at place) error {
+			at, err := c.files.resolve(at)
+			if err != nil {
+				return err
+			}
+			key := at.word("in") + " " + at.word("name")
+			if own[key] {
+				return at.errorf("parameter %q stands here a second time: keep one", at.word("name"))
+			}
+			if own[key] = true; !known[key] {
+				list = append(list, at)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		for key := range own {
+			known[key] = true
+		}
+	}
+	return list, nil
+}
+
+// word is a member that is one word; "": there is none.
+func (p place) word(name string) string {
+	if at, found := p.get(name); found && at.node.Kind == yaml.ScalarNode {
+		return at.node.Value
+	}
+	return ""
+}
+
+// Interface guards
+var _ route.Validator = (*Validator)(nil)

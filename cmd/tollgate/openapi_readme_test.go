@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestTheDocumentOfTheReadmeCanBeNamed: the README's block of openapi loads as it stands, beside a document with the operations
+// that it names, and routes shows what it says.
+func TestTheDocumentOfTheReadmeCanBeNamed(t *testing.T) {
+	text, _ := readme(t)
+	blocks := regexp.MustCompile("(?s)```caddyfile\n(.*?)```").FindAllStringSubmatch(text, -1)
+	require.Len(t, blocks, 1)
+	w := newWorld(t)
+	w.write(t, "openapi.yaml", `openapi: 3.1.1
+servers: [{url: https://api.example.com/v1}]
+components: {securitySchemes: {bearerAuth: {type: http, scheme: bearer}, oauth: {type: oauth2}}}
+security: [{bearerAuth: [agent.leads.read]}, {oauth: [leads]}]
+paths:
+  /leads: {get: {}, post: {}, put: {}}
+  /files/{name}.{ext}: {get: {}}
+  /about: {get: {security: []}}
+`)
+	place := w.write(t, "Caddyfile", "{\n\tadmin off\n\ttollgate {\n\t\tkeys sqlite tollgate.db\n\t}\n}\n:8080 {\n"+blocks[0][1]+"}\n")
+	require.Contains(t, w.paste(t, fmt.Sprintf("%q validate --config %q 2>&1", os.Args[0], place)), "a route stands in place of an operation of the document")
+	require.Equal(t, `METHODS  PATH       NEEDS              COST  SOURCE
+POST     /v1/leads  agent.leads.write  1     Caddyfile:16
+GET      /v1/leads  agent.leads.read   1     openapi.yaml:6
+GET      /v1/about  public             -     openapi.yaml:8
+`, regexp.MustCompile(`\S*/(Caddyfile|openapi\.yaml):`).ReplaceAllString(w.must(t, "routes", "--config", place), "$1:"))
+}
