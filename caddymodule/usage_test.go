@@ -1,9 +1,11 @@
 package caddymodule_test
 
 import (
+	"database/sql"
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -180,4 +182,53 @@ func TestTheLedgerWhoseAnswersAreLost(t *testing.T) {
 	_, total, err := report.Rows(t.Context(), store)
 	require.NoError(t, err)
 	require.Equal(t, answered, total.Requests)
+}
+
+// TestUsageAsCloudEvents is what the golden file says, which the SDK of CloudEvents takes (in .ci/tools).
+func TestUsageAsCloudEvents(t *testing.T) {
+	golden, err := os.ReadFile("testdata/usage.cloudevents.jsonl")
+	require.NoError(t, err)
+	d := harness.NewDesk(t, harness.DeskCaddyfile)
+	d.Must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+	path := filepath.Join(d.Dir, "tollgate.db")
+	store := sqlite.New(path, sqlite.Options{})
+	batch := usage.Batch{Instance: "one", Number: 1}
+	for n, cell := range []usage.Cell{
+		{Hour: 490_000, Workspace: "ws_acme", Key: "key_1", Route: "/leads/:id", Outcome: "2xx"},
+		{Hour: 490_000, Workspace: "ws_acme", Key: "key_1", Outcome: "NOT_FOUND"},
+		{Hour: 490_001, Workspace: "ws_acme", Key: "*", Route: "*", Outcome: "*"},
+		{Hour: 490_001, Workspace: "W.s-1", Key: "key_2", Route: `/\"<é>/*`, Outcome: "5xx"},
+	} {
+		batch.Entries = append(batch.Entries, usage.Entry{Cell: cell, Sum: usage.Sum{Requests: int64(n + 1), Cost: int64(10 * n)}})
+	}
+	require.NoError(t, store.Book(t.Context(), batch))
+	require.NoError(t, store.Close())
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = db.Exec("UPDATE tollgate_usage SET booked = 490002")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	require.Equal(t, string(golden), d.Must(t, "usage", "export", "--format", "cloudevents", "--source", "https://gateway.example.com/usage"))
+	for _, source := range []string{"a b", "http://[", "%zz"} {
+		require.ErrorContains(t, d.Run("", "usage", "export", "--format", "cloudevents", "--source", source).Err, "is not a URI: write one that names this installation")
+	}
+}
+
+// TestStoreCheckLooksIntoAStoreOfUsage that is not the keys'.
+func TestStoreCheckLooksIntoAStoreOfUsage(t *testing.T) {
+	d := harness.NewDesk(t, "{\n\ttollgate {\n\t\tkeys sqlite tollgate.db\n\t\tusage sqlite usage.db\n\t}\n}\n")
+	d.Must(t, "workspace", "create", "ws_acme", "--plan", "pro")
+	path := filepath.Join(d.Dir, "usage.db")
+	store := sqlite.New(path, sqlite.Options{Create: true})
+	require.NoError(t, store.Book(t.Context(), usage.Batch{Instance: "one", Number: 1}))
+	require.NoError(t, store.Close())
+	require.Contains(t, d.Must(t, "store", "check"), "nothing is wrong with it")
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = db.Exec("UPDATE tollgate_usage_writers SET number = -1")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	out := d.Run("", "store", "check")
+	require.ErrorContains(t, out.Err, "the store has 1 finding")
+	require.Contains(t, strings.Join(strings.Fields(out.Out), " "), "usage.db: the writers of the ledger: rows that have no number: 1, the first of one at ")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/usage"
 )
 
 func storeCommands() caddycmd.Command {
@@ -40,7 +41,8 @@ The gateway may run meanwhile, and other commands that change the store wait.`
 database would miss what still lies in the log beside it.`
 			check := command("check", "Looks the store over; fails where it finds something", checkStore)
 			check.Long = `Looks the key store over: the database's own structures, that every record can be read and is valid, that every secret has its
-key, that the log of changes has no gaps, and that nobody else can open the file. It writes nothing.`
+key, that the log of changes has no gaps, that what was used counts as gateways count, and that nobody else can open the file. A store
+of its own for usage is looked over as well. It writes nothing.`
 			group(cmd, export, imports, backup, check)
 		},
 	}
@@ -74,15 +76,18 @@ const maxFindings = 100
 func checkStore(i *invocation) error {
 	return i.keeper(func(s *config.Store, keeper keystore.Keeper) error {
 		view, count := checkView{Store: s.Place, Findings: []keystore.Finding{}}, 0
-		held, err := keeper.Check(i, func(f keystore.Finding) {
+		found := func(f keystore.Finding) {
 			if count++; count <= maxFindings {
 				view.Findings = append(view.Findings, f)
 			}
-		})
-		if err != nil {
+		}
+		var err error
+		if view.Held, err = keeper.Check(i, found); err != nil {
 			return err
 		}
-		view.Held = held
+		if err := i.checkUsage(found); err != nil {
+			return err
+		}
 		if i.json() {
 			err = output.JSON(i.out(), view)
 		} else {
@@ -99,6 +104,25 @@ func checkStore(i *invocation) error {
 			return fmt.Errorf("the store has %d findings", count)
 		}
 		return nil
+	})
+}
+
+// checkUsage looks over the store that the configuration names for usage alone, if any.
+func (i *invocation) checkUsage(found func(keystore.Finding)) error {
+	app, err := i.app()
+	if err != nil || app.Usage == nil || app.Usage.Off || app.Usage.StoreRaw == nil {
+		return err
+	}
+	return i.ledger(func(ledger usage.Keeper, place string) error {
+		keeper, ok := ledger.(keystore.Keeper)
+		if !ok {
+			return fmt.Errorf("the store of usage %s cannot be checked by commands", place)
+		}
+		_, err := keeper.Check(i, func(f keystore.Finding) {
+			f.What = place + ": " + f.What
+			found(f)
+		})
+		return err
 	})
 }
 

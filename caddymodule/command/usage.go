@@ -3,6 +3,7 @@ package command
 import (
 	"encoding/csv"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -181,6 +182,10 @@ func exportUsage(i *invocation) error {
 	if format != "json" && format != "cloudevents" {
 		return fmt.Errorf("format '%s' is not known: write json or cloudevents", format)
 	}
+	source := i.text("source")
+	if u, err := url.Parse(source); err != nil || u.String() != source {
+		return fmt.Errorf("--source '%s' is not a URI: write one that names this installation, such as https://gateway.example.com/usage", source)
+	}
 	return i.ledger(func(ledger usage.Keeper, place string) error {
 		next, err := ledger.Entries(i, since, func(c usage.Cursor, e usage.Entry) error {
 			view := entryView{c.String(), time.Unix(e.Hour*3600, 0).UTC(), e.Workspace, e.Key, e.Route, e.Outcome, e.Requests, e.Cost}
@@ -188,7 +193,7 @@ func exportUsage(i *invocation) error {
 				return output.JSON(i.out(), view)
 			}
 			view.Cursor = ""
-			return output.JSON(i.out(), cloudEvent{"1.0", c.String(), i.text("source"), "tollgate.usage.hour", e.Workspace, view.Hour, "application/json", view})
+			return output.JSON(i.out(), cloudEvent{"1.0", c.String(), source, "tollgate.usage.hour", e.Workspace, view.Hour, "application/json", view})
 		})
 		if err != nil {
 			return fmt.Errorf("reading what was used: %w", err)

@@ -31,8 +31,10 @@ func (d *Dialect) Check(ctx context.Context, db *sql.DB, place string, found fun
 		if err := orphans(ctx, tx, found); err != nil {
 			return err
 		}
-		held.Revisions, err = revisions(ctx, tx, found)
-		return err
+		if held.Revisions, err = revisions(ctx, tx, found); err != nil {
+			return err
+		}
+		return ledger(ctx, tx, found)
 	})
 	return held, err
 }

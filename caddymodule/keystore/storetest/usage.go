@@ -3,12 +3,14 @@ package storetest
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/usage"
 )
 
@@ -16,7 +18,7 @@ import (
 func Usage(t *testing.T, open func(t *testing.T) (k usage.Keeper, execute func(statement string))) {
 	for name, test := range map[string]func(*testing.T, usage.Keeper, func(string)){
 		"a batch counts once": countsOnce, "sums by each field": sumsByField, "gateways at once": bookedAtOnce,
-		"entries are told once, and none is missed": toldOnce, "hours become days, days go": hoursBecomeDays,
+		"a check finds what is wrong": wrongIsFound, "entries are told once, and none is missed": toldOnce, "hours become days, days go": hoursBecomeDays,
 	} {
 		t.Run(name, func(t *testing.T) {
 			k, execute := open(t)
@@ -118,6 +120,46 @@ func bookedAtOnce(t *testing.T, k usage.Keeper, _ func(string)) {
 		require.NoError(t, <-done)
 	}
 	require.EqualValues(t, writers*batches*50, total(t, k))
+}
+
+// wrongIsFound, one thing after the other: each statement makes one finding more.
+func wrongIsFound(t *testing.T, k usage.Keeper, execute func(string)) {
+	book(t, k, "one", 1, entry(now(), "ws_a", "key_1", "/leads", "2xx", 1), entry(now(), "ws_b", "key_2", "/leads", "2xx", 1), entry(now()-1, "ws_b", "key_2", "", "NOT_FOUND", 1))
+	book(t, k, "two", 1)
+	var want []string
+	for _, c := range []struct{ statement, finding string }{
+		{"UPDATE tollgate_usage_clock SET booked = booked + 1", ""},
+		{"INSERT INTO tollgate_usage_days VALUES (20000, 'ws_a', 'key_1', '', '2xx', 1, 0)", ""},
+		{"UPDATE tollgate_usage SET requests = -5 WHERE workspace_id = 'ws_b'", "the hours of the ledger: rows that count no request or less than no cost: 2, the first of ws_b at "},
+		{"UPDATE tollgate_usage SET booked = booked + 100 WHERE workspace_id = 'ws_a'", "the hours of the ledger: rows that were booked in an hour that has not come: 1, the first of ws_a at "},
+		{"UPDATE tollgate_usage_clock SET folded = booked", "the hours of the ledger: rows that are left in hours that became days: 2, the first of ws_b at "},
+		{"UPDATE tollgate_usage_days SET cost = -1", "the days of the ledger: rows that count no request or less than no cost: 1, the first of ws_a at 2024-10-04T00:00:00Z"},
+		{"UPDATE tollgate_usage_writers SET number = 0 WHERE instance = 'two'", "the writers of the ledger: rows that have no number: 1, the first of two at "},
+		{"UPDATE tollgate_usage_writers SET hour = hour + 50 WHERE instance = 'one'", "the writers of the ledger: rows that wrote in an hour that has not come: 1, the first of one at "},
+	} {
+		execute(c.statement)
+		if c.finding != "" {
+			want = append(want, c.finding)
+		}
+		checksOut(t, k, want)
+	}
+	execute("DELETE FROM tollgate_usage_clock")
+	checksOut(t, k, []string{"the clock of the ledger cannot be read: gateways write nothing of what is used"})
+}
+
+// checksOut requires that a check finds what begins like this, and nothing else.
+func checksOut(t *testing.T, k usage.Keeper, want []string) {
+	t.Helper()
+	var found []string
+	_, err := k.(keystore.Keeper).Check(t.Context(), func(f keystore.Finding) {
+		require.NotEmpty(t, f.Do)
+		found = append(found, f.What)
+	})
+	require.NoError(t, err)
+	require.Len(t, found, len(want), "%q", found)
+	for _, text := range want {
+		require.True(t, slices.ContainsFunc(found, func(f string) bool { return strings.HasPrefix(f, text) }), "%q in %q", text, found)
+	}
 }
 
 // told reads all entries behind a cursor, one call after the other, each of which ends after a few.
