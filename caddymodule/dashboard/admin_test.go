@@ -132,7 +132,7 @@ func TestStatusRoutesAndWorkspaces(t *testing.T) {
 	require.Contains(t, one.body, `"id":"key_globex"`)
 	require.Contains(t, one.body, `"reason":"missing_scope"`)
 	windows := d.send(t, "GET", "/tollgate/workspaces/ws_acme/windows", "")
-	require.Contains(t, windows.body, `"windows":[{"window":"100000/1m","remaining":`)
+	require.Contains(t, windows.body, `"windows":[{"name":"1m","window":"100000/1m","used":`)
 	require.Contains(t, d.send(t, "GET", "/tollgate/traffic", "").body, `"missing_scope":`)
 }
 
@@ -198,6 +198,9 @@ func TestBadQuestions(t *testing.T) {
 	}{
 		"unknown workspace":    {"GET", "workspaces/ws_nobody", "", 404, "ws_nobody"},
 		"windows of nobody":    {"GET", "workspaces/ws_nobody/windows", "", 404, "ws_nobody"},
+		"windows of no key":    {"GET", "workspaces/ws_acme/windows?key=key_nobody", "", 404, "key_nobody"},
+		"windows of another's": {"GET", "workspaces/ws_acme/windows?key=key_globex", "", 404, "workspace ws_acme has no key 'key_globex'"},
+		"a key of a workspace": {"GET", "workspaces/ws_acme?key=key_acme", "", 400, "'key' is not known"},
 		"bad id":               {"GET", "workspaces/..%2fx", "", 404, "is not valid"},
 		"hostile id":           {"GET", "workspaces/%3Cscript%3E", "", 404, "script"},
 		"unknown path":         {"GET", "keys", "", 404, "/tollgate/keys"},

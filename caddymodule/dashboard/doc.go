@@ -7,7 +7,7 @@
 //	GET  /tollgate/routes                    routes, what they need, and how they do
 //	GET  /tollgate/workspaces?n=             the busiest and the most refused, with their windows
 //	GET  /tollgate/workspaces/<id>           one of them, with its keys and its last refusals
-//	GET  /tollgate/workspaces/<id>/windows   what is left of its windows
+//	GET  /tollgate/workspaces/<id>/windows?key=   what is left of its windows, and of those of one of its keys
 //	GET  /tollgate/refusals?n=&request_id=&workspace=&reason=
 //	GET  /tollgate/events                    traffic, refusals and state as they change, by server-sent events
 //	POST /tollgate/explain                   what would happen to a request, and why

@@ -151,21 +151,22 @@ func workspace(app *gateway.App, id string, w http.ResponseWriter, r *http.Reque
 }
 
 func workspaceWindows(app *gateway.App, id string, w http.ResponseWriter, r *http.Request) error {
-	answer, err := windows(app, id, r)
+	answer, err := windows(app, id, r, "key")
 	if err != nil {
 		return err
 	}
 	return send(w, answer)
 }
 
-func windows(app *gateway.App, id string, r *http.Request) (answer gateway.WindowsAnswer, err error) {
-	if _, err := query(r); err != nil {
+func windows(app *gateway.App, id string, r *http.Request, names ...string) (answer gateway.WindowsAnswer, err error) {
+	given, err := query(r, names...)
+	if err != nil {
 		return answer, err
 	}
 	if err := record.CheckID(id); err != nil {
 		return answer, refuse(http.StatusNotFound, "there is no workspace '%s': %v", clip(id), err)
 	}
-	answer, err = app.Windows(r.Context(), id)
+	answer, err = app.Windows(r.Context(), id, given["key"])
 	return answer, asProblem(err)
 }
 

@@ -3,6 +3,7 @@ package explain_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/require"
@@ -51,6 +52,16 @@ func TestExplainAsksTheRunningGateway(t *testing.T) {
 	require.Equal(t, 200, g.Do(t, ask).Status, "explaining has spent nothing")
 	require.Equal(t, 429, g.Do(t, ask).Status)
 	require.Equal(t, 429, d.Explain(t, "GET", "/leads", "--key-id", key).Verdict.Status)
+
+	own, secret := d.Created(t, "--workspace", "ws_acme", "--scope", "agent.*", "--limit", "2/1h")
+	d.Must(t, "workspace", "set", "ws_acme", "--limit", "100/1m", "--quota", "100/month")
+	mine := harness.Request{Path: "/leads", Key: secret}
+	require.Eventually(t, func() bool { return g.Do(t, mine).Status == 429 }, 5*time.Second, time.Millisecond, "the key's own limit")
+	e = d.Explain(t, "GET", "/leads", "--key-id", own)
+	require.Equal(t, 429, e.Verdict.Status)
+	require.Equal(t, []string{"100/1m", "100/month", "2/1h"}, []string{e.Windows.List[0].Window, e.Windows.List[1].Window, e.Windows.List[2].Window})
+	require.Zero(t, e.Windows.List[2].Remaining, "of the key, as the gateway counts it")
+	require.True(t, d.Explain(t, "GET", "/leads", "--key-id", key).Verdict.Allowed, "another key has its own part")
 
 	d.Must(t, "workspace", "set", "ws_acme", "--plan", "trial")
 	e = d.Explain(t, "GET", "/leads", "--key-id", key)

@@ -36,7 +36,7 @@ func findWindows(ctx context.Context, c *config.Configuration, app *gateway.App,
 		return windows{source: "none: the plan is denied", known: true}
 	}
 	limits := plan.Limits(workspace, identity.Key)
-	state, source, err := askGateway(c, app, workspace.ID, limits)
+	state, source, err := askGateway(c, app, identity, limits)
 	if err == nil {
 		return windows{state: state, source: source, known: true}
 	}
@@ -89,12 +89,16 @@ func stateOf(windows []record.Window, now int64, given []gateway.WindowView) lim
 }
 
 // askGateway asks a running gateway through its admin endpoint.
-func askGateway(c *config.Configuration, app *gateway.App, workspace string, windows []record.Window) (limits.State, string, error) {
+func askGateway(c *config.Configuration, app *gateway.App, identity *record.Identity, windows []record.Window) (limits.State, string, error) {
 	endpoint, err := c.AdminAddress()
 	if err != nil {
 		return limits.State{}, "", err
 	}
-	answer, err := config.GetAdmin[gateway.WindowsAnswer](endpoint, gateway.AdminPath+"workspaces/"+url.PathEscape(workspace)+"/windows")
+	path := gateway.AdminPath + "workspaces/" + url.PathEscape(identity.Workspace.ID) + "/windows"
+	if len(identity.Key.Limits) > 0 {
+		path += "?key=" + url.QueryEscape(identity.Key.ID)
+	}
+	answer, err := config.GetAdmin[gateway.WindowsAnswer](endpoint, path)
 	place := app.KeyStore().Place()
 	switch {
 	case err != nil:

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/build"
@@ -293,8 +294,9 @@ func (a *App) Admin() (keystore.Admin, error) {
 // Store is the key store itself, which the gateway keeps and closes.
 func (a *App) Store() keystore.Store { return a.keys.Value.Store() }
 
-// Windows asks the store for the workspace, and the counters for its windows. It spends nothing.
-func (a *App) Windows(ctx context.Context, id string) (WindowsAnswer, error) {
+// Windows asks the store for the workspace, and the counters for its windows; where a key is named, for those of the key as well. It
+// spends nothing.
+func (a *App) Windows(ctx context.Context, id, key string) (WindowsAnswer, error) {
 	answer := WindowsAnswer{Store: a.store.Place(), Windows: []WindowView{}}
 	admin, err := a.Admin()
 	if err != nil {
@@ -304,11 +306,22 @@ func (a *App) Windows(ctx context.Context, id string) (WindowsAnswer, error) {
 	if err != nil {
 		return answer, err
 	}
+	var own *record.Key
+	if key != "" {
+		found, err := admin.Key(ctx, key)
+		if err == nil && found.Workspace != id {
+			err = &keystore.Problem{Kind: keystore.ErrNotFound, Text: fmt.Sprintf("workspace %s has no key '%s'", id, key)}
+		}
+		if err != nil {
+			return answer, err
+		}
+		own = &found.Key
+	}
 	answer.Workspace = keysapi.NewWorkspaceView(workspace)
 	plan := a.planTable.Of(workspace.Plan)
 	var state limits.State
 	if answer.Denied = plan.Denied; !plan.Denied {
-		if state, err = a.counters.Peek(ctx, id, plan.Limits(workspace, nil)); err != nil {
+		if state, err = a.counters.Peek(ctx, id, plan.Limits(workspace, own)); err != nil {
 			return answer, err
 		}
 	}

@@ -52,6 +52,7 @@ async function open(id) {
 				{ title: "State", cell: (k) => k.state },
 				{ title: "Scopes", cell: (k) => name(k.scopes.join(" ")) },
 				{ title: "Only from", cell: (k) => name(k.allowed_ips.join(" ")) },
+				{ title: "Own limits", cell: (k) => k.limits.join(" ") },
 				{ title: "Ends", cell: (k) => k.expires_at ?? "never" },
 			], w.keys));
 	} catch (error) {
