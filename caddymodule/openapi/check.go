@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -265,7 +266,28 @@ func (r *check) oneOf(forms []*schema, v any, out *seen, exactly bool) bool {
 		}
 		return r.fail("Expected %s", all)
 	}
+	if names := absent(likely, v); len(names) > 1 {
+		for _, name := range names {
+			r.path = append(r.path, step{name, -1})
+			r.fail("Required, if none of the others is there: %s", strings.Join(names, ", "))
+			r.path = r.path[:len(r.path)-1]
+		}
+		return false
+	}
 	return r.fail("Matches none of the %d forms that it may have", len(forms))
+}
+
+// absent are the members of which each form asks for another one that an object lacks; nil where a form asks for something else.
+func absent(forms []*schema, v any) (names []string) {
+	object, _ := v.(map[string]any)
+	for _, form := range forms {
+		at := slices.IndexFunc(form.required, func(name string) bool { _, is := object[name]; return !is })
+		if at < 0 || len(names) == 20 {
+			return nil
+		}
+		names = append(names, form.required[at])
+	}
+	return names
 }
 
 // admits reports whether a schema takes values of a kind at all.

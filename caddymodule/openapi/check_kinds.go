@@ -12,15 +12,15 @@ func (r *check) text(s *schema, v string) bool {
 	if !r.spend(len(v) / 64) {
 		return false
 	}
-	ok := true
-	if s.minLength > 0 || s.maxLength >= 0 {
+	if s.minLength > 0 || s.maxLength >= 0 { // before the pattern, which takes longer
 		switch length := utf8.RuneCountInString(v); {
 		case length < s.minLength:
-			ok = r.fail("Must have at least %s", counted(s.minLength, "character"))
+			return r.fail("Must have at least %s", counted(s.minLength, "character"))
 		case s.maxLength >= 0 && length > s.maxLength:
-			ok = r.fail("Must have at most %s", counted(s.maxLength, "character"))
+			return r.fail("Must have at most %s", counted(s.maxLength, "character"))
 		}
 	}
+	ok := true
 	if s.pattern != nil && !r.matches(s.pattern, v) {
 		ok = r.fail("Does not match the pattern %s", cut(s.pattern.String(), 200))
 	}

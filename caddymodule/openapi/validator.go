@@ -39,14 +39,12 @@ func (v *Validator) ReadsBody(h http.Header) bool {
 
 // schema is what holds for a JSON body.
 func (v *Validator) schema(h http.Header) (*schema, bool) {
-	kind := ""
-	if list := h["Content-Type"]; len(list) > 0 {
-		var err error
-		if kind, _, err = mime.ParseMediaType(list[0]); err != nil {
-			kind = list[0]
+	kind := "application/json"
+	if list := h["Content-Type"]; len(list) == 1 {
+		// What is no media type, or several, is taken for JSON, and then refused by who reads the body: a backend might take it so.
+		if written, _, err := mime.ParseMediaType(list[0]); err == nil {
+			kind = written
 		}
-	} else {
-		kind = "application/json"
 	}
 	if !isJSONType(kind) {
 		return nil, false

@@ -85,6 +85,7 @@ func TestBodies(t *testing.T) {
 		"likely form":        {`{"oneOf": [{"type": "object", "required": ["a"]}, {"type": "string"}]}`, `{}`, "a: Required"},
 		"forms by type":      {`{"anyOf": [{"type": "string"}, {"type": "integer"}]}`, `[]`, "body: Expected string or integer"},
 		"no form":            {`{"anyOf": [{"minimum": 3}, {"maximum": 1}]}`, `2`, "body: Matches none of the 2 forms that it may have"},
+		"one of several":     {`{"anyOf": [{"required": ["id"]}, {"required": ["email"]}]}`, `{"name": 1}`, "id: Required, if none of the others is there: id, email\nemail: Required, if none of the others is there: id, email"},
 		"two forms":          {`{"oneOf": [{"minimum": 1}, {"maximum": 3}]}`, `2`, "body: Matches more than one of the forms that exclude each other"},
 		"recursive":          {`{"type": "object", "properties": {"child": {"$ref": "#/components/schemas/T"}}, "additionalProperties": false}`, `{"child": {"child": {"x": 1}}}`, "child.child.x: Unknown field"},
 		"unevaluated":        {`{"allOf": [{"properties": {"a": {}}}], "unevaluatedProperties": false}`, `{"a": 1, "b": 1}`, "b: Unknown field"},
@@ -176,7 +177,7 @@ paths:
 	all := validators(t, name, openapi.Options{})
 	for kind, want := range map[string][3]bool{
 		"application/json": {true, false, false}, "application/merge-patch+json": {false, true, false}, "text/csv": {}, "": {true, false, false},
-		"Application/JSON; charset=UTF-8": {true, false, false},
+		"Application/JSON; charset=UTF-8": {true, false, false}, "text/csv, application/json": {true, false, false},
 	} {
 		h := http.Header{}
 		if kind != "" {
