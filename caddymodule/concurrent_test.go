@@ -161,7 +161,7 @@ func leave(t *testing.T, g *harness.Gateway, proto harness.Proto, many int) {
 	var all sync.WaitGroup
 	for range 2 {
 		all.Go(func() {
-			for begun := 0; begun < many/2; {
+			for begun, refused := 0, 0; begun < many/2; {
 				ctx, leave := context.WithTimeout(t.Context(), time.Duration(1+begun%3)*time.Millisecond)
 				if response, err := g.Open(ctx, harness.Request{Method: "GET", Path: "/plain", Proto: proto, Key: one("few")}); err == nil {
 					_ = response.Body.Close()
@@ -171,10 +171,12 @@ func leave(t *testing.T, g *harness.Gateway, proto harness.Proto, many int) {
 				if !assert.NoError(t, err) {
 					return
 				}
-				if response.StatusCode == http.StatusOK {
-					begun++
-				}
 				_ = response.Body.Close()
+				if response.StatusCode == http.StatusOK {
+					begun, refused = begun+1, 0
+				} else if refused++; !assert.Less(t, refused, 10_000, "one after the other") {
+					return
+				}
 			}
 		})
 	}

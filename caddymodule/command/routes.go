@@ -11,6 +11,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/output"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/site"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
 func routesCommand() caddycmd.Command {
@@ -25,15 +26,16 @@ among them. Needs no gateway and no store.`,
 
 // listedRoute is a route as the command prints it.
 type listedRoute struct {
-	Site    string   `json:"site"`
-	Methods []string `json:"methods"`
-	Path    string   `json:"path"`
-	Needs   string   `json:"needs"` // public, key, whoami or scopes
-	Scopes  []string `json:"scopes"`
-	Cost    int64    `json:"cost"`
-	Body    int64    `json:"body"`
-	Notes   string   `json:"deprecation"`
-	Source  string   `json:"source"`
+	Site    string        `json:"site"`
+	Methods []string      `json:"methods"`
+	Path    string        `json:"path"`
+	Needs   string        `json:"needs"` // public, key, whoami or scopes
+	Scopes  []string      `json:"scopes"`
+	Cost    int64         `json:"cost"`
+	Body    int64         `json:"body"`
+	Limit   record.Window `json:"limit,omitzero"` // of one client address, on a public route
+	Notes   string        `json:"deprecation"`
+	Source  string        `json:"source"`
 }
 
 func listRoutes(i *invocation) error {
@@ -49,7 +51,7 @@ func listRoutes(i *invocation) error {
 	for _, g := range gates {
 		for _, r := range g.handler.Routes {
 			listed := listedRoute{Site: g.place.String(), Methods: r.Methods, Path: r.Path, Scopes: append([]string{}, r.Scopes...),
-				Cost: r.Cost, Body: r.Body, Source: r.Source}
+				Cost: r.Cost, Body: r.Body, Limit: r.Limit, Source: r.Source}
 			switch {
 			case r.Public:
 				listed.Needs = "public"
@@ -74,8 +76,11 @@ func listRoutes(i *invocation) error {
 	rows := make([][]string, len(list))
 	for n, r := range list {
 		needs := r.Needs
-		if needs == "scopes" {
+		switch {
+		case needs == "scopes":
 			needs = output.Words(r.Scopes)
+		case r.Limit.Limit > 0:
+			needs += ", " + r.Limit.String() + " an address"
 		}
 		rows[n] = []string{r.Site, strings.Join(r.Methods, ","), r.Path, needs, number(r.Cost), number(r.Body), output.Dash(r.Notes), output.Dash(r.Source)}
 	}

@@ -37,9 +37,13 @@ cases:
   - {name: one that cannot stand in a scope, as: {scopes: ["*"]}, request: POST /rest/a%20b, expect: 403 scope_parameter}
 `
 
+// visited is a public path that one address may ask for once.
+const visited = "/SKILL.md {\n\t\t\tlimit 1/1m\n\t\t}"
+
 // TestCasesNeedNoStore where they describe who asks, and leave none behind.
 func TestCasesNeedNoStore(t *testing.T) {
-	d := harness.NewDesk(t, strings.Replace(harness.DeskCaddyfile, "10/1h", "10/1h {\n\t\t\tconcurrent 1\n\t\t}", 1)) // which no case takes
+	config := strings.Replace(harness.DeskCaddyfile, "10/1h", "10/1h {\n\t\t\tconcurrent 1\n\t\t}", 1) // which no case takes
+	d := harness.NewDesk(t, strings.Replace(config, "/SKILL.md", visited, 1))
 	d.Write(t, "cases.yaml", deskCases)
 	require.Equal(t, "20 cases pass\n", d.Must(t, "test", "cases.yaml"))
 	require.NoFileExists(t, "tollgate.db")
@@ -53,9 +57,12 @@ func TestCasesNeedNoStore(t *testing.T) {
 
 // TestCasesOfTheStore: a key of the store is named by its id, is read with all that the store has, and spends nothing.
 func TestCasesOfTheStore(t *testing.T) {
-	d := harness.NewDesk(t, harness.DeskCaddyfile)
+	d := harness.NewDesk(t, strings.Replace(harness.DeskCaddyfile, "/SKILL.md", visited, 1))
 	d.Must(t, "workspace", "create", "ws_acme", "--plan", "tiny")
 	key, _ := d.Created(t, "--workspace", "ws_acme", "--scope", "agent.leads.read", "--allow-ip", "203.0.113.0/24")
+	require.Contains(t, d.Explain(t, "GET", "/SKILL.md", "--key-id", key).Steps[1].Why, "is public: each client address may send 1/1m, nothing else is asked")
+	require.Contains(t, d.Must(t, "routes", "--wide"), " public, 1/1m an address ")
+	require.Contains(t, d.Must(t, "routes", "--json"), `"limit": "1/1m"`)
 	d.Write(t, "cases.yaml", fmt.Sprintf("cases:\n  - {name: outside, as: {key: %[1]s}, request: GET /leads, expect: 403 address}\n"+
 		"  - {name: inside, as: {key: %[1]s, address: 203.0.113.9}, request: GET /leads, expect: pass 1}\n", key))
 	before, err := os.ReadFile("tollgate.db")

@@ -308,6 +308,8 @@ func (a *asked) routeInWords() string {
 		text += " (" + route.Source + ")"
 	}
 	switch {
+	case route.Limit.Limit > 0:
+		return text + " is public: each client address may send " + route.Limit.String() + ", nothing else is asked"
 	case route.Public:
 		return text + " is public: nothing else is asked"
 	case route.Whoami:

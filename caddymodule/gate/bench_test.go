@@ -31,6 +31,20 @@ func TestJudgeAllocations(t *testing.T) {
 	}
 }
 
+// A public route costs nothing where it has no limit, and where it has one no more than the key of its count.
+func TestPublicAllocations(t *testing.T) {
+	s := newSetup(t)
+	for path, most := range map[string]float64{"/public": 0, "/visited": 1} {
+		r := request(path)
+		var v gate.Verdict
+		allocations := testing.AllocsPerRun(1000, func() {
+			v = gate.Verdict{}
+			s.Judge(t.Context(), r, &v)
+		})
+		require.LessOrEqual(t, allocations, most, path)
+	}
+}
+
 func BenchmarkJudge(b *testing.B) {
 	s, r := newSetup(b), request("/leads")
 	s.keys.identity.Workspace.Limits = []record.Window{{Limit: 1 << 40, Duration: time.Hour}}

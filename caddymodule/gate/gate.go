@@ -19,7 +19,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
-// Gate holds what is constant between two loads of the configuration. All of its fields but Slots must be set.
+// Gate holds what is constant between two loads of the configuration. All of its fields but Slots and Visitors must be set.
 // It is safe for concurrent use.
 type Gate struct {
 	// Routes are the site's.
@@ -38,6 +38,8 @@ type Gate struct {
 	Counters Counters
 	// Slots counts the requests that are under way, of workspaces whose plan bounds them; nil: nobody counts them.
 	Slots *limits.Slots
+	// Visitors count the requests of public routes that have a limit, a table for each duration of its window; nil: nobody does.
+	Visitors map[time.Duration]*limits.Throttle[Visitor]
 	// AuthThrottle counts 401s and hygiene 400s by client address.
 	AuthThrottle Throttle[netip.Addr]
 	// RefusalThrottle counts our 400, 403, 404 and 413 by key id, OutsiderThrottle those of keys that are used from outside
@@ -163,6 +165,9 @@ func (g *Gate) steps(ctx context.Context, r *Request, v *Verdict, clock *stopwat
 		return refused
 	}
 	if v.Match.Route != nil && v.Match.Route.Public {
+		if refused := g.visit(r, v); refused != nil {
+			return refused
+		}
 		return r.ready()
 	}
 	clock.next(StepAuthenticate, g.Now())

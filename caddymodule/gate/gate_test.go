@@ -77,6 +77,7 @@ func newSetup(t testing.TB) *setup {
 	t.Helper()
 	table, err := route.New([]*route.Route{
 		{Methods: []string{"GET"}, Pattern: "/public", Public: true},
+		{Methods: []string{"GET"}, Pattern: "/visited", Public: true, Limit: record.Window{Limit: 3, Duration: time.Minute}},
 		{Methods: []string{"GET"}, Pattern: "/leads", Scopes: []string{"agent.leads.read"}},
 		{Methods: []string{"GET"}, Pattern: "/leads/:id", Scopes: []string{"agent.leads.read"}},
 		{Methods: []string{"POST"}, Pattern: "/leads", Scopes: []string{"agent.leads.write"}, BodyLimit: 1024},
@@ -93,7 +94,8 @@ func newSetup(t testing.TB) *setup {
 	}}
 	return &setup{keys: k, Gate: gate.Gate{
 		Routes: table, Keys: k, KeyPrefix: "tg", Policy: policies, Now: time.Now, Counters: limits.NewMemory(limits.MemoryOptions{}),
-		Plans: record.DefaultPlans(),
+		Plans:    record.DefaultPlans(),
+		Visitors: map[time.Duration]*limits.Throttle[gate.Visitor]{time.Minute: limits.NewThrottle[gate.Visitor](limits.PublicPolicy, nil)},
 		AuthThrottle: gate.Throttle[netip.Addr]{
 			Counts: limits.NewThrottle[netip.Addr](limits.AuthPolicy, nil), Window: record.Window{Limit: 3, Duration: time.Minute},
 		},

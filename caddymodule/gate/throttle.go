@@ -9,7 +9,8 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
-// Throttle counts refusals by key, which is a client address, the id of a good key, or both, over Window.
+// Throttle counts refusals, or requests of public routes, by key over Window. The key is a client address, the id of a good key,
+// or both, or a Visitor.
 type Throttle[K comparable] struct {
 	// Counts are this gateway's own.
 	Counts *limits.Throttle[K]
@@ -95,6 +96,27 @@ func (g *Gate) countIdentified(r *Request, v *Verdict, refused *refusal.Refusal)
 		return
 	}
 	g.RefusalThrottle.count(v.Identity.Key.ID)
+}
+
+// Visitor is a client of a public route. Routes of several sites with the same method and template are one.
+type Visitor struct {
+	Method, Pattern string // the route's first method, and its template
+	Address         netip.Addr
+}
+
+// visit counts a request of a public route that has a limit by the client's address, and refuses it past the limit.
+func (g *Gate) visit(r *Request, v *Verdict) *refusal.Refusal {
+	public := v.Match.Route
+	if public.Limit.Limit == 0 || g.Visitors == nil {
+		return nil
+	}
+	visitors := Throttle[Visitor]{g.Visitors[public.Limit.Duration], public.Limit}
+	result, counted := visitors.count(Visitor{public.Methods[0], public.Pattern, bucket(r)})
+	if !counted {
+		return throttled(refusal.AddressOverLimit, &result, v)
+	}
+	v.Limits = result.State
+	return nil
 }
 
 // bucket is what refusals of a client are counted by: its address, or its /64 where that is IPv6.

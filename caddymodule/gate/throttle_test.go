@@ -3,6 +3,7 @@ package gate_test
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,4 +78,36 @@ func TestRefusedForAnAddressOrAPlan(t *testing.T) {
 	s.keys.identity.Workspace.Plan = "trial"
 	require.Equal(t, map[string]any{"reason": "plan", "plan": "trial"}, s.judge(t, from("203.0.113.7", "/leads")).Refusal.Details)
 	require.Equal(t, map[string]any{"reason": "plan", "plan": "trial", "address": "198.51.100.1"}, s.judge(t, from("198.51.100.1", "/leads")).Refusal.Details)
+}
+
+// TestVisitorsFromEverywhere: they do not fit the table of a public route, which takes no more memory for that, and free nobody who is over
+// the limit. An address that cannot be read is one visitor.
+func TestVisitorsFromEverywhere(t *testing.T) {
+	s := newSetup(t)
+	refused := func(address netip.Addr) string {
+		r := request("/visited")
+		r.ClientIP = address
+		return reason(s.judge(t, r))
+	}
+	for _, address := range []netip.Addr{{}, netip.MustParseAddr("203.0.113.7")} {
+		for range 3 {
+			require.Empty(t, refused(address))
+		}
+		require.Equal(t, "address_over_limit", refused(address))
+	}
+	before := heap()
+	for i := range 100_000 {
+		refused(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, byte(i >> 16), byte(i >> 8), byte(i), 15: 1}))
+	}
+	require.Less(t, heap(), before+1<<20, "no visitor takes memory")
+	require.Equal(t, "address_over_limit", refused(netip.MustParseAddr("203.0.113.7")))
+	require.Equal(t, "address_over_limit", refused(netip.Addr{}))
+}
+
+// heap is how many bytes are in use.
+func heap() uint64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -175,12 +176,13 @@ func (a *App) defaults() {
 	}
 }
 
-// throttles are this gateway's counts of refusals, and of requests under way.
+// throttles are this gateway's counts of refusals, of requests under way and of those of public routes.
 type throttles struct {
 	auth      *limits.Throttle[netip.Addr]
 	refusals  *limits.Throttle[string]
 	outsiders *limits.Throttle[gate.Outsider]
 	slots     *limits.Slots
+	visitors  sync.Map // by the duration of the window, a *limits.Throttle[gate.Visitor]
 }
 
 func newThrottles() (*throttles, error) {
@@ -190,6 +192,18 @@ func newThrottles() (*throttles, error) {
 		outsiders: limits.NewThrottle[gate.Outsider](limits.RefusalPolicy, nil),
 		slots:     limits.NewSlots(),
 	}, nil
+}
+
+// visitorsOf are the tables in which public routes with a limit count: one for all windows of a duration, made for the first.
+func (t *throttles) visitorsOf(routes []*Route) map[time.Duration]*limits.Throttle[gate.Visitor] {
+	tables := map[time.Duration]*limits.Throttle[gate.Visitor]{}
+	for _, r := range routes {
+		if r.Limit.Limit > 0 && tables[r.Limit.Duration] == nil {
+			table, _ := t.visitors.LoadOrStore(r.Limit.Duration, limits.NewThrottle[gate.Visitor](limits.PublicPolicy, nil))
+			tables[r.Limit.Duration] = table.(*limits.Throttle[gate.Visitor])
+		}
+	}
+	return tables
 }
 
 // Destruct has nothing to end.

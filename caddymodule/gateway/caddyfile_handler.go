@@ -32,6 +32,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //
 //	tollgate {
 //		public  <methods> <path> {                # GET or GET,POST; goes through unchecked
+//			limit <limit>/<duration>          # of each client address, IPv6 by its /64; beyond it 429
 //			deprecated … sunset … link …      # as below
 //		}
 //		route   <methods> <path> [<scopes...>] {  # no scope: any valid key

@@ -12,6 +12,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/size"
 	"github.com/tollgate-gateway/tollgate/caddymodule/openapi"
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
@@ -127,14 +128,18 @@ func (r *Route) parseBlock(d *caddyfile.Dispenser) error {
 		parse, known := routeOptions[word]
 		switch {
 		case !known:
-			return dispenser.Located(d, word, fmt.Errorf("unknown option '%s' of a route: write one of cost, body, deprecated, sunset, link", word))
+			return dispenser.Located(d, word, fmt.Errorf("unknown option '%s' of a route: write one of cost, body, limit, deprecated, sunset, link", word))
 		case seen[word]:
 			return dispenser.Located(d, word, fmt.Errorf("'%s' is given twice: keep one of them", word))
 		}
 		seen[word] = true
 		var value string
 		if !d.Args(&value) || d.NextArg() {
-			return dispenser.Located(d, word, d.ArgErr())
+			err := d.ArgErr()
+			if word == "limit" {
+				err = errors.New("write one window, such as: limit 60/1m")
+			}
+			return dispenser.Located(d, word, err)
 		}
 		if err := parse(r, value); err != nil {
 			return dispenser.Located(d, word, err)
@@ -153,6 +158,10 @@ var routeOptions = map[string]func(r *Route, value string) error{
 	},
 	"body": func(r *Route, value string) (err error) {
 		r.Body, err = size.Parse(value, 1<<30)
+		return err
+	},
+	"limit": func(r *Route, value string) (err error) {
+		r.Limit, err = record.ParseWindow(value)
 		return err
 	},
 	"deprecated": func(r *Route, value string) error { return parseDate(&r.deprecation().Deprecated, value) },

@@ -40,6 +40,9 @@ type Route struct {
 	Deprecation *route.Deprecation `json:"deprecation,omitempty"`
 	// Public routes go through unchecked, without a key.
 	Public bool `json:"public,omitempty"`
+	// Limit is how many requests of a public route one client address may send, such as "60/1m". IPv6 clients count by their
+	// /64. Default: any number.
+	Limit record.Window `json:"limit,omitzero"`
 	// Whoami answers who the key is and what is left of its windows.
 	Whoami bool `json:"whoami,omitempty"`
 	// Source is the file and line it was written at, for errors.
@@ -52,7 +55,7 @@ func (h *Handler) table() []*route.Route {
 	for i, r := range h.Routes {
 		routes[i] = &route.Route{
 			Methods: r.Methods, Pattern: r.Path, Scopes: r.Scopes, Cost: r.Cost, BodyLimit: r.Body,
-			Deprecation: r.Deprecation, Public: r.Public, Whoami: r.Whoami, Source: r.Source,
+			Deprecation: r.Deprecation, Public: r.Public, Limit: r.Limit, Whoami: r.Whoami, Source: r.Source,
 		}
 	}
 	return routes

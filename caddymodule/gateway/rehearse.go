@@ -100,7 +100,7 @@ func (h *Handler) Rehearse(ctx context.Context, r *Rehearsal) *Rehearsed {
 	asked, outcome := &explainingPolicy{engine: h.app.policies}, &rehearsedUpstream{handler: h}
 	g := h.gate
 	g.AuthThrottle.Window, g.RefusalThrottle.Window, g.OutsiderThrottle.Window = record.Window{}, record.Window{}, record.Window{}
-	g.Counters, g.Policy, g.Keys, g.Slots = fixedCounters{r.Windows}, asked, noKeys{}, nil
+	g.Counters, g.Policy, g.Keys, g.Slots, g.Visitors = fixedCounters{r.Windows}, asked, noKeys{}, nil, nil
 	request := r.Request
 	request.As, request.Body = r.Identity, bodyText{r.Body, request.Header}
 	if !r.Described {

@@ -217,7 +217,9 @@ type RouteState struct {
 	Scopes  []string `json:"scopes"`
 	Cost    int64    `json:"cost"`
 	Public  bool     `json:"public"`
-	Whoami  bool     `json:"whoami"`
+	// Limit is how many requests one client address may send; it is there for public routes with one.
+	Limit  record.Window `json:"limit,omitzero"`
+	Whoami bool          `json:"whoami"`
 	// Source is where it was written, and Site where its gate was.
 	Source string `json:"source"`
 	Site   string `json:"site"`
@@ -239,7 +241,7 @@ func (a *App) RouteStates() []RouteState {
 		live := h.live.Load()
 		for _, r := range live.table.Routes() {
 			state := RouteState{
-				Methods: r.Methods, Pattern: r.Pattern, Scopes: append([]string{}, r.Scopes...), Cost: r.Cost, Public: r.Public, Whoami: r.Whoami,
+				Methods: r.Methods, Pattern: r.Pattern, Scopes: append([]string{}, r.Scopes...), Cost: r.Cost, Public: r.Public, Limit: r.Limit, Whoami: r.Whoami,
 				Source: r.Source, Site: h.Source, RouteCounts: live.counts[r].Counts(),
 			}
 			if r.Deprecation != nil {

@@ -18,6 +18,7 @@ const (
 	Workspace    Limits = "1m"       // the workspace's windows, the first of them a minute
 	AuthLimit    Limits = "auth"     // the throttle of failed authentications
 	RefusalLimit Limits = "refusals" // the throttle of a key's refusals
+	PublicLimit  Limits = "public"   // a public route's limit of one client address
 	DeniedPlan   Limits = "denied"   // 0 of 0
 )
 

@@ -8,10 +8,11 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
-// The policy names of the two throttles in the RateLimit headers.
+// The policy names of the throttles in the RateLimit headers.
 const (
 	AuthPolicy    = "auth"
 	RefusalPolicy = "refusals"
+	PublicPolicy  = "public"
 )
 
 // LookUpsPerSecond is how many unknown tokens of one bucket are looked up in a second once the bucket is over its limit.
@@ -24,7 +25,8 @@ const (
 )
 
 // Throttle counts refusals per key (a client address, a key id) in fixed windows, so that who causes many of them is
-// answered cheaply. The window is given with every call: a changed one applies at once.
+// answered cheaply, and likewise the requests of public routes. The window is given with every call: a changed one applies at
+// once.
 //
 // The table is bounded and no running count is ever evicted: whoever walks through addresses resets nobody's. A key that
 // finds its set of the table full of running counts shares one more count with all others in that case; the share is a
@@ -53,7 +55,7 @@ type bucket[K comparable] struct {
 	lookUps  int64
 }
 
-// NewThrottle gives a throttle whose state names the policy ("auth", "refusals"). A nil clock is time.Now.
+// NewThrottle gives a throttle whose state names the policy ("auth", "refusals", "public"). A nil clock is time.Now.
 func NewThrottle[K comparable](policy string, clock func() time.Time) *Throttle[K] {
 	if clock == nil {
 		clock = time.Now

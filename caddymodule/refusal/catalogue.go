@@ -49,6 +49,8 @@ var (
 	Unauthorized = row("unauthorized", CodeUnauthorized, 401, "A valid API key is required.", "Send `Authorization: Bearer <key>` with a key that is neither expired nor revoked.")
 	// AuthThrottled: too many 401 and malformed targets from one address.
 	AuthThrottled = row("auth_throttled", CodeRateLimited, 429, "Too many failed requests from this address.", "Wait for Retry-After; check the key.", retryAfter)
+	// AddressOverLimit: a public route's limit of one client address is used up.
+	AddressOverLimit = row("address_over_limit", CodeRateLimited, 429, "Too many requests from this address.", waitRetry, retryAfter)
 	// KeyStoreUnavailable: nobody can say whether the key is good.
 	KeyStoreUnavailable = row("key_store_unavailable", CodeInternal, 503, "The key cannot be checked at the moment.", waitRetry)
 	// RefusalsThrottled: a good key collected too many refusals.

@@ -3,6 +3,8 @@ package route
 import (
 	"errors"
 	"net/http"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
 // Bounds that keep a table, and every search in it, small.
@@ -38,6 +40,8 @@ type Route struct {
 	BodyLimit int64
 	// Public routes need no key. They take neither scopes nor cost nor body.
 	Public bool
+	// Limit is how many requests of a public route one client address may send in the window; zero: any number.
+	Limit record.Window
 	// Whoami routes are answered by the gateway itself, for any valid key. They take neither scopes nor cost nor body.
 	Whoami bool
 	// Deprecation says that callers are to leave the route; nil: they are not.

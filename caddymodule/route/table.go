@@ -132,6 +132,8 @@ func checkNeeds(r *Route) error {
 		return fmt.Errorf("cost %d is not valid: write 1 to %d", r.Cost, int64(record.MaxLimit))
 	case r.BodyLimit < 0:
 		return fmt.Errorf("body limit %d is not valid: write a size of at least 1 byte", r.BodyLimit)
+	case r.Limit != (record.Window{}) && !r.Public:
+		return errors.New("a limit by client address is for public routes: what a key may use, the windows of its plan say")
 	case !r.Public && !r.Whoami:
 		return nil
 	case len(r.Scopes) > 0:

@@ -67,7 +67,7 @@ func regressions() map[string]plant {
 			red:    []string{"a preflight of a browser carries no key"},
 		},
 		"the public page behind a key": {
-			change: []string{"\n\t\tpublic GET " + agentPath + "/SKILL.md\n", route("GET " + agentPath + "/SKILL.md")},
+			change: []string{"\n\t\tpublic GET " + agentPath + "/SKILL.md {\n\t\t\tlimit 60/1m\n\t\t}\n", route("GET " + agentPath + "/SKILL.md")},
 			red: all(cells("scopes", "GET", agentPath+"/SKILL.md", single()...),
 				cells("callers", "GET", agentPath+"/SKILL.md", everyone...)),
 		},

@@ -41,7 +41,7 @@ func named(r contract.Request, who, key string) harness.Case {
 	}
 	switch {
 	case r.Operation.Scope == "":
-		c.Limits = harness.NoLimits
+		c.Limits = harness.PublicLimit
 	case r.Operation.Method == http.MethodPost: // each of them makes something new
 		c.Status = http.StatusCreated
 	}
