@@ -212,7 +212,7 @@ func toldOnce(t *testing.T, k usage.Keeper, execute func(string)) {
 }
 
 func hoursBecomeDays(t *testing.T, k usage.Keeper, execute func(string)) {
-	h := now()
+	h := now()/24*24 + 1 // whatever the time, the hour before is of the same day
 	book(t, k, "one", 1, entry(h, "ws_a", "key_1", "/leads", "2xx", 1), entry(h-1, "ws_a", "key_1", "/leads", "2xx", 2), entry(h, "ws_b", "key_2", "/leads", "2xx", 4))
 	keep := usage.Keep{Hours: 48, Days: 10}
 	require.NoError(t, k.Fold(t.Context(), keep))
