@@ -135,12 +135,12 @@ func (g *gateway) ask(method, path, body string, status int, asDescribed bool) m
 
 func TestTheDocumentSaysWhatTheGatewayDoes(t *testing.T) {
 	g := start(t)
-	id := fmt.Sprint(g.ask("POST", "/keys", `{"name":"crm","scopes":["agent.read"],"allowed_ips":["10.0.0.0/8"],"expires_at":"2087-01-01T00:00:00Z"}`, 201, true)["id"])
+	id := fmt.Sprint(g.ask("POST", "/keys", `{"name":"crm","scopes":["agent.read"],"allowed_ips":["10.0.0.0/8"],"limits":["50/1m"],"expires_at":"2087-01-01T00:00:00Z"}`, 201, true)["id"])
 	g.ask("POST", "/keys", "", 201, true)
 	g.ask("GET", "/keys?limit=1&unused=90d", "", 200, true)
 	g.ask("GET", "/keys?workspace=*&scope=agent.read", "", 200, true)
 	g.ask("GET", "/keys/"+id, "", 200, true)
-	g.ask("PATCH", "/keys/"+id, `{"name":"","scopes":[],"allowed_ips":[],"expires_at":null,"disabled":true}`, 200, true)
+	g.ask("PATCH", "/keys/"+id, `{"name":"","scopes":[],"allowed_ips":[],"limits":[],"expires_at":null,"disabled":true}`, 200, true)
 	g.ask("PATCH", "/keys/"+id, `{"disabled":false}`, 200, true)
 	g.ask("POST", "/keys/"+id+"/rotate", `{"grace":"1h"}`, 200, true)
 	g.ask("DELETE", "/keys/"+id, "", 200, true)
@@ -157,6 +157,7 @@ func TestTheDocumentSaysWhatTheGatewayDoes(t *testing.T) {
 	g.ask("POST", "/keys", `{"nam":"x"}`, 400, false)
 	g.ask("POST", "/keys", `{"scopes":"agent.read"}`, 400, false)
 	g.ask("PATCH", "/keys/"+id, `{"allowed_ips":null}`, 400, false)
+	g.ask("PATCH", "/keys/"+id, `{"limits":null}`, 400, false)
 	g.ask("PATCH", "/keys/"+id, `{"id":"key_1"}`, 400, false)
 	g.ask("GET", "/keys?limit=0", "", 400, false)
 	g.ask("POST", "/keys/workspaces/ws_acme/suspend", `{"reason":""}`, 400, false)

@@ -218,7 +218,7 @@ func hoursBecomeDays(t *testing.T, k usage.Keeper, execute func(string)) {
 	require.NoError(t, k.Fold(t.Context(), keep))
 	require.Len(t, SumsOf(t, k, usage.Query{By: []usage.Field{usage.ByHour}}), 2, "nothing is old")
 	_, cursor := told(t, k, usage.Cursor{})
-	execute(`UPDATE tollgate_usage SET booked = booked - 96, hour = (hour - 96) / 24 * 24 + hour % 2`)
+	execute(fmt.Sprintf("UPDATE tollgate_usage SET booked = booked - 96, hour = %d + hour %% 2", (h-96)/24*24)) // both of one day, at midnight too
 	book(t, k, "one", 2, entry(h, "ws_a", "key_1", "/leads", "2xx", 8))
 	for range 2 {
 		require.NoError(t, k.Fold(t.Context(), keep))
