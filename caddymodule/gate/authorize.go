@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/policy"
@@ -106,8 +107,8 @@ func (g *Gate) charge(ctx context.Context, v *Verdict) *refusal.Refusal {
 		// would otherwise pass unlimited.
 		return &refusal.Refusal{Kind: refusal.PolicyFailed, Cause: fmt.Errorf("plan %q has no limits, and policy allowed it", v.Plan.Name)}
 	}
-	for _, w := range windows {
-		if cost > w.Limit {
+	for i := range windows {
+		if w := &windows[i]; cost > w.Limit && !w.Over {
 			return &refusal.Refusal{Kind: refusal.CostAboveLimit, Details: map[string]any{"cost": cost, "limit": w.Limit}}
 		}
 	}
@@ -127,9 +128,24 @@ func (g *Gate) charge(ctx context.Context, v *Verdict) *refusal.Refusal {
 	}
 	v.Limits, v.Counted, v.Charged = result.State, true, result.Source
 	if !result.Granted {
-		return &refusal.Refusal{Kind: refusal.OverLimit, RetryAfter: result.RetryAfter}
+		return overLimit(&v.Limits, result.RetryAfter)
 	}
 	return nil
+}
+
+// overLimit says which limit is used up: the workspace's, the key's own, or a quota.
+func overLimit(state *limits.State, retryAfter int64) *refusal.Refusal {
+	refused := &refusal.Refusal{Kind: refusal.OverLimit, RetryAfter: retryAfter}
+	switch violated, _ := state.Shown(); {
+	case violated.Window.Period != 0:
+		refused.Kind = refusal.OverQuota
+		refused.Details = map[string]any{"retry_after_seconds": retryAfter, "quota": map[string]any{
+			"period": violated.Window.Period.String(), "limit": violated.Window.Limit, "ends": time.Unix(violated.Reset, 0).UTC().Format(time.RFC3339),
+		}}
+	case violated.Window.Key != "":
+		refused.Kind = refusal.OverKeyLimit
+	}
+	return refused
 }
 
 // begin takes a slot among the requests of the workspace that are under way, and says how many are left. The slot is given back by

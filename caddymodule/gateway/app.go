@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -74,6 +75,7 @@ type App struct {
 	usageStore KeyStore                 // where the ledger is booked
 	usageKeys  pool.Lease[*keyCache]    // the store that it is booked in
 	ledger     pool.Lease[*usageLedger] // its value is nil where none is kept
+	pastFails  atomic.Bool              // what was used of quotas cannot be read
 	leaveUsage func()                   // takes this configuration's settings out of ledger; nil: they were not put in
 	counters   CounterEngine
 	files      pool.Lease[*policyFiles]
@@ -235,7 +237,8 @@ func (a *App) provisionCounters(ctx caddy.Context) error {
 		return fmt.Errorf("loading the counters: module %T does not implement gateway.CounterEngine", module)
 	}
 	a.counters = engine
-	return nil
+	engine.SetPast(a.past)
+	return a.checkQuotas()
 }
 
 // locate puts in front of an error where the option was written, if that is known.

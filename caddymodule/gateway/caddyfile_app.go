@@ -13,7 +13,6 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/apikey"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
-	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
 
 // parseApp reads the global option. Syntax:
@@ -24,7 +23,10 @@ import (
 //		known_keys       <number>
 //		counters         memory | redis <url> [{ ... }]
 //		plan             <name> <limit>/<duration>... [{
-//			concurrent   <number>           # requests of a workspace under way on one gateway
+//			quota        <limit>/day | <limit>/month    # of a calendar period in UTC; one of each
+//			over         allow                          # past a quota: count, and let through
+//			warn         <number>%                      # of a quota
+//			concurrent   <number>                       # requests of a workspace under way on one gateway
 //		}]
 //		denied           <name>...
 //		policies         <path>...
@@ -143,69 +145,6 @@ func (a *App) parseKnownKeys(d *caddyfile.Dispenser) (err error) {
 	if a.KnownKeys, err = strconv.Atoi(number); err != nil || a.KnownKeys <= 0 {
 		return fmt.Errorf("%q is not a whole number above 0, such as 131072", number)
 	}
-	return nil
-}
-
-func (a *App) parsePlan(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args) < 2 {
-		return errors.New("write a name and one or more windows, such as: plan pro 200/1m 5000/1h")
-	}
-	windows, err := record.ParseWindows(args[1:])
-	if err != nil {
-		return err
-	}
-	plan := Plan{Name: args[0], Windows: windows, Source: dispenser.Source(d)}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if d.Val() != "concurrent" {
-			return fmt.Errorf("unknown option '%s': write concurrent", d.Val())
-		}
-		if plan.Concurrent != 0 {
-			return errors.New("'concurrent' is given twice: keep one of them")
-		}
-		if plan.Concurrent, err = parseConcurrent(d); err != nil {
-			return fmt.Errorf("concurrent: %w", err)
-		}
-	}
-	return a.addPlan(plan)
-}
-
-// parseConcurrent reads how many requests may be under way.
-func parseConcurrent(d *caddyfile.Dispenser) (int64, error) {
-	var text string
-	if !d.Args(&text) || d.NextArg() {
-		return 0, errors.New("write one number, such as concurrent 20")
-	}
-	number, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || number < 1 || number > maxConcurrent {
-		return 0, fmt.Errorf("'%s' is not a whole number from 1 to %d, such as 20", text, maxConcurrent)
-	}
-	return number, nil
-}
-
-func (a *App) parseDenied(d *caddyfile.Dispenser) error {
-	names := d.RemainingArgs()
-	if len(names) == 0 {
-		return errors.New("write one or more plan names, such as: denied trial free")
-	}
-	for _, name := range names {
-		if err := a.addPlan(Plan{Name: name, Denied: true, Source: dispenser.Source(d)}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (a *App) addPlan(plan Plan) error {
-	if err := record.CheckID(plan.Name); err != nil {
-		return fmt.Errorf("plan name: %w", err)
-	}
-	for _, other := range a.Plans {
-		if other.Name == plan.Name {
-			return fmt.Errorf("plan '%s' is given twice: keep one of them", plan.Name)
-		}
-	}
-	a.Plans = append(a.Plans, plan)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
@@ -13,6 +14,12 @@ type Plan struct {
 	Name string `json:"name"`
 	// Windows are its limits, such as "200/1m". The first gives the X-RateLimit headers.
 	Windows []record.Window `json:"windows,omitempty"`
+	// Quotas are its limits in calendar periods in UTC, such as "100000/month", besides.
+	Quotas []record.Quota `json:"quotas,omitempty"`
+	// OverQuota lets requests through past a quota, and counts them. Default: they are refused.
+	OverQuota bool `json:"over_quota,omitempty"`
+	// Warn is at how many per cent of a quota, 1 to 99, there are a line in the log and a field in whoami. Default: at none.
+	Warn int64 `json:"warn,omitempty"`
 	// Concurrent is how many requests of a workspace may be under way on one gateway, at most 1000000. Default: any number.
 	Concurrent int64 `json:"concurrent,omitempty"`
 	// Denied plans may not use the API at all. They have no windows.
@@ -61,6 +68,26 @@ func (h *Handler) table() []*route.Route {
 	return routes
 }
 
+// check says what is wrong with the options of a plan.
+func (p *Plan) check() error {
+	list := make([]string, len(p.Quotas))
+	for i, q := range p.Quotas {
+		list[i] = q.String()
+	}
+	_, err := record.ParseQuotas(list)
+	switch {
+	case err != nil:
+		return err
+	case p.Concurrent < 0 || p.Concurrent > maxConcurrent || p.Denied && p.Concurrent > 0:
+		return fmt.Errorf("concurrent is %d: write a number from 1 to %d, and none for a denied plan", p.Concurrent, maxConcurrent)
+	case p.Denied && len(p.Quotas) > 0:
+		return errors.New("a denied plan has a quota: leave one of them out")
+	case p.Warn < 0 || p.Warn > 99:
+		return fmt.Errorf("warn is %d: write a share of a quota from 1 to 99", p.Warn)
+	}
+	return nil
+}
+
 // plans gives the default plans with the configured ones in their place.
 func (a *App) plans() (record.Plans, error) {
 	own := make([]*record.Plan, len(a.Plans))
@@ -71,10 +98,12 @@ func (a *App) plans() (record.Plans, error) {
 		if p.Denied == (len(p.Windows) > 0) {
 			return nil, fmt.Errorf("reading plan %q: give it windows, or denied, and not both", p.Name)
 		}
-		if p.Concurrent < 0 || p.Concurrent > maxConcurrent || p.Denied && p.Concurrent > 0 {
-			return nil, fmt.Errorf("reading plan %q: concurrent is %d: write a number from 1 to %d, and none for a denied plan", p.Name, p.Concurrent, maxConcurrent)
+		if err := p.check(); err != nil {
+			return nil, fmt.Errorf("reading plan %q: %w", p.Name, err)
 		}
-		own[i] = &record.Plan{Name: p.Name, Denied: p.Denied, Windows: p.Windows, Concurrent: p.Concurrent}
+		own[i] = &record.Plan{
+			Name: p.Name, Denied: p.Denied, Windows: p.Windows, Quotas: p.Quotas, OverQuota: p.OverQuota, Warn: p.Warn, Concurrent: p.Concurrent,
+		}
 	}
 	return record.DefaultPlans().With(own), nil
 }
@@ -112,8 +141,8 @@ func checkCosts(routes []*route.Route, plans record.Plans) error {
 // lowestLimit is the most that one request can ever take from all windows of a plan.
 func lowestLimit(plan *record.Plan) int64 {
 	lowest := int64(0)
-	for n, w := range plan.Windows {
-		if n == 0 || w.Limit < lowest {
+	for n, w := range plan.Limits(&record.Workspace{}, nil) {
+		if !w.Over && (n == 0 || w.Limit < lowest) {
 			lowest = w.Limit
 		}
 	}

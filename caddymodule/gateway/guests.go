@@ -5,6 +5,7 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 )
 
 // KeyStore is what a guest module in the namespace tollgate.keys gives: where a store lies, and how to open it. One
@@ -53,5 +54,7 @@ type Filed interface {
 // launches what it runs in the background.
 type CounterEngine interface {
 	gate.Counters
+	// SetPast says, before Start, who knows what was used of a quota that the engine does not know.
+	SetPast(past limits.Past)
 	Start() error
 }

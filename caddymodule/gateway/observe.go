@@ -37,6 +37,7 @@ func (c *call) end() {
 		extra.Set(zap.Inline(c))
 	}
 	c.log(&report)
+	c.warnOfQuotas()
 	c.logDecision(&report, &why)
 	c.trace(&report, &why)
 	c.count(&report, &why, took)

@@ -139,7 +139,7 @@ func (a *App) State() *State {
 	}
 	for name, plan := range a.planTable {
 		s.Plans[name] = []string{}
-		for _, w := range plan.Windows {
+		for _, w := range plan.Limits(&record.Workspace{}, nil) {
 			s.Plans[name] = append(s.Plans[name], w.String())
 		}
 	}

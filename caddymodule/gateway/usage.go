@@ -125,6 +125,7 @@ func (c *call) use(report *envelope.Report) {
 		u.Outcome = usage.Granted(c.answeredWith(report))
 		if c.verdict.Step == gate.StepLimit { // whoami takes nothing
 			u.Cost = c.verdict.Match.Route.Cost
+			u.At = time.Unix(c.verdict.Limits.Now, 0) // by the clock that quotas follow
 		}
 	}
 	ledger.Add(&u)

@@ -34,6 +34,8 @@ type whoamiWindow struct {
 	Limit     int64  `json:"limit"`
 	Remaining int64  `json:"remaining"`
 	Reset     int64  `json:"reset"`
+	// Warned says of a quota that so much of it was used that the plan warns.
+	Warned bool `json:"warned,omitempty"`
 }
 
 // whoami answers for a route that the configuration calls so. The windows are the present counts; nothing is spent.
@@ -74,6 +76,7 @@ func (c *call) describeCaller() whoamiAnswer {
 	for _, status := range c.verdict.Limits.Statuses() {
 		answer.Windows = append(answer.Windows, whoamiWindow{
 			Name: status.Window.Name(), Limit: status.Window.Limit, Remaining: status.Remaining, Reset: status.Reset,
+			Warned: plan.Warned(&status.Window, status.Used),
 		})
 	}
 	return answer

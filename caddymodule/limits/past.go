@@ -32,6 +32,15 @@ const (
 	OutageRefuse Outage = "refuse"
 )
 
+// Check says what is wrong with the mode; "" is OutageLocal.
+func (o Outage) Check() error {
+	switch o {
+	case "", OutageLocal, OutageAllow, OutageRefuse:
+		return nil
+	}
+	return fmt.Errorf("on_outage %q is not known: write local, allow or refuse", o)
+}
+
 const (
 	// pastTimeout is how long a look-up may take.
 	pastTimeout = time.Second

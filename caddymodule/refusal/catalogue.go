@@ -87,6 +87,10 @@ var (
 	CostAboveLimit = row("cost_above_limit", CodeForbidden, 403, "The request costs more than the workspace's limit.", askOwner, "cost", "limit")
 	// OverLimit: a window of the workspace is used up.
 	OverLimit = row("over_limit", CodeRateLimited, 429, "The workspace's rate limit is used up.", waitRetry, retryAfter)
+	// OverKeyLimit: a window of the key's own is used up.
+	OverKeyLimit = row("over_key_limit", CodeRateLimited, 429, "The key's own rate limit is used up.", waitRetry, retryAfter)
+	// OverQuota: a quota is used up. Details: its period and limit, and when the period ends.
+	OverQuota = row("over_quota", CodeRateLimited, 429, "The workspace's quota is used up.", "Do not retry before `details.quota.ends`, which Retry-After leads to; ask the owner of the workspace for more.", "quota", retryAfter)
 	// TooManyUnderWay: as many requests of the workspace are under way on this gateway as its plan allows. Details: how many that is.
 	TooManyUnderWay = row("too_many_under_way", CodeRateLimited, 429, "Too many requests of the workspace are under way.", "Wait for one of them to end; Retry-After promises nothing.", "concurrent", retryAfter)
 	// CountersUnavailable: the counters are away and the configuration says refuse.

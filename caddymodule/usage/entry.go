@@ -13,7 +13,8 @@ type Entry struct {
 
 // Cell is what an Entry's sum is of. Any of key, route and outcome is Merged where the ledger had to become coarser.
 type Cell struct {
-	// Hour is the hour in which the requests were answered, in hours since 1970-01-01T00:00:00Z.
+	// Hour is the hour in which the requests were granted, by the clock that their limits are counted by, or refused, in hours
+	// since 1970-01-01T00:00:00Z.
 	Hour int64
 	// Workspace is the id of the caller's workspace.
 	Workspace string

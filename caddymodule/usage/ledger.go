@@ -16,7 +16,7 @@ const (
 
 // Use is one request that was answered.
 type Use struct {
-	// At is when.
+	// At is when it was granted or refused.
 	At time.Time
 	// Workspace, Key, Route and Outcome are as in Cell.
 	Workspace, Key, Route, Outcome string

@@ -20,6 +20,9 @@ type Store interface {
 // Keeper is a Store that tells what it holds.
 type Keeper interface {
 	Store
+	// Spent is the cost that a workspace was granted on the days from one to another, the second excluded, in days since
+	// 1970-01-01 UTC. Days that are over for more than two months may be forgotten.
+	Spent(ctx context.Context, workspace string, from, to int64) (cost int64, err error)
 	// Sums gives the sums of a time by some fields, in no order; one cell may come more than once, to be added up.
 	Sums(ctx context.Context, q Query, give func(Entry) error) error
 	// Entries gives the entries behind a cursor, each with the cursor behind it, in an order that never changes: whoever goes

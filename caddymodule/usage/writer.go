@@ -32,7 +32,7 @@ type Writer struct {
 	cells   map[Cell]*Sum // what waits to be booked
 	sent    *Batch        // was sent, and is not known to be booked
 	number  int64
-	failing bool
+	failing atomic.Bool
 	keep    atomic.Pointer[Keep]
 	folded  int64 // the hour in which old ones were folded last
 
@@ -84,6 +84,9 @@ func (w *Writer) Close() {
 // Dropped is how many requests may be missing from the store, for want of room or because it was away at the end, since the start.
 func (w *Writer) Dropped() int64 { return w.ledger.Dropped() + w.dropped.Load() }
 
+// Behind reports that booking fails: what the store tells lacks what waits to be booked.
+func (w *Writer) Behind() bool { return w.failing.Load() }
+
 func (w *Writer) run(ctx context.Context) {
 	tick := time.NewTicker(WriteEvery)
 	defer tick.Stop()
@@ -119,7 +122,7 @@ func (w *Writer) write() {
 // fold has the store fold what is old, once an hour.
 func (w *Writer) fold(ctx context.Context) {
 	hour := HourOf(time.Now())
-	if hour == w.folded || w.failing {
+	if hour == w.folded || w.failing.Load() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, foldTimeout)
@@ -132,8 +135,7 @@ func (w *Writer) fold(ctx context.Context) {
 
 // note tells whoever wants to know that the store begins to fail, or works again.
 func (w *Writer) note(err error) {
-	if failing := err != nil; failing != w.failing {
-		w.failing = failing
+	if failing := err != nil; w.failing.Swap(failing) != failing {
 		w.report(err)
 	}
 }

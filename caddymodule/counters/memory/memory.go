@@ -2,6 +2,7 @@ package memory
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -22,7 +23,12 @@ type Counters struct {
 	// 1048576.
 	MaxWorkspaces int `json:"max_workspaces,omitempty"`
 
+	// OnOutage is what happens to requests with a quota while it cannot be read what was used of it before this process began:
+	// local counts what this process granted, allow lets them through, refuse answers 503. Default: local.
+	OnOutage limits.Outage `json:"on_outage,omitempty"`
+
 	*limits.Memory `json:"-"`
+	past           limits.Past
 	hold           pool.Lease[*memoryState]
 	leave          func() // takes this configuration's settings out of the engine; nil: they were not put in
 	logger         *zap.Logger
@@ -38,6 +44,8 @@ type memoryState struct {
 // memorySettings are what a configuration says of an engine.
 type memorySettings struct {
 	maxWorkspaces int
+	outage        limits.Outage
+	past          limits.Past
 	logger        *zap.Logger
 }
 
@@ -52,6 +60,8 @@ func newState() (*memoryState, error) {
 func (s *memoryState) enforce(settings memorySettings) error {
 	s.log.Store(settings.logger)
 	s.engine.SetMaxWorkspaces(settings.maxWorkspaces)
+	s.engine.SetOutage(settings.outage)
+	s.engine.SetPast(settings.past)
 	return nil
 }
 
@@ -72,25 +82,35 @@ func (*Counters) CaddyModule() caddy.ModuleInfo {
 //
 //	counters memory {
 //		max_workspaces <number>
+//		on_outage      local | allow | refuse
 //	}
 func (m *Counters) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // memory
 	if d.NextArg() {
 		return d.ArgErr()
 	}
+	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		var value string
-		switch {
-		case d.Val() != "max_workspaces":
-			return d.Errf("unknown option '%s': write max_workspaces", d.Val())
-		case m.MaxWorkspaces != 0:
-			return d.Err("'max_workspaces' is given twice: keep one of them")
-		case !d.Args(&value) || d.NextArg():
+		word, value := d.Val(), ""
+		if seen[word] {
+			return d.Errf("'%s' is given twice: keep one of them", word)
+		}
+		seen[word] = true
+		if word != "max_workspaces" && word != "on_outage" {
+			return d.Errf("unknown option '%s': write max_workspaces or on_outage", word)
+		}
+		if !d.Args(&value) || d.NextArg() {
 			return d.ArgErr()
 		}
 		var err error
-		if m.MaxWorkspaces, err = counters.MaxWorkspaces(value); err != nil {
-			return dispenser.Located(d, "counters: max_workspaces", err)
+		if word == "on_outage" {
+			m.OnOutage = limits.Outage(value)
+			err = m.OnOutage.Check()
+		} else {
+			m.MaxWorkspaces, err = counters.MaxWorkspaces(value)
+		}
+		if err != nil {
+			return dispenser.Located(d, "counters: "+word, err)
 		}
 	}
 	return nil
@@ -102,6 +122,9 @@ func (m *Counters) Provision(ctx caddy.Context) (err error) {
 	if m.MaxWorkspaces < 0 || m.MaxWorkspaces > limits.MostWorkspaces {
 		return errors.New("counters: max_workspaces is out of range: write 1 to 100000000")
 	}
+	if err := m.OnOutage.Check(); err != nil {
+		return fmt.Errorf("counters: %w", err)
+	}
 	m.hold, err = pool.Acquire("counters/memory", newState)
 	if err == nil {
 		m.Memory = m.hold.Value.engine
@@ -109,10 +132,13 @@ func (m *Counters) Provision(ctx caddy.Context) (err error) {
 	return err
 }
 
+// SetPast says who knows what was used of a quota before this process began.
+func (m *Counters) SetPast(past limits.Past) { m.past = past }
+
 // Start launches the sweeper, unless it runs, and puts the settings of this configuration in force.
 func (m *Counters) Start() (err error) {
 	m.Memory.Start()
-	m.leave, err = m.hold.Value.settings.Enter(memorySettings{m.MaxWorkspaces, m.logger})
+	m.leave, err = m.hold.Value.settings.Enter(memorySettings{m.MaxWorkspaces, m.OnOutage, m.past, m.logger})
 	return err
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/lines"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits/redis"
 )
 
@@ -47,6 +48,7 @@ type Counters struct {
 	gate.Counters `json:"-"`
 	hold          pool.Lease[*redisState]
 	leave         func() // takes this configuration's settings out of the engine; nil: they were not put in
+	past          limits.Past
 	logger        *zap.Logger
 	place, plain  string
 }
@@ -64,12 +66,14 @@ type redisState struct {
 // redisSettings are what a configuration says of an engine.
 type redisSettings struct {
 	redis.Settings
+	past   limits.Past
 	logger *zap.Logger
 }
 
 // enforce puts a configuration's settings in force.
 func (s *redisState) enforce(settings redisSettings) error {
 	s.log.Store(settings.logger)
+	s.engine.SetPast(settings.past)
 	return s.engine.Set(settings.Settings)
 }
 
@@ -231,6 +235,9 @@ func (c *Counters) Provision(ctx caddy.Context) error {
 	return pool.Register(ctx.GetMetricsRegistry(), redisMeters.collectors(engine, backend.Cluster())...)
 }
 
+// SetPast says who knows what was used of a quota that Redis does not know.
+func (c *Counters) SetPast(past limits.Past) { c.past = past }
+
 // Start puts the settings of this configuration in force and asks Redis once, to say at once in the log what is wrong
 // with it: an outage now is an outage like any other.
 func (c *Counters) Start() error {
@@ -243,7 +250,7 @@ func (c *Counters) Start() error {
 		c.logger.Warn("redis does not answer yet: on_outage decides until it does", zap.Error(err), zap.String("do", outageAdvice))
 	}
 	state.engine.Start()
-	c.leave, err = state.settings.Enter(redisSettings{c.settings(), c.logger})
+	c.leave, err = state.settings.Enter(redisSettings{c.settings(), c.past, c.logger})
 	return err
 }
 

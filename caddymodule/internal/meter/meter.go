@@ -19,6 +19,8 @@ type Meters struct {
 	PolicyLoadFailures prometheus.Counter
 	// DecisionsLeftOut counts the lines that the decision log had no room for.
 	DecisionsLeftOut prometheus.Counter
+	// QuotaWarnings counts the workspaces that used so much of a quota that their plan warns, by plan and period.
+	QuotaWarnings *prometheus.CounterVec
 
 	routes   patterns
 	requests *prometheus.CounterVec
@@ -39,6 +41,7 @@ func New() *Meters {
 		PoliciesLoaded:     gauge("policies_loaded_timestamp_seconds", "When the policies that decide now were loaded, in Unix seconds."),
 		PolicyLoadFailures: counter("policy_load_failures_total", "Changes of the policies on disk that could not be loaded."),
 		DecisionsLeftOut:   counter("decision_lines_left_out_total", "Lines of the decision log that were left out because there were more than 1,000 in a second."),
+		QuotaWarnings:      counters("quota_warnings_total", "Workspaces that used so much of a quota that their plan warns, once in a period, by plan and period.", "plan", "period"),
 		requests:           counters("requests_total", "Requests by route pattern, plan, error code (ok: none) and source of the answer.", "route", "plan", "code", "source"),
 		refusals:           counters("refusals_total", "Requests that the gateway itself refused, by reason.", "reason"),
 		verdicts:           counters("limit_verdicts_total", "Verdicts about limits, by where they came from: memory, redis, remembered (over until reset) or local (redis away).", "source"),
@@ -81,7 +84,7 @@ type tracker interface{ Tracked() int }
 // Collectors are the process's metrics, and those of one configuration's key cache and counter engine.
 func (m *Meters) Collectors(cache Cache, engine any) []prometheus.Collector {
 	collectors := []prometheus.Collector{
-		m.requests, m.refusals, m.steps, m.verdicts, m.upstream, m.unread, m.DecisionsLeftOut,
+		m.requests, m.refusals, m.steps, m.verdicts, m.upstream, m.unread, m.DecisionsLeftOut, m.QuotaWarnings,
 		m.PoliciesLoaded, m.PolicyLoadFailures, m.policies.decisions, m.policies.seconds,
 		m.keys.lookups, m.keys.seconds, cache,
 	}

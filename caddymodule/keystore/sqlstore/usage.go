@@ -13,7 +13,7 @@ import (
 // database's clock. Every transaction that books, folds or exports begins with the one row of tollgate_usage_clock: the hour in which
 // is booked never goes back, so that rows booked in an earlier one change no more.
 
-// Book adds a batch to the sums, once. It is a usage.Store.
+// Book adds a batch to the sums, once. It is a usage.Keeper.
 func (s *Store) Book(ctx context.Context, batch usage.Batch) error {
 	return s.transaction(ctx, func(tx *sql.Tx) error {
 		now, err := s.Dialect.hour(ctx, tx)
@@ -33,10 +33,41 @@ func (s *Store) Book(ctx context.Context, batch usage.Batch) error {
 		for i, e := range batch.Entries {
 			rows[i] = []any{now, e.Hour, e.Workspace, e.Key, e.Route, e.Outcome, e.Requests, e.Cost}
 		}
+		if err := s.Dialect.insertRows(ctx, tx, "tollgate_usage_spent (workspace_id, day, cost)", spent(batch.Entries),
+			" ON CONFLICT (workspace_id, day) DO UPDATE SET cost = tollgate_usage_spent.cost + excluded.cost"); err != nil {
+			return err
+		}
 		return s.Dialect.insertRows(ctx, tx, "tollgate_usage (booked, hour, workspace_id, key_id, route, outcome, requests, cost)", rows,
 			` ON CONFLICT (booked, hour, workspace_id, key_id, route, outcome)
 			DO UPDATE SET requests = tollgate_usage.requests + excluded.requests, cost = tollgate_usage.cost + excluded.cost`)
 	})
+}
+
+// spent are the rows of tollgate_usage_spent that entries add to: one for each workspace and day.
+func spent(entries []usage.Entry) (rows [][]any) {
+	type day struct {
+		workspace string
+		number    int64
+	}
+	costs := map[day]int64{}
+	for _, e := range entries {
+		if e.Cost > 0 {
+			costs[day{e.Workspace, e.Hour / 24}] += e.Cost
+		}
+	}
+	for day, cost := range costs {
+		rows = append(rows, []any{day.workspace, day.number, cost})
+	}
+	return rows
+}
+
+// Spent is what a workspace spent on the days from one to another, the second excluded. It is a usage.Keeper.
+func (s *Store) Spent(ctx context.Context, workspace string, from, to int64) (cost int64, err error) {
+	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT CAST(COALESCE(sum(cost), 0) AS BIGINT) FROM tollgate_usage_spent
+			WHERE workspace_id = $1 AND day >= $2 AND day < $3`, workspace, from, to).Scan(&cost)
+	})
+	return cost, err
 }
 
 // hour is the hour in which the transaction books. It makes others that book wait for its end.
@@ -58,6 +89,9 @@ func (s *Store) Fold(ctx context.Context, keep usage.Keep) error {
 	}
 	return nil
 }
+
+// keptSpent is for how many days it is kept what a workspace spent: a quota looks back a month.
+const keptSpent = 70
 
 // fold makes days of what was booked on one day, and reports whether there is more of that.
 func (d *Dialect) fold(ctx context.Context, tx *sql.Tx, keep usage.Keep) (more bool, err error) {
@@ -86,6 +120,7 @@ func (d *Dialect) fold(ctx context.Context, tx *sql.Tx, keep usage.Keep) (more b
 		{"UPDATE tollgate_usage_clock SET folded = $1 WHERE folded < $1", first},
 		{"DELETE FROM tollgate_usage_days WHERE day < $1", now/24 - keep.Days},
 		{"DELETE FROM tollgate_usage_writers WHERE hour < $1", now - 24*keep.Days},
+		{"DELETE FROM tollgate_usage_spent WHERE day < $1", now/24 - keptSpent},
 	} {
 		if _, err := tx.ExecContext(ctx, statement.text, statement.arg); err != nil {
 			return false, err

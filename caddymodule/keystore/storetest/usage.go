@@ -19,6 +19,7 @@ func Usage(t *testing.T, open func(t *testing.T) (k usage.Keeper, execute func(s
 	for name, test := range map[string]func(*testing.T, usage.Keeper, func(string)){
 		"a batch counts once": countsOnce, "sums by each field": sumsByField, "gateways at once": bookedAtOnce,
 		"a check finds what is wrong": wrongIsFound, "entries are told once, and none is missed": toldOnce, "hours become days, days go": hoursBecomeDays,
+		"what a workspace spent": spentByDay,
 	} {
 		t.Run(name, func(t *testing.T) {
 			k, execute := open(t)
@@ -235,6 +236,31 @@ func hoursBecomeDays(t *testing.T, k usage.Keeper, execute func(string)) {
 	require.EqualValues(t, 8, total(t, k))
 	book(t, k, "one", 2, entry(h, "ws_a", "key_1", "/leads", "2xx", 8))
 	require.EqualValues(t, 8, total(t, k), "its number is still known")
+}
+
+func spentByDay(t *testing.T, k usage.Keeper, execute func(string)) {
+	day := now() / 24
+	spent := func(workspace string, from, to int64) int64 {
+		cost, err := k.Spent(t.Context(), workspace, from, to)
+		require.NoError(t, err)
+		return cost
+	}
+	require.Zero(t, spent("ws_a", day-40, day+1))
+	batch := []usage.Entry{entry(day*24, "ws_a", "key_1", "/leads", "2xx", 1), entry(day*24+23, "ws_a", "key_2", "/leads", "2xx", 2),
+		entry(day*24-1, "ws_a", "key_1", "/", "5xx", 4), entry(day*24, "ws_b", "key_3", "/leads", "2xx", 8)}
+	book(t, k, "one", 1, batch...)
+	book(t, k, "one", 1, batch...)
+	require.EqualValues(t, 6, spent("ws_a", day, day+1), "in cost, and once")
+	require.EqualValues(t, 8, spent("ws_a", day-1, day))
+	require.EqualValues(t, 14, spent("ws_a", day-40, day+1))
+	require.EqualValues(t, 16, spent("ws_b", day-40, day+1))
+	require.Zero(t, spent("ws_c", day-40, day+1))
+	execute(fmt.Sprintf("UPDATE tollgate_usage_spent SET day = %d WHERE day = %d", day-60, day-1))
+	require.NoError(t, k.Fold(t.Context(), usage.DefaultKeep))
+	require.EqualValues(t, 14, spent("ws_a", day-60, day+1), "a month back is kept")
+	execute(fmt.Sprintf("UPDATE tollgate_usage_spent SET day = %d WHERE day = %d", day-100, day-60))
+	require.NoError(t, k.Fold(t.Context(), usage.DefaultKeep))
+	require.EqualValues(t, 6, spent("ws_a", day-200, day+1))
 }
 
 // MillionUses fills the ledger with a million entries and asks for sums. Series is a query for the numbers from 1 to 1,000,000, n.

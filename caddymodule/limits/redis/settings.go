@@ -49,9 +49,10 @@ func (s Settings) withDefaults() (Settings, error) {
 	if s.Gateways == 0 {
 		s.Gateways = 1
 	}
+	if err := s.OnOutage.Check(); err != nil {
+		return s, err
+	}
 	switch {
-	case s.OnOutage != OutageLocal && s.OnOutage != OutageAllow && s.OnOutage != OutageRefuse:
-		return s, fmt.Errorf("on_outage %q is not known: write local, allow or refuse", s.OnOutage)
 	case s.Timeout < MinTimeout || s.Timeout > MaxTimeout:
 		return s, fmt.Errorf("timeout %s is out of range: write 1ms to 10s", s.Timeout)
 	case s.MaxWorkspaces < 0 || s.MaxWorkspaces > limits.MostWorkspaces:
