@@ -62,7 +62,7 @@ func TestCasesOfTheStore(t *testing.T) {
 	key, _ := d.Created(t, "--workspace", "ws_acme", "--scope", "agent.leads.read", "--allow-ip", "203.0.113.0/24")
 	require.Contains(t, d.Explain(t, "GET", "/SKILL.md", "--key-id", key).Steps[1].Why, "is public: each client address may send 1/1m, nothing else is asked")
 	require.Contains(t, d.Must(t, "routes", "--wide"), " public, 1/1m an address ")
-	require.Contains(t, d.Must(t, "routes", "--json"), `"limit": "1/1m"`)
+	require.Contains(t, d.Must(t, "routes", "--json"), `"limit":"1/1m"`)
 	d.Write(t, "cases.yaml", fmt.Sprintf("cases:\n  - {name: outside, as: {key: %[1]s}, request: GET /leads, expect: 403 address}\n"+
 		"  - {name: inside, as: {key: %[1]s, address: 203.0.113.9}, request: GET /leads, expect: pass 1}\n", key))
 	before, err := os.ReadFile("tollgate.db")

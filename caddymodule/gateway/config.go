@@ -114,7 +114,7 @@ func asWritten(routes []*route.Route) []*Route {
 	for i, r := range routes {
 		written[i] = &Route{
 			Methods: r.Methods, Path: r.Pattern, Scopes: r.Scopes, Cost: r.Cost, Body: r.BodyLimit,
-			Deprecation: r.Deprecation, Public: r.Public, Whoami: r.Whoami, Source: r.Source,
+			Deprecation: r.Deprecation, Public: r.Public, Limit: r.Limit, Whoami: r.Whoami, Source: r.Source,
 		}
 	}
 	return written
