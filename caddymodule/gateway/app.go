@@ -201,7 +201,10 @@ func (t *throttles) visitorsOf(routes []*Route) map[time.Duration]*limits.Thrott
 	tables := map[time.Duration]*limits.Throttle[gate.Visitor]{}
 	for _, r := range routes {
 		if r.Limit.Limit > 0 && tables[r.Limit.Duration] == nil {
-			table, _ := t.visitors.LoadOrStore(r.Limit.Duration, limits.NewThrottle[gate.Visitor](limits.PublicPolicy, nil))
+			table, found := t.visitors.Load(r.Limit.Duration)
+			if !found {
+				table, _ = t.visitors.LoadOrStore(r.Limit.Duration, limits.NewThrottle[gate.Visitor](limits.PublicPolicy, nil))
+			}
 			tables[r.Limit.Duration] = table.(*limits.Throttle[gate.Visitor])
 		}
 	}

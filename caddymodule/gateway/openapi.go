@@ -168,8 +168,8 @@ func (h *Handler) documentRead(err error) {
 	live := h.live.Load()
 	h.changes.Say(func(leftOut int) {
 		h.logger.Info("openapi document loaded", zap.String("source", h.OpenAPI.Source), zap.Int("routes", live.ofDocument), lines.LeftOut(leftOut))
+		live.warn((*zap.Logger).Warn)
 	})
-	live.warn((*zap.Logger).Warn)
 }
 
 // siteRoutes are the routes of a site at one time. They are immutable.
@@ -205,7 +205,12 @@ func (h *Handler) build(described *openapi.Document) (*siteRoutes, error) {
 	if s.table, s.replaced, err = route.NewOver(h.table(), others); err != nil {
 		return nil, err
 	}
-	s.ofDocument = len(others) - len(s.replaced)
+	s.ofDocument = -len(s.replaced)
+	for _, r := range others {
+		if !r.Closed {
+			s.ofDocument++
+		}
+	}
 	return s, nil
 }
 

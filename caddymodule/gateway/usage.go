@@ -192,27 +192,31 @@ func (a *App) LoadUsageStore(ctx caddy.Context) (KeyStore, error) {
 }
 
 // errNoLedger is why the past of a quota cannot be looked up where none is kept: a keys file may give a workspace one.
-var errNoLedger = errors.New("no ledger is kept: write usage sqlite <path> into the global options")
+var errNoLedger = errors.New("no ledger is kept")
 
 // errBehind is why a quota's past is not looked up while booking fails.
 var errBehind = errors.New("the ledger cannot be written, and lacks what was granted meanwhile")
 
 // past is what a workspace spent of a quota's period: limits.Past.
 func (a *App) past(ctx context.Context, workspace string, begin, end int64) (spent int64, err error) {
-	ledger := a.ledger.Value
+	keeper := a.usageKeeper()
 	switch {
-	case ledger == nil:
+	case keeper == nil:
 		err = errNoLedger
-	case ledger.writer.Behind():
+	case a.ledger.Value.writer.Behind():
 		err = errBehind
 	default:
 		const day = 24 * 60 * 60
-		spent, err = a.usageKeys.Value.Store().(usage.Keeper).Spent(ctx, workspace, begin/day, end/day)
+		spent, err = keeper.Spent(ctx, workspace, begin/day, end/day)
 	}
 	if failing := err != nil; a.pastFails.Swap(failing) != failing {
+		do := "see that the database of usage can be reached and written; it is asked again by itself"
+		if errors.Is(err, errNoLedger) {
+			do = "write usage sqlite <path>, or usage postgres <address>, into the global options: until then workspaces' own quotas count from the start of the process"
+		}
 		if failing {
 			a.logger.Error("what was used of quotas cannot be read: on_outage decides", zap.Error(err),
-				zap.String("do", "see that the database of usage can be reached and written; it is asked again by itself"))
+				zap.String("do", do))
 		} else {
 			a.logger.Info("what was used of quotas can be read again")
 		}
@@ -222,12 +226,12 @@ func (a *App) past(ctx context.Context, workspace string, begin, end int64) (spe
 
 // checkQuotas refuses quotas whose past nobody would know.
 func (a *App) checkQuotas() error {
-	if a.ledger.Value != nil {
+	if a.usageKeeper() != nil {
 		return nil
 	}
 	for _, plan := range a.Plans {
 		if len(plan.Quotas) > 0 {
-			return fmt.Errorf("%s: plan %s has a quota, and no usage is kept, from which its count comes back after a restart: write usage sqlite <path> into the global options", plan.Source, plan.Name)
+			return fmt.Errorf("%s: plan %s has a quota, and no usage is kept, from which its count comes back after a restart: write usage sqlite <path> into the global options, or usage postgres <address> where gateways share their counters", plan.Source, plan.Name)
 		}
 	}
 	return nil
@@ -237,7 +241,7 @@ func (a *App) checkQuotas() error {
 // of a quota, on whatever gateway, one does.
 func (c *call) warnOfQuotas() {
 	plan, state := c.verdict.Plan, &c.verdict.Limits
-	if plan == nil || plan.Warn == 0 || !c.verdict.Counted || c.verdict.Refusal != nil {
+	if plan == nil || plan.Warn == 0 || !c.verdict.Counted || c.verdict.Refusal != nil || state.Local { // a gateway's share is not what was used
 		return
 	}
 	for i := range state.Len() {

@@ -76,7 +76,7 @@ func (c *call) describeCaller() whoamiAnswer {
 	for _, status := range c.verdict.Limits.Statuses() {
 		answer.Windows = append(answer.Windows, whoamiWindow{
 			Name: status.Window.Name(), Limit: status.Window.Limit, Remaining: status.Remaining, Reset: status.Reset,
-			Warned: plan.Warned(&status.Window, status.Used),
+			Warned: !c.verdict.Limits.Local && plan.Warned(&status.Window, status.Used),
 		})
 	}
 	return answer

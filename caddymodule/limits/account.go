@@ -89,7 +89,7 @@ func (a *account) knows(w *record.Window, now int64) bool {
 		return false
 	}
 	c := a.shared.counter(w, 0)
-	return c != nil && !c.guessed && now < c.end()
+	return c != nil && !c.guessed && now < c.end() && !c.stale(now)
 }
 
 // recall puts the past of a quota's period into its counter: the larger of it and what is counted already holds. A guess
@@ -100,7 +100,7 @@ func (a *account) recall(quota *record.Window, spent, end int64, guessed bool) {
 		a.shared = append(a.shared, counter{period: quota.Period})
 		c = &a.shared[len(a.shared)-1]
 	}
-	if c.end() >= end {
+	if c.end() >= end && !c.stale(end-1) {
 		spent = max(spent, c.hits.Value())
 		end = c.end()
 	}
@@ -181,7 +181,7 @@ func (t *tally) arrange(windows []record.Window, now int64) {
 
 // at is what was used of the window that runs at the Unix second now, and when it ends; 0, 0: none runs.
 func (c *counter) at(now int64) (used, reset int64) {
-	if reset = c.end(); now >= reset {
+	if reset = c.end(); now >= reset || c.stale(now) {
 		return 0, 0
 	}
 	used = c.hits.Value()
@@ -199,11 +199,17 @@ func (c *counter) at(now int64) (used, reset int64) {
 
 // add counts a cost, in a new window where none runs.
 func (c *counter) add(w *record.Window, cost, now int64) {
-	if reset := c.end(); now < reset {
+	if reset := c.end(); now < reset && !c.stale(now) {
 		c.hits.Increment(cost, unixNano(reset))
 		return
 	}
 	c.begin(cost, w.Ends(now))
+}
+
+// stale reports that a quota's counter ends more than a period after the present one: it began while the clock was far ahead.
+func (c *counter) stale(now int64) bool {
+	const day = 24 * 60 * 60
+	return c.period == record.Daily && c.end()-now > 2*day || c.period == record.Monthly && c.end()-now > 62*day
 }
 
 // end is the Unix second at which the window ends or ended.

@@ -68,20 +68,27 @@ func (p *Pasts) SetPast(past Past) {
 	p.past.Store(&past)
 }
 
+// FirstPast is SetPast where nobody was said to know yet: requests may come before whatever is configured has started.
+func (p *Pasts) FirstPast(past Past) { p.past.CompareAndSwap(nil, &past) }
+
 // Spent looks up. It waits for the look-up whatever becomes of the request: others wait for the same one.
 func (p *Pasts) Spent(workspace string, begin, end int64) (int64, error) {
 	past := p.past.Load()
 	if past == nil || *past == nil {
 		return 0, nil
 	}
-	if f := p.failed.Load(); f != nil && time.Since(f.at) < pastPause {
+	// After one that failed, one request at a time finds out whether it can be read again: nobody waits with it.
+	if f := p.failed.Load(); f != nil && (time.Since(f.at) < pastPause || !p.failed.CompareAndSwap(f, &failure{time.Now(), f.err})) {
 		return 0, f.err
 	}
-	spent, err, _ := p.group.Do(workspace+" "+strconv.FormatInt(end, 10), func() (any, error) {
+	key := workspace + " " + strconv.FormatInt(begin, 10) + " " + strconv.FormatInt(end, 10)
+	spent, err, _ := p.group.Do(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), pastTimeout)
 		defer cancel()
 		spent, err := (*past)(ctx, workspace, begin, end)
-		if err != nil {
+		if err == nil {
+			p.failed.Store(nil)
+		} else {
 			err = fmt.Errorf("reading what was used of a quota: %w", err)
 			p.failed.Store(&failure{time.Now(), err})
 		}

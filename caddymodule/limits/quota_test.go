@@ -219,3 +219,51 @@ func TestMemoryWindowsOfKeys(t *testing.T) {
 	_, err := m.Take(t.Context(), "ws", mixed, 1)
 	require.Error(t, err, "windows of two keys")
 }
+
+// TestMemoryDayAndMonthThatEndAtOnce: on a month's last day both are looked up, and neither is taken for the other.
+func TestMemoryDayAndMonthThatEndAtOnce(t *testing.T) {
+	m, c := newMemory(t)
+	c.set(time.Date(2100, 1, 31, 12, 0, 0, 0, time.UTC))
+	m.SetPast(func(_ context.Context, _ string, begin, end int64) (int64, error) {
+		time.Sleep(time.Millisecond) // so that others join
+		if end-begin > 86400 {
+			return 5000, nil
+		}
+		return 5, nil
+	})
+	w := quotas(t, false, "100/day", "100000/month")
+	for workspace := range 50 {
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() { _, _ = m.Take(context.Background(), fmt.Sprint(workspace), w, 1) })
+		}
+		all.Wait()
+		state, err := m.Peek(t.Context(), fmt.Sprint(workspace), w)
+		require.NoError(t, err)
+		require.Equal(t, []int64{100 - 5 - 8, 100000 - 5000 - 8}, remaining(state)[1:])
+	}
+}
+
+// TestMemoryQuotaAfterAClockThatWasFarAhead begins anew, from the past.
+func TestMemoryQuotaAfterAClockThatWasFarAhead(t *testing.T) {
+	m, c := newMemory(t)
+	l := &ledger{spent: map[string]int64{"ws 2100-01-01": 7}}
+	m.SetPast(l.past)
+	w := quotas(t, false, "10/day", "20/month")
+	now := c.Now()
+	c.set(now.AddDate(4, 0, 0))
+	require.True(t, take(t, m, "ws", w, 9).Granted)
+	c.set(now)
+	require.Equal(t, []int64{2, 12}, remaining(take(t, m, "ws", w, 1).State)[1:], "the day's and the month's past is the same here")
+	c.Advance(-20 * time.Hour) // no more than a period: what was counted holds
+	require.Equal(t, []int64{1, 11}, remaining(take(t, m, "ws", w, 1).State)[1:])
+}
+
+// TestRequestsBeforeTheStart are counted from the past that is known by then, and not from nothing.
+func TestRequestsBeforeTheStart(t *testing.T) {
+	m, _ := newMemory(t)
+	l := &ledger{spent: map[string]int64{"ws 2100-01-01": 100}}
+	m.FirstPast(l.past)
+	m.FirstPast(func(context.Context, string, int64, int64) (int64, error) { return 0, nil })
+	require.False(t, take(t, m, "ws", quotas(t, false, "100/month"), 1).Granted)
+}

@@ -158,7 +158,7 @@ func (r *check) value(s *schema, v any, out *seen) bool {
 	if kind&s.types == 0 {
 		return r.fail("Expected %s", s.types)
 	}
-	ok := !s.isEnum || r.isAllowed(s, v) || r.fail("Must be %s", allowedText(s.allowed))
+	ok := !s.isEnum || r.isAllowed(s, v) || r.fail("Must be %s", allowed(s.allowed))
 	if !ok && r.done() {
 		return false
 	}

@@ -196,9 +196,15 @@ func (r *check) object(s *schema, v map[string]any, out *seen) bool {
 	if s.additional != nil || len(s.patterns) > 0 || s.propertyNames != nil {
 		ok = r.others(s, v, out) && ok
 	}
+	if !r.spend(len(s.dependents) / 8) {
+		return false
+	}
 	for _, name := range s.dependents {
 		if _, is := v[name]; !is {
 			continue
+		}
+		if !r.spend(len(s.dependentRequired[name]) / 8) {
+			return false
 		}
 		for _, needed := range s.dependentRequired[name] {
 			if _, is := v[needed]; !is {

@@ -109,6 +109,9 @@ func (d *Document) readPath(template string, at, value place) error {
 		if !slices.Contains(methods, name) {
 			return nil
 		}
+		if ref, is := value.reference(); is {
+			return ref.errorf("an operation is not a reference: write it out, or put the $ref into the path item")
+		}
 		if err := value.each("operation "+name, func(string, place, place) error { return nil }); err != nil {
 			return err
 		}

@@ -28,6 +28,9 @@ func table(name string, options openapi.Options) (text string, err error) {
 	}
 	var b strings.Builder
 	for _, r := range routes {
+		if r.Closed {
+			continue
+		}
 		b.WriteString(strings.Join(r.Methods, ",") + " " + r.Pattern)
 		switch {
 		case r.Public:

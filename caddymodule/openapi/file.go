@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -30,7 +31,8 @@ const (
 
 // files are the files of one document, each read once.
 type files struct {
-	folder string // as the operator wrote it, for errors
+	mu     sync.Mutex // guards refs, read, failed, looks and bytes: several sites make routes of one document
+	folder string     // as the operator wrote it, for errors
 	root   *os.Root
 	read   map[string]*file
 	failed map[string]error
@@ -101,6 +103,9 @@ func (f *files) readFile(name string) (*file, error) {
 func (f *files) bytesOf(name string) ([]byte, error) {
 	at := filepath.Join(f.folder, filepath.FromSlash(name))
 	f.looks[at] = watch.Look(at)
+	if info, err := f.root.Stat(filepath.FromSlash(name)); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file: write the path of one", at) // a pipe would be waited for
+	}
 	opened, err := f.root.Open(filepath.FromSlash(name))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at, plain(err))
@@ -154,6 +159,8 @@ func (p place) reference() (place, bool) {
 
 // target is what a $ref names.
 func (f *files) target(ref place) (place, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	key := refKey{ref.file, ref.node.Value}
 	if known, is := f.refs[key]; is {
 		return known, nil

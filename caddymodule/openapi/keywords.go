@@ -20,7 +20,9 @@ func init() { // they call compile, which reads them
 		return func(c *compiler, s *schema, at place) error {
 			return at.list("a list of schemas", func(at place) error {
 				sub, err := c.compile(at)
-				*into(s) = append(*into(s), sub)
+				if err == nil {
+					*into(s) = append(*into(s), sub)
+				}
 				return err
 			})
 		}
@@ -30,7 +32,7 @@ func init() { // they call compile, which reads them
 	}
 	count := func(into func(*schema) *int) func(*compiler, *schema, place) error {
 		return func(_ *compiler, s *schema, at place) (err error) {
-			text, _, _ := strings.Cut(at.node.Value, ".0")
+			text := strings.TrimSuffix(at.node.Value, ".0")
 			if *into(s), err = strconv.Atoi(text); err != nil || *into(s) < 0 {
 				return at.errorf("%q is not a whole number of at least 0", at.node.Value)
 			}
@@ -38,11 +40,16 @@ func init() { // they call compile, which reads them
 		}
 	}
 	keywords = map[string]func(*compiler, *schema, place) error{
-		"$ref":  func(c *compiler, s *schema, at place) error { return c.follow(s, at) },
-		"type":  readTypes,
-		"enum":  func(_ *compiler, s *schema, at place) error { s.isEnum = true; return at.list("enum", s.allow) },
-		"const": func(_ *compiler, s *schema, at place) error { s.isEnum = true; return s.allow(at) },
-		"not":   one(func(s *schema) **schema { return &s.not }), "if": one(func(s *schema) **schema { return &s.when }),
+		"$ref": func(c *compiler, s *schema, at place) error { return c.follow(s, at) },
+		"type": readTypes,
+		"enum": func(_ *compiler, s *schema, at place) error { s.isEnum = true; return at.list("enum", s.allow) },
+		"const": func(_ *compiler, s *schema, at place) error { // beside an enum, both hold
+			only := newSchema(at)
+			only.isEnum = true
+			s.all = append(s.all, only)
+			return only.allow(at)
+		},
+		"not": one(func(s *schema) **schema { return &s.not }), "if": one(func(s *schema) **schema { return &s.when }),
 		"then": one(func(s *schema) **schema { return &s.then }), "else": one(func(s *schema) **schema { return &s.otherwise }),
 		"allOf": list(func(s *schema) *[]*schema { return &s.all }), "anyOf": list(func(s *schema) *[]*schema { return &s.any }),
 		"oneOf": list(func(s *schema) *[]*schema { return &s.one }), "prefixItems": list(func(s *schema) *[]*schema { return &s.prefix }),
@@ -117,7 +124,7 @@ func (s *schema) allow(at place) error {
 
 func readDecimal(at place, into **decimal) error {
 	d, ok := parseDecimal(at.node.Value)
-	if !ok {
+	if !ok || len(at.node.Value) > 100 || d.exponent > 400 || d.exponent < -400 {
 		return at.errorf("%q is not a number", at.node.Value)
 	}
 	*into = &d

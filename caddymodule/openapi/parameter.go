@@ -50,7 +50,15 @@ func (c *compiler) parameter(at place, full string) (*parameter, error) {
 	case p.in != "query":
 		return nil, at.errorf("parameter %q is in %q: write path, query, header or cookie", p.name, p.in)
 	}
-	p.required = at.word("required") == "true"
+	if err := at.each("a parameter", func(string, place, place) error { return nil }); err != nil {
+		return nil, err
+	}
+	if required, found := at.get("required"); found {
+		var err error
+		if p.required, err = required.flag(); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.form(p, at); err != nil {
 		return nil, err
 	}
@@ -78,13 +86,18 @@ func (c *compiler) form(p *parameter, at place) (err error) {
 			return err
 		})
 	}
-	style, explode := "simple", at.word("explode") == "true"
+	style := "simple"
 	if p.in == "query" {
-		style, explode = "form", at.word("explode") != "false"
+		style = "form"
 	}
 	if written, found := at.get("style"); found {
 		style = written.node.Value
-		explode = at.word("explode") == "true" || style == "form" && at.word("explode") != "false"
+	}
+	explode := style == "form"
+	if written, found := at.get("explode"); found {
+		if explode, err = written.flag(); err != nil {
+			return err
+		}
 	}
 	separator, known := separators[style]
 	if !known {
@@ -149,7 +162,8 @@ func (p *parameter) check(r *check, params []route.Param, query url.Values, h ht
 		r.value(p.schema, value, nil)
 		return
 	}
-	isList := p.kinds&kindArray != 0 && (len(values) > 1 || p.kinds&^(kindArray|kindNull) == 0 || p.separator != "" && strings.Contains(values[0], p.separator))
+	// What may be anything is a single value: a pattern and a range hold for it, however often a comma stands in it.
+	isList := p.kinds&kindArray != 0 && (p.kinds&^(kindArray|kindNull|kindObject) == 0 || p.elements != anyKind) && (len(values) > 1 || p.kinds&^(kindArray|kindNull) == 0 || p.separator != "" && strings.Contains(values[0], p.separator))
 	if !isList {
 		if len(values) > 1 {
 			r.fail("Is given more than once")
@@ -158,11 +172,16 @@ func (p *parameter) check(r *check, params []route.Param, query url.Values, h ht
 		p.one(r, values[0])
 		return
 	}
+	joined := strings.Join(values, p.separator)
+	elements := len(values)
 	if p.separator != "" {
-		values = strings.Split(strings.Join(values, p.separator), p.separator)
+		elements = 1 + strings.Count(joined, p.separator)
 	}
-	if !r.spend(len(values)) {
+	if !r.spend(elementSteps * elements) {
 		return
+	}
+	if p.separator != "" {
+		values = strings.Split(joined, p.separator)
 	}
 	list := make([]any, len(values))
 	for n, text := range values {
@@ -170,6 +189,9 @@ func (p *parameter) check(r *check, params []route.Param, query url.Values, h ht
 	}
 	r.value(p.schema, list, nil)
 }
+
+// elementSteps is what it costs to read an element of a list, which may be a number.
+const elementSteps = 8
 
 // one checks a single value: what it may be worth, or else the text itself.
 func (p *parameter) one(r *check, text string) {

@@ -70,7 +70,7 @@ func (s *Selection) takes(method, template string) bool {
 	return is == shape(s.Path, either)
 }
 
-// Routes makes a route of each operation. It returns warnings about what the document wants and does not get, or all that is
+// Routes makes a route of each operation, and closed ones of those that are left out. It returns warnings about what the document wants and does not get, or all that is
 // wrong with the operations, ten of them at most.
 func (d *Document) Routes(options Options) (routes []*route.Route, warnings []string, err error) {
 	m := maker{compiler: &compiler{Document: d, known: map[*yaml.Node]*schema{}}, options: options, used: map[*Selection]bool{}}
@@ -109,7 +109,10 @@ func (d *Document) Routes(options Options) (routes []*route.Route, warnings []st
 	if len(m.routes) == 0 {
 		return nil, nil, d.top.errorf("no operation is left to make a route of")
 	}
-	return m.routes, m.warnings, nil
+	if len(m.routes)+len(m.closed) > route.MaxRoutes {
+		return nil, nil, d.top.errorf("the document makes more than %d routes: choose among them by only", route.MaxRoutes)
+	}
+	return append(m.routes, m.closed...), m.warnings, nil
 }
 
 // located puts a place in front of an error, where it is known.
@@ -126,6 +129,7 @@ type maker struct {
 	options  Options
 	used     map[*Selection]bool
 	routes   []*route.Route
+	closed   []*route.Route // of operations that are left out
 	warnings []string
 	failed   []error
 }
@@ -143,6 +147,7 @@ func (m *maker) make(o *operation) {
 	for _, prefix := range prefixes {
 		full := prefix + o.template
 		if !m.chosen(o.method, full) {
+			m.close(o, full)
 			continue
 		}
 		r, err := m.route(o, full)
@@ -152,6 +157,18 @@ func (m *maker) make(o *operation) {
 		case r != nil:
 			m.routes = append(m.routes, r)
 		}
+	}
+}
+
+// close makes the requests of an operation that is left out unknown: a less precise operation is not to take them. What no route
+// can say needs none.
+func (m *maker) close(o *operation, full string) {
+	closed := &route.Route{Methods: []string{o.method}, Pattern: pattern(full), Closed: true, Source: o.source()}
+	if unsayable(full) != "" {
+		return
+	}
+	if _, err := route.New([]*route.Route{closed}); err == nil {
+		m.closed = append(m.closed, closed)
 	}
 }
 

@@ -102,7 +102,7 @@ func (c *compiler) compile(p place) (*schema, error) {
 		return nil, p.errorf("schemas lie more than %d deep in each other", maxSchemaDepth)
 	}
 	defer func() { c.depth-- }()
-	s := &schema{at: p, types: anyKind, minLength: -1, maxLength: -1, minItems: -1, maxItems: -1, minContains: -1, maxContains: -1, minProperties: -1, maxProperties: -1}
+	s := newSchema(p)
 	c.known[p.node] = s // before what is in it: it may refer to itself
 	if p.node.Kind == yaml.ScalarNode && p.node.ShortTag() == "!!bool" {
 		on, err := p.flag()
@@ -122,9 +122,15 @@ func (c *compiler) compile(p place) (*schema, error) {
 		return nil
 	})
 	if err != nil {
+		delete(c.known, p.node) // nobody is to find half of it
 		return nil, err
 	}
 	return s, c.finish(s)
+}
+
+// newSchema is one that constrains nothing.
+func newSchema(at place) *schema {
+	return &schema{at: at, types: anyKind, minLength: -1, maxLength: -1, minItems: -1, maxItems: -1, minContains: -1, maxContains: -1, minProperties: -1, maxProperties: -1}
 }
 
 // old reports whether the document is OpenAPI 3.0, whose schemas are of their own kind.
@@ -169,7 +175,10 @@ func (c *compiler) finish(s *schema) error {
 	// What only answers have is not asked of requests (OpenAPI 3.1.1, "Schema Object", readOnly).
 	s.required = slices.DeleteFunc(s.required, func(name string) bool {
 		property := s.properties[name]
-		for property != nil && property.ref != nil && !isReadOnly(property) {
+		for range maxRefs { // endless tells of a circle
+			if property == nil || property.ref == nil || isReadOnly(property) {
+				break
+			}
 			property = property.ref
 		}
 		return property != nil && isReadOnly(property)

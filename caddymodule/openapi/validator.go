@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -62,6 +63,12 @@ func isJSONType(kind string) bool {
 	return kind == "application/json" || strings.HasSuffix(kind, "+json")
 }
 
+// mayBeJSON reports whether a backend might read a body as JSON: its kind is one of JSON, or is not told properly.
+func mayBeJSON(sent []string) bool {
+	kind, _, err := mime.ParseMediaType(sent[0])
+	return len(sent) > 1 || err != nil || isJSONType(kind)
+}
+
 // Check says what is wrong with a request, MaxProblems things at most. Params are those of its route, body what it sends: nil, where
 // ReadsBody says that it is not looked at, or it has none. The error says why it could not be checked: route.ErrTooComplex, or one of
 // package jsonbody.
@@ -69,7 +76,10 @@ func (v *Validator) Check(params []route.Param, rawQuery string, h http.Header, 
 	r := check{steps: maxSteps}
 	var query url.Values
 	if len(v.named) > 0 || v.strict && rawQuery != "" {
-		query, _ = url.ParseQuery(rawQuery) // the gate has refused what it would leave out
+		var err error
+		if query, err = url.ParseQuery(rawQuery); err != nil { // more than it reads: the gate has refused all else
+			return nil, route.ErrTooComplex
+		}
 	}
 	for _, p := range v.parameters {
 		p.check(&r, params, query, h)
@@ -88,6 +98,11 @@ func (v *Validator) Check(params []route.Param, rawQuery string, h http.Header, 
 		}
 	}
 	r.root = ""
+	if sent := h["Content-Type"]; len(v.media) > 0 && len(sent) > 0 && !v.ReadsBody(h) && mayBeJSON(sent) {
+		r.root = "Content-Type"
+		r.fail("Must be one of: %s", strings.Join(slices.Sorted(maps.Keys(v.media)), ", "))
+		r.root = ""
+	}
 	switch {
 	case len(body) > 0:
 		s, found := v.schema(h)
@@ -145,7 +160,10 @@ func (c *compiler) validator(o *operation, full string) (*Validator, error) {
 		return nil, at.errorf(`a requestBody has no "content": write the media types that it takes`)
 	}
 	v.media = map[string]*schema{}
-	return v, content.each("content", func(kind string, _, value place) error {
+	return v, content.each("content", func(kind string, key, value place) error {
+		if kind == "$ref" {
+			return key.errorf("content is not a reference: write the media types out")
+		}
 		if plain, _, err := mime.ParseMediaType(kind); err == nil {
 			kind = plain
 		}
@@ -162,6 +180,10 @@ func (c *compiler) validator(o *operation, full string) (*Validator, error) {
 
 // schemaOf is the schema of a parameter or a media type; nil: it has none.
 func (c *compiler) schemaOf(at place) (*schema, error) {
+	at, err := c.files.resolve(at)
+	if err != nil {
+		return nil, err
+	}
 	s, found := at.get("schema")
 	if !found {
 		return nil, nil

@@ -100,8 +100,11 @@ func (r *check) equal(a, b any) bool {
 	return false
 }
 
-// allowedText are allowed values, as JSON writes them.
-func allowedText(allowed []any) string {
+// allowed are the values of an enum or a const.
+type allowed []any
+
+// String tells them, as JSON writes them. It is called only where somebody is told.
+func (allowed allowed) String() string {
 	const most, longest = 20, 400
 	var words []string
 	length := 0

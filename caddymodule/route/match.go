@@ -14,6 +14,10 @@ func (t *Table) Match(method, path string, m *Match) (found bool, err error) {
 	}
 	s := search{method: method, path: path, params: m.Params}
 	e, _ := s.below(&t.root, path[1:])
+	if e != nil && e.route.Closed { // a route that does not stand back may take its requests
+		s = search{method: method, path: path, params: m.Params, firm: true}
+		e, _ = s.below(&t.root, path[1:])
+	}
 	if e == nil {
 		return false, nil
 	}
@@ -32,7 +36,8 @@ func (t *Table) Match(method, path string, m *Match) (found bool, err error) {
 type search struct {
 	method, path string
 	params       []Param
-	entered      int // nodes; the tests hold it against the size of the tree
+	firm         bool // routes that stand back are not looked at
+	entered      int  // nodes; the tests hold it against the size of the tree
 }
 
 // below looks for the rest of a path below a node, in the order of precision; a final slash makes no difference here. It
@@ -62,6 +67,9 @@ func (s *search) below(n *node, rest string) (e *entry, decided bool) {
 // precise routes may follow; where a route has another spelling, none may, whatever the methods.
 func (s *search) at(entries []*entry) (e *entry, decided bool) {
 	for _, e := range entries {
+		if s.firm && e.standsBack {
+			continue
+		}
 		params, exact := e.pattern.read(s.path, s.params[:0])
 		switch {
 		case !exact:

@@ -44,6 +44,8 @@ type Route struct {
 	Limit record.Window
 	// Whoami routes are answered by the gateway itself, for any valid key. They take neither scopes nor cost nor body.
 	Whoami bool
+	// Closed routes are unknown. Others that stand back, as they do, take their requests no more than they take those of other routes.
+	Closed bool
 	// Deprecation says that callers are to leave the route; nil: they are not.
 	Deprecation *Deprecation
 	// Validator holds its requests against a document; nil: they are not.

@@ -57,7 +57,9 @@ func NewOver(routes, others []*Route) (t *Table, replaced []Replaced, err error)
 		if err == nil {
 			e.standsBack = n >= len(routes)
 			var by *entry
-			if by, err = t.add(e); by != nil {
+			if by, err = t.add(e); r.Closed {
+				err = nil // there is a route for these requests
+			} else if by != nil {
 				replaced = append(replaced, Replaced{&e.route, &by.route})
 			}
 		}
@@ -169,7 +171,9 @@ func (t *Table) add(e *entry) (by *entry, err error) {
 		}
 	}
 	*place = append(*place, e)
-	t.routes = append(t.routes, &e.route)
+	if !e.route.Closed {
+		t.routes = append(t.routes, &e.route)
+	}
 	return nil, nil
 }
 

@@ -33,6 +33,7 @@ type Writer struct {
 	sent    *Batch        // was sent, and is not known to be booked
 	number  int64
 	failing atomic.Bool
+	behind  atomic.Bool // not all that was taken from the ledger is booked
 	keep    atomic.Pointer[Keep]
 	folded  int64 // the hour in which old ones were folded last
 
@@ -84,8 +85,8 @@ func (w *Writer) Close() {
 // Dropped is how many requests may be missing from the store, for want of room or because it was away at the end, since the start.
 func (w *Writer) Dropped() int64 { return w.ledger.Dropped() + w.dropped.Load() }
 
-// Behind reports that booking fails: what the store tells lacks what waits to be booked.
-func (w *Writer) Behind() bool { return w.failing.Load() }
+// Behind reports that booking has failed, and not all is booked since: what the store tells lacks the rest.
+func (w *Writer) Behind() bool { return w.behind.Load() }
 
 func (w *Writer) run(ctx context.Context) {
 	tick := time.NewTicker(WriteEvery)
@@ -113,10 +114,12 @@ func (w *Writer) write() {
 			w.sent = w.next()
 		}
 		if err := w.book(*w.sent); err != nil {
+			w.behind.Store(true)
 			return // it may have been booked: it is sent again as it is
 		}
 		w.sent = nil
 	}
+	w.behind.Store(false)
 }
 
 // fold has the store fold what is old, once an hour.

@@ -101,10 +101,12 @@ func TestABatchWhoseCommitIsUnknownCountsOnce(t *testing.T) {
 			synctest.Wait()
 		}
 		require.EqualValues(t, 1, b.requests(), "the same batch again")
+		require.True(t, w.Behind())
 		b.fail(nil, nil)
 		time.Sleep(WriteEvery)
 		synctest.Wait()
 		require.EqualValues(t, 3, b.requests())
+		require.False(t, w.Behind())
 		require.Len(t, said, 2, "once that it fails, once that it works")
 		require.ErrorContains(t, said[0], "writing what was used: connection lost")
 		require.NoError(t, said[1])

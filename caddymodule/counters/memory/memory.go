@@ -133,7 +133,10 @@ func (m *Counters) Provision(ctx caddy.Context) (err error) {
 }
 
 // SetPast says who knows what was used of a quota before this process began.
-func (m *Counters) SetPast(past limits.Past) { m.past = past }
+func (m *Counters) SetPast(past limits.Past) {
+	m.past = past
+	m.hold.Value.engine.FirstPast(past)
+}
 
 // Start launches the sweeper, unless it runs, and puts the settings of this configuration in force.
 func (m *Counters) Start() (err error) {

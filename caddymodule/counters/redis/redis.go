@@ -236,7 +236,10 @@ func (c *Counters) Provision(ctx caddy.Context) error {
 }
 
 // SetPast says who knows what was used of a quota that Redis does not know.
-func (c *Counters) SetPast(past limits.Past) { c.past = past }
+func (c *Counters) SetPast(past limits.Past) {
+	c.past = past
+	c.hold.Value.engine.FirstPast(past)
+}
 
 // Start puts the settings of this configuration in force and asks Redis once, to say at once in the log what is wrong
 // with it: an outage now is an outage like any other.

@@ -1,6 +1,10 @@
 package redis
 
-import "github.com/tollgate-gateway/tollgate/caddymodule/record"
+import (
+	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+)
 
 // Where Redis has no count of a quota, because the period is new or Redis has lost its data, the script takes nothing until
 // somebody has looked up what was used. The larger of that and of what this gateway saw is what Redis goes on from.
@@ -8,6 +12,9 @@ import "github.com/tollgate-gateway/tollgate/caddymodule/record"
 // maxTries is how often a request asks Redis at most: again where the past of a quota had to be looked up first, and once more
 // where its period ended meanwhile.
 const maxTries = 3
+
+// peekFresh is how old the past may be for who only looks, and leaves no count in Redis: the ledger is written no more often.
+const peekFresh = 5 * time.Second
 
 // recall looks up what was used of the quotas of a batch in the period that its reply names, once for all of its requests. The
 // error says that it cannot be read.
@@ -20,7 +27,8 @@ func (e *Engine) recall(b *batch) error {
 		_, end := b.reply.window(i)
 		b.stripe.Lock()
 		w := b.account.window(quota)
-		known := w != nil && w.recalled == end && w.recalledAt >= b.reply.sentAt
+		known := w != nil && w.recalled == end &&
+			(w.recalledAt >= b.reply.sentAt || b.cost == peekCost && e.now()-w.recalledAt < int64(peekFresh))
 		b.stripe.Unlock()
 		if known {
 			continue

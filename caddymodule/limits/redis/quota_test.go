@@ -32,7 +32,7 @@ func quota(t testing.TB, list ...string) []record.Window {
 // ledger is a past: what each period of a workspace has seen, and how often somebody asked.
 type ledger struct {
 	mu     sync.Mutex
-	spent  map[int64]int64 // by the end of the period
+	spent  map[[2]int64]int64 // by the beginning and the end of the period
 	failed error
 	asked  atomic.Int64
 }
@@ -41,16 +41,17 @@ func (l *ledger) past(_ context.Context, _ string, begin, end int64) (int64, err
 	l.asked.Add(1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.spent[end], l.failed
+	return l.spent[[2]int64{begin, end}], l.failed
 }
 
-func (l *ledger) add(end, cost int64) {
+func (l *ledger) add(period record.Period, end, cost int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.spent == nil {
-		l.spent = map[int64]int64{}
+		l.spent = map[[2]int64]int64{}
 	}
-	l.spent[end] += cost
+	begin, _ := period.Bounds(end - 1)
+	l.spent[[2]int64{begin, end}] += cost
 }
 
 // TestPeriodsAreThoseOfTheCalendar sets the clock of Redis to every day's and month's edge of three years, with a leap year.
@@ -129,7 +130,7 @@ func TestAQuotaComesBackFromThePast(t *testing.T) {
 			result := take(t, engines[n%len(engines)], "ws", w, 2)
 			if result.Granted {
 				granted += 2
-				l.add(result.State.Status(1).Reset, 2)
+				l.add(record.Monthly, result.State.Status(1).Reset, 2)
 			}
 			require.Equal(t, int64(max(0, 1000-granted)), result.State.Status(1).Remaining)
 		}

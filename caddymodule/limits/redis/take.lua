@@ -68,7 +68,7 @@ for i, key in ipairs(KEYS) do
     key_end = math.floor((now + left + early + 500) / 1000)
     -- The key of a window that would outlive its duration is not ours, or Redis' clock was set back. A quota's count then
     -- holds for the period before as well.
-    if key_end <= stop or key_end == seen_end or quota and key_end <= stop + 31 * 86400 then
+    if key_end <= stop or key_end == seen_end or quota and key_end <= stop + (duration == -1 and 1 or 31) * 86400 then
       local value = redis.pcall('GET', key)
       -- Only another type is no count. A user who may not read must not find every limit unused.
       if type(value) == 'table' and not string.find(value.err, 'WRONGTYPE', 1, true) then
