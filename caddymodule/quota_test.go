@@ -207,13 +207,15 @@ func TestQuotaOptionsThatAreWrong(t *testing.T) {
 		_, err := harness.Adapt("{\n\ttollgate {\n\t\tplan pro "+window+"\n\t}\n}\n", "Caddyfile")
 		require.ErrorContains(t, err, want)
 	}
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "own.yaml"), []byte("workspaces: [{id: ws_a, plan: pro}, {id: ws_b, plan: pro, quotas: [5/day]}]\n"), 0o600))
 	for options, want := range map[string]string{
+		"keys file own.yaml": "workspace ws_b of file",
 		"keys file keys.yaml\nplan pro 200/1m {\nquota 5/month\n}":              "plan pro has a quota, and no usage is kept",
 		"keys sqlite $DIR/k.db\nusage off\nplan pro 200/1m {\nquota 5/month\n}": "plan pro has a quota, and no usage is kept",
 		"counters memory {\non_outage open\n}":                                  "write local, allow or refuse",
 		"counters memory {\non_outage local\non_outage local\n}":                "'on_outage' is given twice",
 	} {
-		dir := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "keys.yaml"), []byte("workspaces: []\n"), 0o600))
 		_, err := harness.Validate(t, "{\n\tadmin off\n\ttollgate {\n"+strings.ReplaceAll(options, "$DIR", dir)+"\n\t}\n}\n:0 {\n\ttollgate {\n\t\troute GET /a\n\t}\n}\n", filepath.Join(dir, "Caddyfile"))
 		require.ErrorContains(t, err, want, options)

@@ -32,6 +32,12 @@ type PlanTeller interface {
 	PlansInUse(ctx context.Context) []string
 }
 
+// QuotaTeller is a KeyStore that knows, while a configuration is only being loaded, whether a workspace has quotas of its own.
+type QuotaTeller interface {
+	// QuotaInUse is the id of such a workspace; "": there is none.
+	QuotaInUse() string
+}
+
 // StoreLooker is a KeyStore that can be looked into as it is: nothing is written, made or migrated, while a gateway runs or
 // none does.
 type StoreLooker interface {

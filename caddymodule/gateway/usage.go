@@ -229,6 +229,9 @@ func (a *App) checkQuotas() error {
 	if a.usageKeeper() != nil {
 		return nil
 	}
+	if teller, ok := a.store.(QuotaTeller); ok && teller.QuotaInUse() != "" {
+		return fmt.Errorf("workspace %s of %s has a quota, and no usage is kept, from which its count comes back after a restart: write usage sqlite <path> into the global options", teller.QuotaInUse(), a.store.Place())
+	}
 	for _, plan := range a.Plans {
 		if len(plan.Quotas) > 0 {
 			return fmt.Errorf("%s: plan %s has a quota, and no usage is kept, from which its count comes back after a restart: write usage sqlite <path> into the global options, or usage postgres <address> where gateways share their counters", plan.Source, plan.Name)

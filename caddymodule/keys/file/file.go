@@ -27,8 +27,9 @@ type Keys struct {
 	// Source is the file and line of the Caddyfile it was written at, for errors.
 	Source string `json:"source,omitempty"`
 
-	path  string // absolute
-	plans []string
+	path    string // absolute
+	plans   []string
+	metered string // the first workspace with quotas of its own; "": none has
 }
 
 // CaddyModule returns the module's id.
@@ -78,11 +79,26 @@ func (k *Keys) Validate() error {
 		summary, _ := s.Summary(context.Background()) // it is in memory
 		k.plans = summary.Plans
 	}
+	if s, ok := store.(keystore.Admin); ok {
+		for after, more := "", true; more && k.metered == ""; {
+			page, _ := s.Workspaces(context.Background(), after, 1000)
+			for _, w := range page {
+				if after = w.ID; len(w.Quotas) > 0 {
+					k.metered = w.ID
+					break
+				}
+			}
+			more = len(page) > 0
+		}
+	}
 	return store.Close()
 }
 
 // PlansInUse are those that stood in the file when it was read. It is a PlanTeller.
 func (k *Keys) PlansInUse(context.Context) []string { return k.plans }
+
+// QuotaInUse is the first workspace of the file that has quotas of its own. It is a QuotaTeller.
+func (k *Keys) QuotaInUse() string { return k.metered }
 
 // Place is the path.
 func (k *Keys) Place() string { return "file " + k.path }
@@ -108,6 +124,7 @@ func (k *Keys) File() string { return k.path }
 // Interface guards
 var (
 	_ gateway.KeyStore      = (*Keys)(nil)
+	_ gateway.QuotaTeller   = (*Keys)(nil)
 	_ gateway.PlanTeller    = (*Keys)(nil)
 	_ gateway.StoreLooker   = (*Keys)(nil)
 	_ gateway.Filed         = (*Keys)(nil)
