@@ -59,7 +59,7 @@ func TestHostileSchemasAndBodies(t *testing.T) { // alone: it measures the proce
 			runtime.ReadMemStats(&after)
 			t.Logf("%s, %d KB of memory; %d problems, error: %v", took, (after.TotalAlloc-before.TotalAlloc)>>10, len(problems), err)
 			require.Less(t, took, slack*50*time.Millisecond)
-			require.LessOrEqual(t, after.TotalAlloc-before.TotalAlloc, uint64(slack/3*8<<20), "all that was allocated, let alone what lies in memory at one time")
+			require.LessOrEqual(t, after.TotalAlloc-before.TotalAlloc, uint64(memorySlack*8<<20), "all that was allocated, let alone what lies in memory at one time")
 		})
 	}
 }
