@@ -35,6 +35,7 @@ type Writer struct {
 	failing atomic.Bool
 	behind  atomic.Bool // not all that was taken from the ledger is booked
 	keep    atomic.Pointer[Keep]
+	folding atomic.Bool
 	folded  int64 // the hour in which old ones were folded last
 
 	starting, closing sync.Once
@@ -97,7 +98,12 @@ func (w *Writer) run(ctx context.Context) {
 			return
 		case <-tick.C:
 			w.write()
-			w.fold(ctx)
+			if w.folding.CompareAndSwap(false, true) { // beside the booking, which does not wait for it
+				w.running.Go(func() {
+					defer w.folding.Store(false)
+					w.fold(ctx)
+				})
+			}
 		}
 	}
 }

@@ -22,6 +22,7 @@ type books struct {
 	folds   int
 	before  error
 	after   error
+	folding time.Duration // how long that takes
 }
 
 func (b *books) Book(_ context.Context, batch Batch) error {
@@ -43,7 +44,11 @@ func (b *books) Book(_ context.Context, batch Batch) error {
 	return b.after
 }
 
-func (b *books) Fold(context.Context, Keep) error {
+func (b *books) Fold(ctx context.Context, _ Keep) error {
+	select {
+	case <-time.After(b.folding):
+	case <-ctx.Done():
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.folds++
@@ -86,6 +91,22 @@ func TestAWriterBooksEveryFewSeconds(t *testing.T) {
 		w.Close()
 		w.Close()
 		require.EqualValues(t, 2, b.requests(), "at the end as well")
+	})
+}
+
+// TestFoldingHoldsUpNothing: what is used meanwhile is booked.
+func TestFoldingHoldsUpNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, b := NewLedger(0), &books{folding: 50 * time.Second}
+		w := NewWriter(l, b, func(err error) { require.NoError(t, err) })
+		w.Start()
+		for n := range int64(8) {
+			l.Add(used("ws_a", "key_1", "/leads", "2xx", 1))
+			time.Sleep(WriteEvery)
+			synctest.Wait()
+			require.Equal(t, n+1, b.requests())
+		}
+		w.Close()
 	})
 }
 
