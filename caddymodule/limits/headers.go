@@ -33,7 +33,7 @@ func (s *State) Headers() Headers {
 	if s.count == 0 {
 		return Headers{}
 	}
-	shown := &s.statuses[max(0, s.Violated)]
+	shown := s.at(max(0, s.Violated))
 	var (
 		scratch [512]byte
 		ends    [3 + 2*(MaxWindows+1)]int
@@ -47,8 +47,8 @@ func (s *State) Headers() Headers {
 	end()
 	text = strconv.AppendInt(text, shown.reset, 10)
 	end()
-	for i := range s.statuses[:s.count] {
-		text = s.appendPolicy(text, &s.statuses[i])
+	for i := range s.count {
+		text = s.appendPolicy(text, s.at(i))
 		end()
 	}
 	if s.concurrent > 0 {
@@ -57,8 +57,8 @@ func (s *State) Headers() Headers {
 		end()
 	}
 	policies := n
-	for i := range s.statuses[:s.count] {
-		text = s.appendRemaining(text, &s.statuses[i])
+	for i := range s.count {
+		text = s.appendRemaining(text, s.at(i))
 		end()
 	}
 	if s.concurrent > 0 {

@@ -23,7 +23,7 @@ type Status struct {
 	Reset int64
 }
 
-// State is what the limit headers say: up to MaxWindows statuses by value, in the order of the plan. The zero State has no
+// State is what the limit headers say: up to MaxWindows statuses, in the order of the plan. The zero State has no
 // window and sets no header.
 type State struct {
 	// Policy, if any, is the one policy name in the RateLimit headers, as the throttles have it; otherwise each window is
@@ -39,12 +39,21 @@ type State struct {
 	// concurrent and free are how many requests may be under way at once, and how many more than there are; 0: nobody counts them.
 	concurrent, free int64
 
-	key      string // whose own windows are among them
-	statuses [MaxWindows]status
+	key      string                    // whose own windows are among them
+	statuses [record.MaxWindows]status // those that have room here: a State is copied for each request
+	more     []status                  // the others
 	count    int
 }
 
-// status is a Status in half of its bytes: a State is copied for each request.
+// at is the i-th status.
+func (s *State) at(i int) *status {
+	if i < len(s.statuses) {
+		return &s.statuses[i]
+	}
+	return &s.more[i-len(s.statuses)]
+}
+
+// status is a Status in half of its bytes.
 type status struct {
 	limit, used, reset int64
 	seconds            int32
@@ -66,7 +75,10 @@ func (s *State) Add(window *record.Window, used, reset int64) {
 	if own {
 		s.key = window.Key
 	}
-	s.statuses[s.count] = status{
+	if s.count >= len(s.statuses) {
+		s.more = append(s.more, status{})
+	}
+	*s.at(s.count) = status{
 		limit: window.Limit, used: used, reset: reset, seconds: int32(seconds(window)), period: window.Period, over: window.Over, own: own,
 	}
 	s.count++
@@ -80,7 +92,7 @@ func (s *State) Len() int { return s.count }
 
 // Status is that of the i-th window.
 func (s *State) Status(i int) Status {
-	status := &s.statuses[i]
+	status := s.at(i)
 	window := record.Window{Limit: status.limit, Duration: time.Duration(status.seconds) * time.Second, Period: status.period, Over: status.over}
 	if status.own {
 		window.Key = s.key
@@ -104,8 +116,8 @@ func (s *State) Shown() (Status, bool) {
 
 // Spend takes a cost that the state admits from every window.
 func (s *State) Spend(cost int64) {
-	for i := range s.statuses[:s.count] {
-		s.statuses[i].used += cost
+	for i := range s.count {
+		s.at(i).used += cost
 	}
 }
 
@@ -115,19 +127,19 @@ func (s *State) Spend(cost int64) {
 // A cost above a window's limit never fits: it is refused like any other, although no wait will help.
 func (s *State) Refuse(cost int64) (retryAfter int64) {
 	s.Violated = -1
-	for i := range s.statuses[:s.count] {
-		status := &s.statuses[i]
+	for i := range s.count {
+		status := s.at(i)
 		if status.over || status.remaining() >= cost {
 			continue
 		}
-		if s.Violated < 0 || status.reset > s.statuses[s.Violated].reset {
+		if s.Violated < 0 || status.reset > s.at(s.Violated).reset {
 			s.Violated = i
 		}
 	}
 	if s.Violated < 0 {
 		return 0
 	}
-	return max(1, s.left(&s.statuses[s.Violated]))
+	return max(1, s.left(s.at(s.Violated)))
 }
 
 // left is for how many seconds a window still runs: never longer than it is, even if the engine's clock, as far as the
