@@ -26,16 +26,16 @@ among them. Needs no gateway and no store.`,
 
 // listedRoute is a route as the command prints it.
 type listedRoute struct {
-	Site    string        `json:"site"`
-	Methods []string      `json:"methods"`
-	Path    string        `json:"path"`
-	Needs   string        `json:"needs"` // public, key, whoami or scopes
-	Scopes  []string      `json:"scopes"`
-	Cost    int64         `json:"cost"`
-	Body    int64         `json:"body"`
-	Limit   record.Window `json:"limit,omitzero"` // of one client address, on a public route
-	Notes   string        `json:"deprecation"`
-	Source  string        `json:"source"`
+	Site        string        `json:"site"`
+	Methods     []string      `json:"methods"`
+	Path        string        `json:"path"`
+	Needs       string        `json:"needs"` // public, key, whoami or scopes
+	Scopes      []string      `json:"scopes"`
+	Cost        int64         `json:"cost"`
+	Body        int64         `json:"body"`
+	Limit       record.Window `json:"limit,omitzero"` // of one client address, on a public route
+	Deprecation string        `json:"deprecation"`
+	Source      string        `json:"source"`
 }
 
 func listRoutes(i *invocation) error {
@@ -63,7 +63,7 @@ func listRoutes(i *invocation) error {
 				listed.Needs = "key"
 			}
 			if r.Deprecation != nil {
-				listed.Notes = r.Deprecation.String()
+				listed.Deprecation = r.Deprecation.String()
 			}
 			list = append(list, listed)
 		}
@@ -82,7 +82,7 @@ func listRoutes(i *invocation) error {
 		case r.Limit.Limit > 0:
 			needs += ", " + r.Limit.String() + " an address"
 		}
-		rows[n] = []string{r.Site, strings.Join(r.Methods, ","), r.Path, needs, number(r.Cost), number(r.Body), output.Dash(r.Notes), output.Dash(r.Source)}
+		rows[n] = []string{r.Site, strings.Join(r.Methods, ","), r.Path, needs, number(r.Cost), number(r.Body), output.Dash(r.Deprecation), output.Dash(r.Source)}
 	}
 	return output.Table(i.out(), i.width(), columns, rows)
 }

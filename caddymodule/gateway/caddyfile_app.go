@@ -170,7 +170,7 @@ func (a *App) parsePlan(d *caddyfile.Dispenser) error {
 	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		word := d.Val()
-		parse, known := planOptions[word]
+		option, known := planOptions[word]
 		if !known {
 			return fmt.Errorf("unknown option '%s': write quota, over, warn or concurrent", word)
 		}
@@ -180,9 +180,9 @@ func (a *App) parsePlan(d *caddyfile.Dispenser) error {
 		seen[word] = true
 		var text string
 		if !d.Args(&text) || d.NextArg() {
-			return dispenser.Located(d, word, errors.New("write one value, such as "+planExamples[word]))
+			return dispenser.Located(d, word, errors.New("write one value, such as "+option.example))
 		}
-		if err := parse(&plan, text); err != nil {
+		if err := option.parse(&plan, text); err != nil {
 			return dispenser.Located(d, word, err)
 		}
 	}
@@ -192,36 +192,37 @@ func (a *App) parsePlan(d *caddyfile.Dispenser) error {
 	return a.addPlan(plan)
 }
 
-// planOptions are the words of a plan's block: each reads its value.
-var planOptions = map[string]func(*Plan, string) error{
-	"quota": func(p *Plan, text string) error {
+// planOptions are the words of a plan's block, each with an example and with what reads its value.
+var planOptions = map[string]struct {
+	example string
+	parse   func(*Plan, string) error
+}{
+	"quota": {"quota 100000/month", func(p *Plan, text string) error {
 		quota, err := record.ParseQuota(text)
 		p.Quotas = append(p.Quotas, quota)
 		return err
-	},
-	"over": func(p *Plan, text string) error {
+	}},
+	"over": {"over allow", func(p *Plan, text string) error {
 		if text != "allow" {
 			return fmt.Errorf("'%s' is not known: write over allow, or leave it out, and requests past a quota are refused", text)
 		}
 		p.OverQuota = true
 		return nil
-	},
-	"warn": func(p *Plan, text string) (err error) {
+	}},
+	"warn": {"warn 80%", func(p *Plan, text string) (err error) {
 		number, isPercent := strings.CutSuffix(text, "%")
 		if p.Warn, err = strconv.ParseInt(number, 10, 64); err != nil || !isPercent || p.Warn < 1 || p.Warn > 99 {
 			return fmt.Errorf("'%s' is not a share of a quota: write 1%% to 99%%, such as 80%%", text)
 		}
 		return nil
-	},
-	"concurrent": func(p *Plan, text string) (err error) {
+	}},
+	"concurrent": {"concurrent 20", func(p *Plan, text string) (err error) {
 		if p.Concurrent, err = strconv.ParseInt(text, 10, 64); err != nil || p.Concurrent < 1 || p.Concurrent > maxConcurrent {
 			return fmt.Errorf("'%s' is not a whole number from 1 to %d, such as 20", text, maxConcurrent)
 		}
 		return nil
-	},
+	}},
 }
-
-var planExamples = map[string]string{"quota": "quota 100000/month", "over": "over allow", "warn": "warn 80%", "concurrent": "concurrent 20"}
 
 func (a *App) parseDenied(d *caddyfile.Dispenser) error {
 	names := d.RemainingArgs()

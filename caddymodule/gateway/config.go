@@ -70,11 +70,7 @@ func (h *Handler) table() []*route.Route {
 
 // check says what is wrong with the options of a plan.
 func (p *Plan) check() error {
-	list := make([]string, len(p.Quotas))
-	for i, q := range p.Quotas {
-		list[i] = q.String()
-	}
-	_, err := record.ParseQuotas(list)
+	err := record.CheckQuotas(p.Quotas)
 	switch {
 	case err != nil:
 		return err

@@ -29,7 +29,7 @@ func CheckWorkspace(w *record.Workspace) error {
 	if err := checkLimits(w.Limits, record.ParseWindows); err != nil {
 		return invalid("limits", err)
 	}
-	if err := checkQuotas(w.Quotas); err != nil {
+	if err := record.CheckQuotas(w.Quotas); err != nil {
 		return invalid("quotas", err)
 	}
 	if w.Suspended() {
@@ -57,15 +57,6 @@ func checkLimits(limits []record.Window, parse func([]string) ([]record.Window, 
 	if err == nil && !slices.Equal(read, limits) {
 		return fmt.Errorf("a window of a record is a limit and a duration alone, such as 60/1m: %v says more", limits)
 	}
-	return err
-}
-
-func checkQuotas(quotas []record.Quota) error {
-	texts := make([]string, len(quotas))
-	for i, quota := range quotas {
-		texts[i] = quota.String()
-	}
-	_, err := record.ParseQuotas(texts)
 	return err
 }
 

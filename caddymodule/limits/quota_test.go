@@ -8,24 +8,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits/limitstest"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 )
-
-// quotas are a minute's window and quotas behind it.
-func quotas(t testing.TB, over bool, list ...string) []record.Window {
-	parsed, err := record.ParseQuotas(list)
-	require.NoError(t, err)
-	all := windows(t, "1000000/1s")
-	for _, q := range parsed {
-		all = append(all, q.Window(over))
-	}
-	return all
-}
 
 func (c *clock) set(t time.Time) { c.nanos.Store(t.UnixNano()) }
 
@@ -37,7 +28,7 @@ func TestMemoryQuotasFollowTheCalendar(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 2))
 			m, c := newMemory(t)
 			c.set(time.Date(2103, 6, 1, 0, 0, 0, 0, time.UTC))
-			w, used := quotas(t, false, "40/day", "700/month"), map[string]int64{}
+			w, used := limitstest.Quotas(t, "40/day", "700/month"), map[string]int64{}
 			months := map[string]bool{}
 			for len(months) < 26 {
 				switch now := c.Now().UTC(); random.IntN(40) {
@@ -73,32 +64,15 @@ func TestMemoryQuotasFollowTheCalendar(t *testing.T) {
 	}
 }
 
-// ledger is a past that counts how often it is asked.
-type ledger struct {
-	mu     sync.Mutex
-	spent  map[string]int64
-	failed error
-	asked  atomic.Int64
-}
-
-func (l *ledger) past(_ context.Context, workspace string, begin, end int64) (int64, error) {
-	l.asked.Add(1)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.spent[workspace+" "+time.Unix(begin, 0).UTC().Format(time.DateOnly)], l.failed
-}
-
-func (l *ledger) fail(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.failed = err
-}
+// month is when the first month of the tests' clock ends.
+var month = time.Date(2100, 2, 1, 0, 0, 0, 0, time.UTC).Unix()
 
 func TestMemoryQuotaComesBackFromThePast(t *testing.T) {
 	m, c := newMemory(t)
-	l := &ledger{spent: map[string]int64{"ws 2100-01-01": 95}}
-	m.SetPast(l.past)
-	w := quotas(t, false, "100/month")
+	l := &limitstest.Ledger{}
+	l.Add("ws", record.Monthly, month, 95)
+	m.SetPast(l.Past)
+	w := limitstest.Quotas(t, "100/month")
 	state, err := m.Peek(t.Context(), "ws", w)
 	require.NoError(t, err)
 	require.Equal(t, int64(5), remaining(state)[1])
@@ -115,18 +89,18 @@ func TestMemoryQuotaComesBackFromThePast(t *testing.T) {
 	}
 	group.Wait()
 	require.EqualValues(t, 5, granted.Load())
-	require.EqualValues(t, 1, l.asked.Load(), "one look-up for a period")
+	require.EqualValues(t, 1, l.Asked.Load(), "one look-up for a period")
 	refused := take(t, m, "ws", w, 1)
 	require.EqualValues(t, 31*86400, refused.RetryAfter)
 	require.Equal(t, "month", refused.State.Status(refused.State.Violated).Window.Name())
 	c.Advance(31 * 24 * time.Hour)
 	require.Equal(t, int64(99), remaining(take(t, m, "ws", w, 1).State)[1])
-	require.EqualValues(t, 2, l.asked.Load())
-	raised := quotas(t, false, "1000/month")
+	require.EqualValues(t, 2, l.Asked.Load())
+	raised := limitstest.Quotas(t, "1000/month")
 	require.Equal(t, int64(998), remaining(take(t, m, "ws", raised, 1).State)[1], "what was used stays")
-	daily := quotas(t, false, "9/day", "1000/month")
+	daily := limitstest.Quotas(t, "9/day", "1000/month")
 	require.Equal(t, []int64{8, 997}, remaining(take(t, m, "ws", daily, 1).State)[1:], "another period begins")
-	require.EqualValues(t, 3, l.asked.Load())
+	require.EqualValues(t, 3, l.Asked.Load())
 }
 
 func TestMemoryPastThatCannotBeRead(t *testing.T) {
@@ -137,12 +111,13 @@ func TestMemoryPastThatCannotBeRead(t *testing.T) {
 	}{{"", 3}, {limits.OutageLocal, 3}, {limits.OutageAllow, 10}, {limits.OutageRefuse, 0}} {
 		t.Run(string(c.outage), func(t *testing.T) {
 			m, _ := newMemory(t)
-			l := &ledger{spent: map[string]int64{}, failed: away}
-			m.SetPast(l.past)
+			l := &limitstest.Ledger{}
+			l.Fail(away)
+			m.SetPast(l.Past)
 			if c.outage != "" {
 				m.SetOutage(c.outage)
 			}
-			w, granted := quotas(t, false, "3/month"), int64(0)
+			w, granted := limitstest.Quotas(t, "3/month"), int64(0)
 			for range 10 {
 				result, err := m.Take(t.Context(), "ws", w, 1)
 				if c.outage == limits.OutageRefuse {
@@ -156,10 +131,10 @@ func TestMemoryPastThatCannotBeRead(t *testing.T) {
 				}
 			}
 			require.Equal(t, c.granted, granted)
-			require.EqualValues(t, 1, l.asked.Load(), "not at each request")
-			l.fail(nil)
-			l.spent["ws 2100-01-01"] = 2
-			require.Eventually(t, func() bool { return l.asked.Load() == 2 || take2(m, w) }, 10*time.Second, 10*time.Millisecond)
+			require.EqualValues(t, 1, l.Asked.Load(), "not at each request")
+			l.Fail(nil)
+			l.Add("ws", record.Monthly, month, 2)
+			require.Eventually(t, func() bool { return l.Asked.Load() == 2 || take2(m, w) }, 10*time.Second, 10*time.Millisecond)
 			state, err := m.Peek(t.Context(), "ws", w)
 			require.NoError(t, err)
 			require.Equal(t, map[bool]int64{true: 1, false: 0}[granted == 0], remaining(state)[1], "the larger of the two holds")
@@ -175,7 +150,8 @@ func take2(m *limits.Memory, w []record.Window) bool {
 
 func TestMemoryOverAllowCountsTheExcess(t *testing.T) {
 	m, _ := newMemory(t)
-	w := quotas(t, true, "3/month")
+	w := limitstest.Quotas(t, "3/month")
+	w[1].Over = true
 	for n := range int64(8) {
 		result := take(t, m, "ws", w, 1)
 		require.True(t, result.Granted)
@@ -187,15 +163,11 @@ func TestMemoryOverAllowCountsTheExcess(t *testing.T) {
 // TestMemoryWindowsOfKeys takes from the windows of two keys and of their workspace, all or nothing.
 func TestMemoryWindowsOfKeys(t *testing.T) {
 	m, c := newMemory(t)
+	unlimited := windows(t, "10/1m")
 	of := func(key string, list ...string) []record.Window {
-		all := windows(t, "10/1m")
-		for _, w := range windows(t, list...) {
-			w.Key = key
-			all = append(all, w)
-		}
-		return all
+		return limitstest.WithKey(t, unlimited, key, list...)
 	}
-	greedy, other, unlimited := of("greedy", "4/1m", "6/1h"), of("other", "8/1m"), of("")
+	greedy, other := of("greedy", "4/1m", "6/1h"), of("other", "8/1m")
 	count := func(w []record.Window) (granted int) {
 		for take(t, m, "ws", w, 1).Granted {
 			granted++
@@ -220,41 +192,40 @@ func TestMemoryWindowsOfKeys(t *testing.T) {
 	require.Error(t, err, "windows of two keys")
 }
 
-// TestMemoryDayAndMonthThatEndAtOnce: on a month's last day both are looked up, and neither is taken for the other.
-func TestMemoryDayAndMonthThatEndAtOnce(t *testing.T) {
-	m, c := newMemory(t)
-	c.set(time.Date(2100, 1, 31, 12, 0, 0, 0, time.UTC))
-	m.SetPast(func(_ context.Context, _ string, begin, end int64) (int64, error) {
-		time.Sleep(time.Millisecond) // so that others join
-		if end-begin > 86400 {
-			return 5000, nil
+// TestPeriodsThatEndAtOnce: a day's and a month's past that are looked up at the same time are not taken for each other.
+func TestPeriodsThatEndAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var pasts limits.Pasts
+		pasts.SetPast(func(_ context.Context, _ string, begin, end int64) (int64, error) {
+			time.Sleep(time.Millisecond) // until both are asked
+			return end - begin, nil
+		})
+		var both sync.WaitGroup
+		for _, of := range []record.Period{record.Daily, record.Monthly} {
+			begin, end := of.Bounds(month - 1)
+			both.Go(func() {
+				if spent, err := pasts.Spent("ws", begin, end); err != nil || spent != end-begin {
+					t.Errorf("%s: %d, %v", of, spent, err)
+				}
+			})
 		}
-		return 5, nil
+		both.Wait()
 	})
-	w := quotas(t, false, "100/day", "100000/month")
-	for workspace := range 50 {
-		var all sync.WaitGroup
-		for range 8 {
-			all.Go(func() { _, _ = m.Take(context.Background(), fmt.Sprint(workspace), w, 1) })
-		}
-		all.Wait()
-		state, err := m.Peek(t.Context(), fmt.Sprint(workspace), w)
-		require.NoError(t, err)
-		require.Equal(t, []int64{100 - 5 - 8, 100000 - 5000 - 8}, remaining(state)[1:])
-	}
 }
 
 // TestMemoryQuotaAfterAClockThatWasFarAhead begins anew, from the past.
 func TestMemoryQuotaAfterAClockThatWasFarAhead(t *testing.T) {
 	m, c := newMemory(t)
-	l := &ledger{spent: map[string]int64{"ws 2100-01-01": 7}}
-	m.SetPast(l.past)
-	w := quotas(t, false, "10/day", "20/month")
+	l := &limitstest.Ledger{}
+	l.Add("ws", record.Monthly, month, 7)
+	l.Add("ws", record.Daily, start+24*60*60, 7)
+	m.SetPast(l.Past)
+	w := limitstest.Quotas(t, "10/day", "20/month")
 	now := c.Now()
 	c.set(now.AddDate(4, 0, 0))
 	require.True(t, take(t, m, "ws", w, 9).Granted)
 	c.set(now)
-	require.Equal(t, []int64{2, 12}, remaining(take(t, m, "ws", w, 1).State)[1:], "the day's and the month's past is the same here")
+	require.Equal(t, []int64{2, 12}, remaining(take(t, m, "ws", w, 1).State)[1:])
 	c.Advance(-20 * time.Hour) // no more than a period: what was counted holds
 	require.Equal(t, []int64{1, 11}, remaining(take(t, m, "ws", w, 1).State)[1:])
 }
@@ -262,8 +233,9 @@ func TestMemoryQuotaAfterAClockThatWasFarAhead(t *testing.T) {
 // TestRequestsBeforeTheStart are counted from the past that is known by then, and not from nothing.
 func TestRequestsBeforeTheStart(t *testing.T) {
 	m, _ := newMemory(t)
-	l := &ledger{spent: map[string]int64{"ws 2100-01-01": 100}}
-	m.FirstPast(l.past)
+	l := &limitstest.Ledger{}
+	l.Add("ws", record.Monthly, month, 100)
+	m.FirstPast(l.Past)
 	m.FirstPast(func(context.Context, string, int64, int64) (int64, error) { return 0, nil })
-	require.False(t, take(t, m, "ws", quotas(t, false, "100/month"), 1).Granted)
+	require.False(t, take(t, m, "ws", limitstest.Quotas(t, "100/month"), 1).Granted)
 }

@@ -83,14 +83,24 @@ func ParseQuotas(list []string) ([]Quota, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, other := range quotas {
-			if other.Period == q.Period {
-				return nil, fmt.Errorf("quotas %s and %s have the same period: keep one of them", other, q)
-			}
-		}
 		quotas = append(quotas, q)
 	}
-	return quotas, nil
+	return quotas, CheckQuotas(quotas)
+}
+
+// CheckQuotas says what ParseQuotas would say of a list that was not parsed.
+func CheckQuotas(quotas []Quota) error {
+	for i, q := range quotas {
+		if _, err := ParseQuota(q.String()); err != nil {
+			return err
+		}
+		for _, other := range quotas[:i] {
+			if other.Period == q.Period {
+				return fmt.Errorf("quotas %s and %s have the same period: keep one of them", other, q)
+			}
+		}
+	}
+	return nil
 }
 
 // MarshalText gives the configuration's form.

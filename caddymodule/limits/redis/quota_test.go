@@ -12,53 +12,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits/limitstest"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits/redis"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/services"
 )
 
-// quota is a window of a calendar period, behind one that is wide.
-func quota(t testing.TB, list ...string) []record.Window {
-	t.Helper()
-	parsed, err := record.ParseQuotas(list)
-	require.NoError(t, err)
-	all := windows(t, "1000000/1s")
-	for _, q := range parsed {
-		all = append(all, q.Window(false))
-	}
-	return all
-}
-
-// ledger is a past: what each period of a workspace has seen, and how often somebody asked.
-type ledger struct {
-	mu     sync.Mutex
-	spent  map[[2]int64]int64 // by the beginning and the end of the period
-	failed error
-	asked  atomic.Int64
-}
-
-func (l *ledger) past(_ context.Context, _ string, begin, end int64) (int64, error) {
-	l.asked.Add(1)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.spent[[2]int64{begin, end}], l.failed
-}
-
-func (l *ledger) add(period record.Period, end, cost int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.spent == nil {
-		l.spent = map[[2]int64]int64{}
-	}
-	begin, _ := period.Bounds(end - 1)
-	l.spent[[2]int64{begin, end}] += cost
-}
-
 // TestPeriodsAreThoseOfTheCalendar sets the clock of Redis to every day's and month's edge of three years, with a leap year.
 func TestPeriodsAreThoseOfTheCalendar(t *testing.T) {
 	t.Parallel()
 	server, set := services.RedisWithClock(t)
-	w := quota(t, "5/day", "9/month")
+	w := limitstest.Quotas(t, "5/day", "9/month")
 	for day := time.Date(2026, 12, 30, 0, 0, 0, 0, time.UTC); day.Year() < 2030; day = day.AddDate(0, 0, 1) {
 		if month := day.Day(); month > 2 && month < 28 && day.YearDay()%50 != 0 {
 			continue // the days within a month are alike
@@ -77,11 +41,11 @@ func TestQuotasAreExactAcrossAnEdge(t *testing.T) {
 	t.Parallel()
 	server, set := services.RedisWithClock(t)
 	edge := time.Date(2028, 3, 1, 0, 0, 0, 0, time.UTC)
-	set(time.Until(edge.Add(-2 * time.Second)).Truncate(time.Second))
+	set(time.Until(edge.Add(-3 * time.Second)).Truncate(time.Second))
 	backend, err := redis.ParseBackend(server.URL(), "")
 	require.NoError(t, err)
 	const limit = 3000
-	w, l := quota(t, "3000/month"), &ledger{}
+	w, l := limitstest.Quotas(t, "3000/month"), &limitstest.Ledger{}
 	var spenders sync.WaitGroup
 	var mu sync.Mutex
 	granted := map[time.Time]int{}
@@ -89,25 +53,32 @@ func TestQuotasAreExactAcrossAnEdge(t *testing.T) {
 		e, err := redis.New(backend, patient, redis.Options{Clock: func() time.Time { return time.Now().Add(skew) }})
 		require.NoError(t, err)
 		defer e.Close()
-		e.SetPast(l.past)
+		e.SetPast(l.Past)
 		for range 16 {
 			spenders.Go(func() {
-				for began := time.Now(); time.Since(began) < 5*time.Second; {
+				for {
 					result, err := e.Take(context.Background(), "ws", w, 1)
-					if err != nil || !result.Granted {
-						time.Sleep(5 * time.Millisecond)
-						continue
+					ends := time.Unix(result.State.Status(1).Reset, 0).UTC()
+					switch {
+					case err != nil:
+						t.Error(err)
+						return
+					case result.Granted:
+						mu.Lock()
+						granted[ends]++
+						mu.Unlock()
+					case ends.After(edge):
+						return // of the next month, too, all is spent
+					default:
+						<-time.After(time.Duration(result.RetryAfter) * time.Second)
 					}
-					mu.Lock()
-					granted[time.Unix(result.State.Status(1).Reset, 0).UTC()]++
-					mu.Unlock()
 				}
 			})
 		}
 	}
 	spenders.Wait()
 	require.Equal(t, map[time.Time]int{edge: limit, edge.AddDate(0, 1, 0): limit}, granted, "never one too many, none refused that fits")
-	require.LessOrEqual(t, l.asked.Load(), int64(4*2*4), "gateways look up where the period is new, and not at each request")
+	require.LessOrEqual(t, l.Asked.Load(), int64(4*2*4), "gateways look up where the period is new, and not at each request")
 }
 
 // TestAQuotaComesBackFromThePast empties Redis and restarts gateways while they spend.
@@ -116,25 +87,25 @@ func TestAQuotaComesBackFromThePast(t *testing.T) {
 	server := services.Redis(t)
 	client := server.Client()
 	defer client.Close()
-	w, l := quota(t, "1000/month"), &ledger{}
+	w, l := limitstest.Quotas(t, "1000/month"), &limitstest.Ledger{}
 	granted := 0
 	var engines []*redis.Engine
 	for round := range 12 {
 		for len(engines) < 3 {
 			e, _ := newEngine(t, server.URL(), patient)
-			e.SetPast(l.past)
+			e.SetPast(l.Past)
 			engines = append(engines, e)
 		}
-		asked := l.asked.Load()
+		asked := l.Asked.Load()
 		for n := range 60 {
 			result := take(t, engines[n%len(engines)], "ws", w, 2)
 			if result.Granted {
 				granted += 2
-				l.add(record.Monthly, result.State.Status(1).Reset, 2)
+				l.Add("ws", record.Monthly, result.State.Status(1).Reset, 2)
 			}
 			require.Equal(t, int64(max(0, 1000-granted)), result.State.Status(1).Remaining)
 		}
-		require.LessOrEqual(t, l.asked.Load()-asked, int64(1), "one look-up")
+		require.LessOrEqual(t, l.Asked.Load()-asked, int64(1), "one look-up")
 		if round%3 == 0 {
 			engines = engines[1:]
 		}
@@ -164,9 +135,10 @@ func TestAPastThatCannotBeRead(t *testing.T) {
 			t.Parallel()
 			server := services.Redis(t)
 			e, o := newEngine(t, server.URL(), redis.Settings{Timeout: 5 * time.Second, OnOutage: c.outage, Gateways: 2})
-			l := &ledger{failed: away}
-			e.SetPast(l.past)
-			w, granted := quota(t, "6/month"), int64(0)
+			l := &limitstest.Ledger{}
+			l.Fail(away)
+			e.SetPast(l.Past)
+			w, granted := limitstest.Quotas(t, "6/month"), int64(0)
 			for range 10 {
 				result, err := e.Take(t.Context(), "ws", w, 1)
 				if c.outage == redis.OutageRefuse {
@@ -182,9 +154,7 @@ func TestAPastThatCannotBeRead(t *testing.T) {
 			}
 			require.Equal(t, c.granted, granted)
 			require.Empty(t, o.outages(), "Redis is not away")
-			l.mu.Lock()
-			l.failed = nil
-			l.mu.Unlock()
+			l.Fail(nil)
 			require.Eventually(t, func() bool {
 				result, err := e.Take(context.Background(), "ws", w, 1)
 				return err == nil && result.Source == limits.FromRedis && result.Granted
@@ -197,15 +167,8 @@ func TestAPastThatCannotBeRead(t *testing.T) {
 func TestWindowsOfKeys(t *testing.T) {
 	t.Parallel()
 	server, g, _ := newGateways(t, 2, patient)
-	of := func(key string, list ...string) []record.Window {
-		all := windows(t, "1000/1h")
-		for _, w := range windows(t, list...) {
-			w.Key = key
-			all = append(all, w)
-		}
-		return all
-	}
-	greedy, other := of("greedy", "50/1h"), of("other", "900/1h", "2000/1d")
+	hour := windows(t, "1000/1h")
+	greedy, other := limitstest.WithKey(t, hour, "greedy", "50/1h"), limitstest.WithKey(t, hour, "other", "900/1h", "2000/1d")
 	var spenders sync.WaitGroup
 	var granted [2]atomic.Int64
 	for n := range 32 {
@@ -226,7 +189,7 @@ func TestWindowsOfKeys(t *testing.T) {
 	state, err := g[0].Peek(t.Context(), "ws", greedy)
 	require.NoError(t, err)
 	require.Equal(t, []int64{50, 0}, remaining(state), "refusals took from none")
-	require.Equal(t, int64(50), remaining(take(t, g[1], "ws", of(""), 1).State)[0]+1)
+	require.Equal(t, int64(50), remaining(take(t, g[1], "ws", hour, 1).State)[0]+1)
 	client := server.Client()
 	defer client.Close()
 	names := client.Keys(t.Context(), "*").Val()
@@ -237,7 +200,7 @@ func TestWindowsOfKeys(t *testing.T) {
 func TestOverAllowCountsTheExcess(t *testing.T) {
 	t.Parallel()
 	_, g, _ := newGateways(t, 2, patient)
-	w := quota(t, "3/month")
+	w := limitstest.Quotas(t, "3/month")
 	w[1].Over = true
 	for n := range int64(8) {
 		result := take(t, g[n%2], "ws", w, 1)
