@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits/redis"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+	"github.com/tollgate-gateway/tollgate/caddymodule/services"
 	"github.com/tollgate-gateway/tollgate/examples/konektor/agentapi"
 )
 
@@ -109,7 +111,13 @@ func TestReadmeCommands(t *testing.T) {
 	require.NoError(t, os.Symlink(examples, filepath.Join(w.dir, "examples")))
 	w.policies(t, text)
 	gateway := w.program(t.Context(), "run") // ends with the test
-	t.Cleanup(func() { _ = gateway.Wait() })
+	printed := new(bytes.Buffer)
+	gateway.Stdout, gateway.Stderr = printed, printed
+	t.Cleanup(func() {
+		if _ = gateway.Wait(); t.Failed() {
+			t.Logf("the gateway printed:\n%s", printed)
+		}
+	})
 	var key, secret string
 	for _, command := range commands {
 		t.Run(command, func(t *testing.T) {
@@ -195,7 +203,7 @@ func (w *world) shippedGateway(t *testing.T) (address, admin string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "Caddyfile"))
 	require.NoError(t, err)
-	address, admin = freeAddress(t), freeAddress(t)
+	address, admin = services.Address(services.FreePort(t)), services.Address(services.FreePort(t))
 	backend := exampleBackend(t, "ws_acme")
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
@@ -215,15 +223,6 @@ func exampleBackend(t *testing.T, workspace string) string {
 		require.NoError(t, api.Close())
 	})
 	return strings.TrimPrefix(server.URL, "http://")
-}
-
-// freeAddress is an address on loopback that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	return listener.Addr().String()
 }
 
 // answers reports whether somebody listens there.
