@@ -13,6 +13,11 @@
 // "security: []" of an operation makes a public route only with Options.Public; without it, any valid key is needed and a
 // warning says so. What a route cannot say is an error, unless Options.Except leaves the operation out.
 //
+// # Operations
+//
+// OperationOf gives what the document says of a route: texts, parameters, body and answers, with their schemas, which Definitions
+// writes as JSON. It is what callers are told of the API by.
+//
 // # Files
 //
 // A $ref is followed within the folder of the document, through os.Root: no file outside it is read, whatever symbolic

@@ -195,7 +195,7 @@ func (m *maker) route(o *operation, full string) (*route.Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &route.Route{Methods: []string{o.method}, Pattern: pattern(full), Scopes: n.scopes, Source: o.source()}
+	r := &route.Route{Methods: []string{o.method}, Pattern: pattern(full), Scopes: n.scopes, Described: m.describe(o, full), Source: o.source()}
 	if err := o.extend(r); err != nil {
 		return nil, err
 	}

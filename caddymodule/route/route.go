@@ -50,6 +50,9 @@ type Route struct {
 	Deprecation *Deprecation
 	// Validator holds its requests against a document; nil: they are not.
 	Validator Validator
+	// Described is what a document says of the route, for who tells callers of it; nil: nothing. It is an *openapi.Operation, which
+	// openapi.OperationOf gives; this package does not look at it.
+	Described any
 	// Source is where the configuration says so, such as "Caddyfile:12"; errors begin with it.
 	Source string
 }
