@@ -38,8 +38,9 @@ type Gate struct {
 	Counters Counters
 	// Slots counts the requests that are under way, of workspaces whose plan bounds them; nil: nobody counts them.
 	Slots *limits.Slots
-	// Visitors count the requests of public routes that have a limit, a table for each duration of its window; nil: nobody does.
-	Visitors map[time.Duration]*limits.Throttle[Visitor]
+	// Visitors gives the table that counts the requests of public routes whose limit has a window of that duration; nil: nobody
+	// counts them.
+	Visitors func(time.Duration) *limits.Throttle[Visitor]
 	// AuthThrottle counts 401s and hygiene 400s by client address.
 	AuthThrottle Throttle[netip.Addr]
 	// RefusalThrottle counts our 400, 403, 404 and 413 by key id, OutsiderThrottle those of keys that are used from outside

@@ -86,6 +86,7 @@ func newSetup(t testing.TB) *setup {
 		{Methods: []string{"GET"}, Pattern: "/dear", Cost: 6},
 	})
 	require.NoError(t, err)
+	visitors := limits.NewThrottle[gate.Visitor](limits.PublicPolicy, nil)
 	policies, err := policy.New(t.Context(), policy.Options{Timeout: 10 * time.Second})
 	require.NoError(t, err)
 	k := &keys{known: true, identity: &record.Identity{
@@ -95,7 +96,7 @@ func newSetup(t testing.TB) *setup {
 	return &setup{keys: k, Gate: gate.Gate{
 		Routes: table, Keys: k, KeyPrefix: "tg", Policy: policies, Now: time.Now, Counters: limits.NewMemory(limits.MemoryOptions{}),
 		Plans:    record.DefaultPlans(),
-		Visitors: map[time.Duration]*limits.Throttle[gate.Visitor]{time.Minute: limits.NewThrottle[gate.Visitor](limits.PublicPolicy, nil)},
+		Visitors: func(time.Duration) *limits.Throttle[gate.Visitor] { return visitors },
 		AuthThrottle: gate.Throttle[netip.Addr]{
 			Counts: limits.NewThrottle[netip.Addr](limits.AuthPolicy, nil), Window: record.Window{Limit: 3, Duration: time.Minute},
 		},

@@ -110,7 +110,7 @@ func (g *Gate) visit(r *Request, v *Verdict) *refusal.Refusal {
 	if public.Limit.Limit == 0 || g.Visitors == nil {
 		return nil
 	}
-	visitors := Throttle[Visitor]{g.Visitors[public.Limit.Duration], public.Limit}
+	visitors := Throttle[Visitor]{g.Visitors(public.Limit.Duration), public.Limit}
 	result, counted := visitors.count(Visitor{public.Methods[0], public.Pattern, bucket(r)})
 	if !counted {
 		return throttled(refusal.AddressOverLimit, &result, v)

@@ -196,19 +196,13 @@ func newThrottles() (*throttles, error) {
 	}, nil
 }
 
-// visitorsOf are the tables in which public routes with a limit count: one for all windows of a duration, made for the first.
-func (t *throttles) visitorsOf(routes []*Route) map[time.Duration]*limits.Throttle[gate.Visitor] {
-	tables := map[time.Duration]*limits.Throttle[gate.Visitor]{}
-	for _, r := range routes {
-		if r.Limit.Limit > 0 && tables[r.Limit.Duration] == nil {
-			table, found := t.visitors.Load(r.Limit.Duration)
-			if !found {
-				table, _ = t.visitors.LoadOrStore(r.Limit.Duration, limits.NewThrottle[gate.Visitor](limits.PublicPolicy, nil))
-			}
-			tables[r.Limit.Duration] = table.(*limits.Throttle[gate.Visitor])
-		}
+// visitorsOf is the table in which public routes count whose limit has a window of that duration.
+func (t *throttles) visitorsOf(duration time.Duration) *limits.Throttle[gate.Visitor] {
+	table, found := t.visitors.Load(duration)
+	if !found {
+		table, _ = t.visitors.LoadOrStore(duration, limits.NewThrottle[gate.Visitor](limits.PublicPolicy, nil))
 	}
-	return tables
+	return table.(*limits.Throttle[gate.Visitor])
 }
 
 // Destruct has nothing to end.

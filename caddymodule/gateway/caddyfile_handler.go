@@ -46,7 +46,8 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			validate [strict_query]           # requests are held against it: parameters and JSON bodies
 //			only <methods> <path>             # these alone: /v1/leads/:id, or /v1/* for all below it
 //			except <methods> <path>           # not these
-//			security <scheme>                 # which of an operation's alternatives holds
+//			security <schemes...>             # which of an operation's alternatives holds: the first that it has
+//			scope <document's> <key's>        # what a scope of the document is called in keys; write:pets is write.pets
 //			public                            # its operations with "security: []" need no key
 //		}
 //		whoami <path>

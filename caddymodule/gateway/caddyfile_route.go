@@ -64,8 +64,8 @@ func (h *Handler) parseOpenAPI(d *caddyfile.Dispenser) error {
 		case word == "responses":
 			return dispenser.Located(d, word, errors.New("answers are not held against the document yet: remove it"))
 		case !known:
-			return dispenser.Located(d, word, fmt.Errorf("unknown option '%s' of openapi: write one of validate, only, except, security, public", word))
-		case seen[word] && word != "only" && word != "except":
+			return dispenser.Located(d, word, fmt.Errorf("unknown option '%s' of openapi: write one of validate, only, except, security, scope, public", word))
+		case seen[word] && word != "only" && word != "except" && word != "scope":
 			return dispenser.Located(d, word, fmt.Errorf("'%s' is given twice: keep one of them", word))
 		}
 		seen[word] = true
@@ -91,10 +91,18 @@ var openapiOptions = map[string]func(*OpenAPI, *caddyfile.Dispenser) error{
 	"only":   func(o *OpenAPI, d *caddyfile.Dispenser) error { return parseSelection(d, &o.Only) },
 	"except": func(o *OpenAPI, d *caddyfile.Dispenser) error { return parseSelection(d, &o.Except) },
 	"security": func(o *OpenAPI, d *caddyfile.Dispenser) error {
-		if !d.Args(&o.Security) || d.NextArg() {
-			return errors.New("write the name of one scheme, such as: security bearerAuth")
+		if o.Security = d.RemainingArgs(); len(o.Security) == 0 {
+			return errors.New("write the name of a scheme, such as: security bearerAuth, or of several, of which the first holds that an operation has")
 		}
 		return nil
+	},
+	"scope": func(o *OpenAPI, d *caddyfile.Dispenser) error {
+		name := openapi.Naming{Source: dispenser.Source(d)}
+		if !d.Args(&name.Scope, &name.Key) || d.NextArg() {
+			return errors.New("write a scope of the document and what it is called in keys, such as: scope write:pets pets.write")
+		}
+		o.Scopes = append(o.Scopes, name)
+		return name.Check()
 	},
 	"public": func(o *OpenAPI, d *caddyfile.Dispenser) error {
 		o.Public = true

@@ -107,7 +107,7 @@ func (h *Handler) join(app *App, described *openapi.Document) error {
 		Routes: &h.live, Keys: meters.Keys(guestName(h.app.store), h.app.keys.Value), KeyPrefix: h.app.KeyPrefix, BareKeys: h.BareKeys, Policy: meters.Policy(h.app.policies),
 		Plans: h.app.planTable, Counters: h.app.counters, AuthThrottle: h.app.auth, RefusalThrottle: h.app.refusals,
 		OutsiderThrottle: h.app.outsiders, Slots: h.app.throttles.Value.slots,
-		Visitors: h.app.throttles.Value.visitorsOf(h.Routes),
+		Visitors: h.live.visitors,
 		Now:      time.Now,
 	}
 	return nil

@@ -12,9 +12,11 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/lines"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
+	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/openapi"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 	"github.com/tollgate-gateway/tollgate/caddymodule/status"
@@ -177,8 +179,9 @@ type siteRoutes struct {
 	handler    *Handler
 	table      *route.Table
 	counts     map[*route.Route]*status.Route
-	document   *openapi.Document // nil: none
-	ofDocument int               // how many routes are the document's
+	visitors   map[time.Duration]*limits.Throttle[gate.Visitor] // of its public routes that have a limit
+	document   *openapi.Document                                // nil: none
+	ofDocument int                                              // how many routes are the document's
 	warnings   []string
 	replaced   []route.Replaced
 }
@@ -189,6 +192,15 @@ type liveRoutes struct{ atomic.Pointer[siteRoutes] }
 // Match is gate.Routes.
 func (l *liveRoutes) Match(method, path string, m *route.Match) (bool, error) {
 	return l.Load().table.Match(method, path, m)
+}
+
+// visitors is gate.Gate's.
+func (l *liveRoutes) visitors(duration time.Duration) *limits.Throttle[gate.Visitor] {
+	s := l.Load()
+	if table := s.visitors[duration]; table != nil {
+		return table
+	}
+	return s.handler.app.throttles.Value.visitorsOf(duration) // the route was matched before they changed
 }
 
 // build makes the site's route table: of its own routes, and of those operations of its document for whose requests it has none.
@@ -226,8 +238,12 @@ func (h *Handler) take(described *openapi.Document) error {
 	}
 	s.warnings = append(h.warnings(routes), s.warnings...)
 	s.counts = make(map[*route.Route]*status.Route, len(routes))
+	s.visitors = map[time.Duration]*limits.Throttle[gate.Visitor]{}
 	now := time.Now()
 	for _, r := range routes {
+		if r.Limit.Limit > 0 {
+			s.visitors[r.Limit.Duration] = h.app.throttles.Value.visitorsOf(r.Limit.Duration)
+		}
 		meters.Admit(r.Pattern)
 		s.counts[r] = h.app.status.Value.Routes.Get(h.countName(r), now)
 	}

@@ -103,6 +103,18 @@ func TestADocumentIsWatched(t *testing.T) {
 	require.Equal(t, 200, answer(t, g, "/doc/a", harness.Reader), "by the written route")
 }
 
+// TestAPublicOperationLimitsEachAddress: as the x-tollgate of the document says at the time.
+func TestAPublicOperationLimitsEachAddress(t *testing.T) {
+	const open = "openapi: 3.1.0\npaths: {/open: {get: {security: [], x-tollgate: {limit: %s}}}}\n"
+	g, setup := documented(t, "/a=-", "openapi api/openapi.yaml {\npublic\n}")
+	g.WriteFile(t, "api/openapi.yaml", fmt.Sprintf(open, "2/1h"))
+	require.NoError(t, g.Load(setup.Caddyfile()))
+	require.Equal(t, []int{200, 200, 429}, []int{answer(t, g, "/open", ""), answer(t, g, "/open", ""), answer(t, g, "/open", "")})
+	g.WriteFile(t, "api/openapi.yaml", fmt.Sprintf(open, "1/30m"))
+	require.Eventually(t, func() bool { return answer(t, g, "/open", "") == 200 }, harness.WaitFor, harness.Tick)
+	require.Equal(t, 429, answer(t, g, "/open", ""))
+}
+
 // TestAReloadTakesTheDocumentAsItIs: nobody waits for the watcher.
 func TestAReloadTakesTheDocumentAsItIs(t *testing.T) {
 	g, setup := documented(t, "/a0=agent.leads.read", "openapi api/openapi.yaml")

@@ -35,6 +35,9 @@ func table(name string, options openapi.Options) (text string, err error) {
 		switch {
 		case r.Public:
 			b.WriteString(" public")
+			if r.Limit.Limit > 0 {
+				b.WriteString(" limit " + r.Limit.String())
+			}
 		case len(r.Scopes) == 0:
 			b.WriteString(" any key")
 		default:

@@ -31,11 +31,8 @@ func (o *operation) extend(r *route.Route) error {
 	}
 	return extension.each("x-tollgate", func(word string, key, value place) error {
 		read, known := extensionWords[word]
-		switch {
-		case word == "limit":
-			return key.errorf("x-tollgate: limit is not known: limits are those of the workspace's plan; remove it")
-		case !known:
-			return key.errorf("x-tollgate has no %q: known are cost, body, deprecated, sunset, link", word)
+		if !known {
+			return key.errorf("x-tollgate has no %q: known are cost, body, limit, deprecated, sunset, link", word)
 		}
 		text, err := value.text()
 		if err != nil {
@@ -57,6 +54,7 @@ var extensionWords = map[string]func(*route.Route, string) error{
 		return nil
 	},
 	"body":       func(r *route.Route, text string) (err error) { r.BodyLimit, err = size.Parse(text, 1<<30); return err },
+	"limit":      func(r *route.Route, text string) (err error) { r.Limit, err = record.ParseWindow(text); return err },
 	"deprecated": func(r *route.Route, text string) error { return date(&deprecation(r).Deprecated, text) },
 	"sunset":     func(r *route.Route, text string) error { return date(&deprecation(r).Sunset, text) },
 	"link":       func(r *route.Route, text string) error { deprecation(r).Link = text; return nil },

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
@@ -21,8 +22,11 @@ type Options struct {
 	Only []Selection `json:"only,omitempty"`
 	// Except are operations that do not: they are unknown routes, and may be what no route can say.
 	Except []Selection `json:"except,omitempty"`
-	// Security is the scheme that holds where an operation has alternatives.
-	Security string `json:"security,omitempty"`
+	// Security are the schemes that hold where an operation has alternatives: the first of them that it has. What they are of a kind
+	// that keys are not, such as http basic, keys stand for.
+	Security []string `json:"security,omitempty"`
+	// Scopes are what scopes of the document are called in keys. Default: what stands between dots, colons and slashes, with dots.
+	Scopes []Naming `json:"scopes,omitempty"`
 	// Validate has requests checked against the document.
 	Validate bool `json:"validate,omitempty"`
 	// StrictQuery refuses query parameters that the document does not name. It goes with Validate.
@@ -84,8 +88,13 @@ func (d *Document) Routes(options Options) (routes []*route.Route, warnings []st
 			}
 		}
 	}
-	if _, known := d.schemes[options.Security]; options.Security != "" && !known {
-		return nil, nil, d.top.errorf("the document has no security scheme %q, which the site chose: write one of components.securitySchemes", options.Security)
+	for _, scheme := range options.Security {
+		if _, known := d.schemes[scheme]; !known {
+			return nil, nil, d.top.errorf("the document has no security scheme %q, which the site chose: write one of components.securitySchemes", scheme)
+		}
+	}
+	if err := m.names.read(options.Scopes); err != nil {
+		return nil, nil, err
 	}
 	for _, o := range d.operations {
 		m.make(o)
@@ -100,6 +109,11 @@ func (d *Document) Routes(options Options) (routes []*route.Route, warnings []st
 			}
 		}
 	}
+	for n := range options.Scopes {
+		if s := &options.Scopes[n]; !m.names.used[s] && len(m.failed) == 0 {
+			m.fail(located(s.Source, fmt.Errorf("no operation of %s that is a route asks for the scope %q: correct or remove it", d.top.file.reader.Name, s.Scope)))
+		}
+	}
 	if left := len(m.failed) - maxErrors; left > 0 {
 		m.failed = append(m.failed[:maxErrors], fmt.Errorf("%d more mistakes in it", left))
 	}
@@ -111,6 +125,9 @@ func (d *Document) Routes(options Options) (routes []*route.Route, warnings []st
 	}
 	if len(m.routes)+len(m.closed) > route.MaxRoutes {
 		return nil, nil, d.top.errorf("the document makes more than %d routes: choose among them by only", route.MaxRoutes)
+	}
+	if warning := m.names.warning(); warning != "" {
+		m.warnings = append(m.warnings, d.top.file.reader.Name+": "+warning)
 	}
 	return append(m.routes, m.closed...), m.warnings, nil
 }
@@ -127,6 +144,7 @@ func located(source string, err error) error {
 type maker struct {
 	*compiler
 	options  Options
+	names    scopeNames
 	used     map[*Selection]bool
 	routes   []*route.Route
 	closed   []*route.Route // of operations that are left out
@@ -191,7 +209,7 @@ func (m *maker) route(o *operation, full string) (*route.Route, error) {
 	if why := unsayable(full); why != "" {
 		return nil, o.at.errorf("no route can say %s %s: %s", o.method, full, why)
 	}
-	n, err := m.needs(o, m.options.Security)
+	n, err := m.needs(o)
 	if err != nil {
 		return nil, err
 	}
@@ -200,6 +218,7 @@ func (m *maker) route(o *operation, full string) (*route.Route, error) {
 		return nil, err
 	}
 	if r.Public = n.open && m.options.Public; n.open && !r.Public {
+		r.Limit = record.Window{} // which is for those who need no key
 		m.warnings = append(m.warnings, fmt.Sprintf("%s: %s %s is public in the document, and needs a valid key here: write 'public' in the block of openapi to open it",
 			r.Source, o.method, r.Pattern))
 	}
@@ -226,7 +245,7 @@ func (m *maker) likeGET(head *operation, r *route.Route) error {
 	of, _ := head.item.get("get")
 	get := *head
 	get.method, get.of = http.MethodGet, of
-	n, err := m.needs(&get, m.options.Security)
+	n, err := m.needs(&get)
 	if err != nil {
 		return nil // which the GET itself tells
 	}
@@ -234,7 +253,7 @@ func (m *maker) likeGET(head *operation, r *route.Route) error {
 	if err := get.extend(same); err != nil {
 		return nil
 	}
-	if !slices.Equal(same.Scopes, r.Scopes) || same.Public != r.Public || same.Cost != r.Cost || same.BodyLimit != r.BodyLimit {
+	if !slices.Equal(same.Scopes, r.Scopes) || same.Public != r.Public || same.Cost != r.Cost || same.Limit != r.Limit || same.BodyLimit != r.BodyLimit {
 		return head.at.errorf("HEAD %s needs something else than GET does, and a route takes both: give both the same security and x-tollgate", r.Pattern)
 	}
 	return nil

@@ -26,11 +26,11 @@ func (d *Document) readSchemes() error {
 	})
 }
 
-// needs reads the security of an operation. Chosen is the scheme that the site names; "": none.
-func (d *Document) needs(o *operation, chosen string) (needs, error) {
+// needs reads the security of an operation.
+func (m *maker) needs(o *operation) (needs, error) {
 	security, own := o.of.get("security")
 	if !own {
-		if security, own = d.top.get("security"); !own {
+		if security, own = m.top.get("security"); !own {
 			return needs{}, nil
 		}
 		if security.node.Kind == yaml.SequenceNode && len(security.node.Content) == 0 {
@@ -55,31 +55,62 @@ func (d *Document) needs(o *operation, chosen string) (needs, error) {
 	case optional:
 		return needs{}, nil
 	}
-	one, err := choose(security, alternatives, chosen)
-	if err != nil {
-		return needs{}, err
-	}
-	scopes, err := d.scopes(one, chosen)
+	scopes, err := m.choose(security, alternatives)
 	return needs{scopes: scopes}, err
 }
 
-// choose is the alternative that holds: the only one, or the one with the scheme that the site names.
-func choose(security place, alternatives []place, chosen string) (place, error) {
-	var with []place
-	for _, alternative := range alternatives {
-		if _, named := alternative.get(chosen); named || chosen == "" {
-			with = append(with, alternative)
+// choose gives the scopes of the alternative that holds: the only one, the one with a scheme that the site names, or any of those that
+// keys can stand for, where all of these ask for the same.
+func (m *maker) choose(security place, alternatives []place) ([]string, error) {
+	if len(alternatives) == 1 {
+		return m.scopes(alternatives[0])
+	}
+	for _, chosen := range m.options.Security {
+		var with []place
+		for _, alternative := range alternatives {
+			if _, named := alternative.get(chosen); named {
+				with = append(with, alternative)
+			}
+		}
+		switch len(with) {
+		case 0:
+		case 1:
+			return m.scopes(with[0])
+		default:
+			return nil, security.errorf("%d alternatives of security have the scheme %q, and a route has one: keep one of them", len(with), chosen)
 		}
 	}
-	switch {
-	case len(with) == 1:
-		return with[0], nil
-	case len(with) == 0:
-		return place{}, security.errorf("no alternative of security has the scheme %q that the site chose: the schemes are %s", chosen, schemeNames(alternatives))
-	case chosen == "":
-		return place{}, security.errorf("security has %d alternatives, and a route has one: choose a scheme with 'security <scheme>', of %s", len(with), schemeNames(with))
+	if len(m.options.Security) > 0 {
+		return nil, security.errorf("no alternative of security has a scheme that the site chose (%s): name one more in 'security <scheme>', of %s",
+			strings.Join(m.options.Security, ", "), schemeNames(alternatives))
 	}
-	return place{}, security.errorf("%d alternatives of security have the scheme %q, and a route has one: keep one of them", len(with), chosen)
+	var usable [][]string
+	for _, alternative := range alternatives {
+		if !m.stands(alternative) && slices.ContainsFunc(alternatives, m.stands) {
+			continue
+		}
+		scopes, err := m.scopes(alternative)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Sort(scopes); !slices.ContainsFunc(usable, func(known []string) bool { return slices.Equal(known, scopes) }) {
+			usable = append(usable, scopes)
+		}
+	}
+	if len(usable) == 1 {
+		return usable[0], nil
+	}
+	return nil, security.errorf("security has %d alternatives, and a route has one: choose a scheme with 'security <scheme>', of %s", len(alternatives), schemeNames(alternatives))
+}
+
+// stands reports whether keys can stand for all schemes of an alternative.
+func (m *maker) stands(alternative place) bool {
+	for i := 0; i < len(alternative.node.Content); i += 2 {
+		if scheme := m.schemes[alternative.node.Content[i].Value]; scheme.kind() != "" {
+			return false
+		}
+	}
+	return true
 }
 
 func schemeNames(alternatives []place) string {
@@ -95,38 +126,24 @@ func schemeNames(alternatives []place) string {
 }
 
 // scopes are those of all schemes of an alternative: it asks for all of them at once.
-func (d *Document) scopes(alternative place, chosen string) (all []string, err error) {
+func (m *maker) scopes(alternative place) (all []string, err error) {
 	err = alternative.each("security", func(name string, key, list place) error {
-		scheme, known := d.schemes[name]
+		scheme, known := m.schemes[name]
 		if !known {
 			return key.errorf("security scheme %q is not among components.securitySchemes", name)
 		}
-		if kind := scheme.kind(); kind != "" && name != chosen {
-			return key.errorf("security scheme %q is %s, and callers come with a key: use one of http bearer, apiKey or oauth2", name, kind)
+		if kind := scheme.kind(); kind != "" && !slices.Contains(m.options.Security, name) {
+			return key.errorf("security scheme %q is %s, and callers come with a key: write 'security %s' into the block of openapi to have keys stand for it", name, kind, name)
 		}
 		return list.list("the scopes of "+name, func(at place) error {
-			scope, err := at.text()
-			if err != nil {
-				return err
-			}
-			if strings.ContainsAny(strings.TrimLeft(strings.ReplaceAll(scope, ".:", "."), ":"), ":/ ") {
-				return at.errorf("scope %q is not a dotted name, as scopes of keys are: write it with dots, such as %s", scope, dotted(scope))
-			}
-			if !slices.Contains(all, scope) {
+			scope, err := m.names.scope(at)
+			if err == nil && !slices.Contains(all, scope) {
 				all = append(all, scope)
 			}
-			return nil
+			return err
 		})
 	})
 	return all, err
-}
-
-// dotted is what a scope of another style could be called.
-func dotted(scope string) string {
-	if at := strings.LastIndex(scope, "://"); at >= 0 {
-		scope = scope[at+3:]
-	}
-	return strings.Trim(strings.NewReplacer(":", ".", "/", ".", " ", ".").Replace(scope), ".")
 }
 
 // kind says what a scheme is that keys cannot stand for; "": they can.
