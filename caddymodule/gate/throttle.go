@@ -59,9 +59,11 @@ func (g *Gate) throttleKey(r *Request, v *Verdict) *refusal.Refusal {
 }
 
 // outside reports whether the request comes from an address that the key's allowlist does not let in.
-func outside(r *Request, v *Verdict) bool {
-	allowed := v.Identity.Key.AllowedIPs
-	return len(allowed) > 0 && !slices.ContainsFunc(allowed, func(n netip.Prefix) bool { return n.Contains(r.ClientIP) })
+func outside(r *Request, v *Verdict) bool { return outsideOf(v.Identity.Key, r.ClientIP) }
+
+func outsideOf(key *record.Key, client netip.Addr) bool {
+	allowed := key.AllowedIPs
+	return len(allowed) > 0 && !slices.ContainsFunc(allowed, func(n netip.Prefix) bool { return n.Contains(client) })
 }
 
 func outsider(r *Request, v *Verdict) Outsider {

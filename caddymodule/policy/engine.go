@@ -2,7 +2,9 @@ package policy
 
 import (
 	"context"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -144,4 +146,22 @@ func (e *Engine) Watch(ctx context.Context, every time.Duration, loaded func(err
 // then: it names the policies that failed.
 func (e *Engine) Decide(ctx context.Context, in *Input) (Decision, error) {
 	return e.current.Load().decide(ctx, in, e.options.Timeout, e.turns)
+}
+
+// Caller appends to b all that the present policies can read of the request of a caller whose key, workspace and plan are known, but
+// method, path, query, body and route; and gives their generation. Where two of the same key, workspace, plan and generation are
+// equal, the policies say the same of both for each route.
+func (e *Engine) Caller(b []byte, in *Input) (read []byte, generation uint64) {
+	g := e.current.Load()
+	asked := Input{Facts: Facts{Host: in.Host, Header: in.Header, ClientIP: in.ClientIP}, Identity: in.Identity, Plan: in.Plan}
+	if g.why == "" {
+		return appendKey(b, g.slots, &asked), g.number
+	}
+	b = appendAddress(appendText(b, in.Host), &asked)
+	for _, name := range slices.Sorted(maps.Keys(in.Header)) {
+		if !hidden(name) {
+			b = appendList(appendText(b, name), in.Header[name])
+		}
+	}
+	return b, g.number
 }

@@ -96,3 +96,75 @@ func isScopeSegment(value string) bool {
 	}
 	return value != ""
 }
+
+// maxFillSteps bounds the search for the values of parameters by which a key has all scopes.
+const maxFillSteps = 10_000
+
+// ScopesFor gives the scopes that the route needs, with values of its parameters for which a key with the held scopes has all of
+// them. Where there are none it gives other values.
+func (r *Route) ScopesFor(held []record.Scope) []string {
+	if !slices.ContainsFunc(r.Scopes, func(s string) bool { return strings.Contains(s, ":") }) {
+		return r.Scopes
+	}
+	needed := make([][]string, len(r.Scopes))
+	for n, scope := range r.Scopes {
+		needed[n] = strings.Split(scope, ".")
+	}
+	steps := maxFillSteps
+	values := map[string]string{}
+	fill(needed, held, values, &steps)
+	scopes := make([]string, len(needed))
+	for n, segments := range needed {
+		segments = slices.Clone(segments)
+		for i, segment := range segments {
+			if name, isParam := strings.CutPrefix(segment, ":"); isParam {
+				if segments[i] = values[name]; segments[i] == "" {
+					segments[i] = "x" // any value will do, or none
+				}
+			}
+		}
+		scopes[n] = strings.Join(segments, ".")
+	}
+	return scopes
+}
+
+// fill chooses values of the parameters so that the held scopes cover all that are needed, if it can.
+func fill(needed [][]string, held []record.Scope, values map[string]string, steps *int) bool {
+	if len(needed) == 0 {
+		return true
+	}
+	for _, scope := range held {
+		if *steps--; *steps < 0 {
+			return false
+		}
+		chosen, covers := choose(needed[0], strings.Split(string(scope), "."), values)
+		if covers && fill(needed[1:], held, values, steps) {
+			return true
+		}
+		for _, name := range chosen {
+			delete(values, name)
+		}
+	}
+	return false
+}
+
+// choose adds to values what a held scope asks of the parameters of a needed one, and gives their names.
+func choose(needed, held []string, values map[string]string) (chosen []string, covers bool) {
+	for n, segment := range held {
+		switch {
+		case n >= len(needed):
+			return chosen, false
+		case segment == wildcard:
+			return chosen, true
+		}
+		name, isParam := strings.CutPrefix(needed[n], ":")
+		switch value, known := values[name]; {
+		case !isParam && segment != needed[n], isParam && known && value != segment:
+			return chosen, false
+		case isParam && !known:
+			values[name] = segment
+			chosen = append(chosen, name)
+		}
+	}
+	return chosen, len(held) == len(needed)
+}
