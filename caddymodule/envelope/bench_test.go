@@ -10,6 +10,8 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
+var jsonType = []string{"application/json"}
+
 // succeed is a backend's success.
 func succeed(w http.ResponseWriter, _ *http.Request) {
 	w.Header()["Content-Type"] = jsonType

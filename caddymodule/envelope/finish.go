@@ -152,7 +152,7 @@ func (w *Writer) respond(a Answer, body []byte) {
 		a.Body = withErrors(a.Body)
 	}
 	if dropStale(h); !a.Passed || !isJSON(mediaType(h)) {
-		h["Content-Type"] = jsonType
+		h["Content-Type"] = []string{"application/json"}
 	}
 	if w.opt.Method != http.MethodHead { // the length of what GET would bring is not known
 		h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}

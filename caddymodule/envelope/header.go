@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// jsonType is shared by all answers: net/http only reads it.
-var jsonType = []string{"application/json"}
-
 // stale are the fields that describe a body which is replaced.
 var stale = []string{
 	"Accept-Ranges", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -22,11 +23,13 @@ type call struct {
 	request *http.Request // what goes to the handlers behind the gate; its context ends with the answer
 	own     http.Request
 	repl    *caddy.Replacer
-	ours    headers.Ours
+	vars    map[string]any // Caddy's, of the request
 	cancel  context.CancelFunc
-	facts   gate.Request
-	verdict gate.Verdict
-	writer  envelope.Writer
+	// judgement is there until the end; told is what those may ask who come later.
+	*judgement
+	told   told
+	id     requestID
+	writer envelope.Writer
 	// passing says that the handlers behind the gate have the request.
 	passing bool
 	// passed says that they had it, or have it.
@@ -38,30 +41,55 @@ type call struct {
 	inbound  inbound
 	body     requestBody
 	shown    placeholders
+	// toBackend and ours are the values of headers, for this request and its answer alone: Caddy's replacements write into them.
+	toBackend headers.ToBackend
+	ours      headers.Ours
 	// sent are the secrets that the backend got.
 	sent headers.Secrets
 	// credential is the Authorization header of a request that passed, which the backend does not see.
 	credential []string
 }
 
+// judgement is what is known of a request while the handler has it. It is used again for another one: end takes it from the call,
+// and nothing that may be asked later (the access log, placeholders, whoever finds the call in Caddy's variables, a transport
+// that is still dialling) holds it.
+type judgement struct {
+	facts   gate.Request
+	verdict gate.Verdict
+}
+
+var judgements = sync.Pool{New: func() any { return new(judgement) }}
+
+// release ends the use of what is used again.
+func (c *call) release() {
+	j := c.judgement
+	j.verdict.Release()
+	c.judgement = nil
+	*j = judgement{}
+	judgements.Put(j)
+}
+
 // begin reads the facts and puts the writer between the client and everything that answers.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
-	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	ctx, cancel := context.WithCancel(r.Context())
+	outer := r.Context()
+	ctx, cancel := context.WithCancel(outer)
 	r.Host = withoutFinalDot(r.Host) // policies, and matchers and backends behind the gate, see one name
-	c := &call{handler: h, repl: repl, ours: headers.Ours{RequestID: []string{requestID(r, repl)}}, cancel: cancel, facts: Facts(r)}
+	c := &call{handler: h, repl: outer.Value(caddy.ReplacerCtxKey).(*caddy.Replacer), cancel: cancel, judgement: judgements.Get().(*judgement)}
+	c.vars, _ = outer.Value(caddyhttp.VarsCtxKey).(map[string]any)
+	c.id.find(r, c.vars, c.repl)
+	read(r, c.vars, &c.facts)
 	c.own = *r.WithContext(ctx) // inlined, so that the copy costs no allocation of its own
 	c.request, c.facts.Body, c.facts.Upstream = &c.own, &c.body, c
 	c.body = requestBody{c.request, &c.inbound, w}
-	c.shown = placeholders{&c.verdict, h.app.secrets, &c.writer}
+	c.shown = placeholders{&c.told, h.app.secrets, &c.writer}
 	c.inbound.take(c.request)
 	options := envelope.Options{
-		Mapper: h.mapper, Method: r.Method, Context: r.Context(), Cancel: cancel, Hook: c, Credential: h.injectsAuthorization(),
+		Mapper: h.mapper, Method: r.Method, Context: outer, Cancel: cancel, Hook: c, Credential: h.injects.authorization,
 	}
 	if c.inbound.expects {
 		options.Busy = c.inbound.awaited
 	}
-	if h.injectsSecrets() {
+	if h.injects.secrets {
 		options.Secret = func(text []byte) bool { return c.sent.In(text) }
 	}
 	c.writer.Init(w, options)
@@ -71,15 +99,18 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
 // judge takes the request through the gate. A gateway inside another would charge and judge every request twice, by
 // headers that the first has changed: it refuses all.
 func (c *call) judge() {
-	if caddyhttp.GetVar(c.request.Context(), judgedVar) != nil {
+	defer c.told.of(&c.verdict)
+	if c.vars[judgedVar] != nil {
 		c.verdict.Refusal = &refusal.Refusal{
 			Kind: refusal.NestedGateway, Cause: errors.New("a tollgate handler stands inside another one: keep the outer"),
 		}
 		return
 	}
-	caddyhttp.SetVar(c.request.Context(), judgedVar, c)
+	if c.vars != nil {
+		c.vars[judgedVar] = c
+	}
 	c.repl.Map(c.shown.value)
-	c.handler.warnLeftmost(c.request)
+	c.handler.warnLeftmost(c.request, c.vars)
 	c.handler.gate.Judge(c.request.Context(), &c.facts, &c.verdict)
 	nameUser(c.repl, c.verdict.Identity)
 }
@@ -94,12 +125,10 @@ func (c *call) Ready() *refusal.Refusal {
 	if refused := c.inbound.refusal(); refused != nil {
 		return refused
 	}
+	c.told.of(&c.verdict) // the values of inject may ask
 	c.credential = r.Header["Authorization"]
-	h.upstream.Clean(r, fromTrustedProxy(r))
-	r.Header["X-Request-Id"] = []string{c.requestID()}
-	if h.names != nil && c.verdict.Identity != nil {
-		h.names.Set(r.Header, c.verdict.Identity)
-	}
+	h.upstream.Clean(r, fromTrustedProxy(c.vars))
+	c.toBackend.Set(r.Header, c.id.text, h.names, c.verdict.Identity)
 	if h.mapper.SoftFailures() {
 		// Without this the proxy's transport would ask for gzip on its own.
 		r.Header["Accept-Encoding"] = []string{"identity"}
@@ -127,7 +156,7 @@ func (c *call) handlerError(err error) error {
 		return asError(c.inbound.refusal()) // the proxy takes a broken body for a client that left
 	}
 	if err == nil {
-		if unhandled, _ := caddyhttp.GetVar(c.request.Context(), "unhandled").(bool); unhandled {
+		if unhandled, _ := c.vars["unhandled"].(bool); unhandled {
 			return &refusal.Refusal{Kind: refusal.NoHandler}
 		}
 		if status, _ := c.repl.Get("http.reverse_proxy.status_code"); status == http.StatusSwitchingProtocols && !c.writer.Sent() {
@@ -155,12 +184,13 @@ func asError(r *refusal.Refusal) error {
 
 // BeforeHeader puts on every answer what every answer carries, in place of what the backend says under the same names.
 func (c *call) BeforeHeader(status int, h http.Header) {
-	c.ours.Limits = c.verdict.Limits.Headers()
+	var secretEnds string
 	if identity := c.verdict.Identity; identity != nil {
 		if ends := instant(identity.GraceEnds()); ends != nil {
-			c.ours.SecretEnds = []string{*ends}
+			secretEnds = *ends
 		}
 	}
+	c.ours.Make(&c.verdict.Limits, c.id.text, secretEnds)
 	c.ours.Set(h)
 	var also func(name string) bool
 	d := c.deprecation()
@@ -192,8 +222,6 @@ func (c *call) BeforeTrailer(h http.Header) {
 		d.SetAgain(h)
 	}
 }
-
-func (c *call) requestID() string { return c.ours.RequestID[0] }
 
 // deprecation is what a caller is told of a route that it is to leave; nil: nothing. Who may not use the route does not hear of it: a
 // stolen key would map the API by it from outside its allowlist.

@@ -52,8 +52,8 @@ func (c *call) logDecision(report *envelope.Report, why *why) {
 		return
 	}
 	fields := make([]zap.Field, 0, 12)
-	fields = append(fields, zap.String("request_id", c.requestID()), zap.String("decision", decision(&c.verdict, report.Reason)),
-		zap.String("method", c.facts.Method), zap.String("route", routePattern(&c.verdict)))
+	fields = append(fields, zap.String("request_id", c.id.text), zap.String("decision", c.told.decision(report.Reason)),
+		zap.String("method", c.facts.Method), zap.String("route", c.told.pattern()))
 	if c.facts.ClientIP.IsValid() {
 		fields = append(fields, zap.Stringer("client_ip", c.facts.ClientIP))
 	}
@@ -69,5 +69,6 @@ func (c *call) logDecision(report *envelope.Report, why *why) {
 	if d := &c.verdict.Decision; d.Generation != 0 {
 		fields = append(fields, zap.Uint64("generation", d.Generation), zap.Bool("remembered", d.Remembered))
 	}
-	check.Write(append(fields, zap.Inline(why))...)
+	reasons := *why // a copy, so that only those who are told of it pay for it
+	check.Write(append(fields, zap.Inline(reasons))...)
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/rand"
 	"net"
 	"net/http"
 	"net/netip"
@@ -15,29 +16,36 @@ import (
 
 // Facts reads from a request what the gate judges by: the one place where a path, an address and a host are read.
 func Facts(r *http.Request) gate.Request {
-	came, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
-	if !ok {
-		came = *r
+	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	var facts gate.Request
+	read(r, vars, &facts)
+	return facts
+}
+
+// read is Facts, with Caddy's variables of the request.
+func read(r *http.Request, vars map[string]any, into *gate.Request) {
+	target, came := r.RequestURI, r.URL
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		target, came = original.RequestURI, original.URL
 	}
-	return gate.Request{
-		Facts: policy.Facts{
-			Method:   method(r),
-			Host:     Host(r.Host),
-			Path:     r.URL.EscapedPath(),
-			RawQuery: r.URL.RawQuery,
-			Header:   r.Header,
-			ClientIP: clientIP(r),
-		},
-		Target:     came.RequestURI,
-		TargetPath: came.URL.EscapedPath(),
+	into.Facts = policy.Facts{
+		Method:   method(r),
+		Host:     Host(r.Host),
+		Path:     r.URL.EscapedPath(),
+		RawQuery: r.URL.RawQuery,
+		Header:   r.Header,
+		ClientIP: clientIP(vars),
 	}
+	into.Target, into.TargetPath = target, came.EscapedPath()
 }
 
 // Host is the name that Caddy's host matchers compare: without the port, in lower case. It has no dot at its end.
 func Host(s string) string {
 	s = withoutFinalDot(s)
-	if name, _, err := net.SplitHostPort(s); err == nil {
-		s = name
+	if strings.IndexByte(s, ':') >= 0 { // the error of a name without a port costs more than all the rest
+		if name, _, err := net.SplitHostPort(s); err == nil {
+			s = name
+		}
 	}
 	return strings.ToLower(strings.Trim(s, "[]"))
 }
@@ -67,8 +75,8 @@ func method(r *http.Request) string {
 
 // clientIP is the address that Caddy determined by trusted_proxies and client_ip_headers; the zero Addr if it cannot be
 // parsed, which no allowlist lets in.
-func clientIP(r *http.Request) netip.Addr {
-	text, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+func clientIP(vars map[string]any) netip.Addr {
+	text, _ := vars[caddyhttp.ClientIPVarKey].(string)
 	addr, err := netip.ParseAddr(text)
 	if err != nil {
 		return netip.Addr{}
@@ -77,9 +85,11 @@ func clientIP(r *http.Request) netip.Addr {
 }
 
 // warnLeftmost says once that the server takes the leftmost address, where that was not seen when it was loaded.
-func (h *Handler) warnLeftmost(r *http.Request) {
-	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if ok && server.TrustedProxiesStrict == 0 && fromTrustedProxy(r) {
+func (h *Handler) warnLeftmost(r *http.Request, vars map[string]any) {
+	if !fromTrustedProxy(vars) {
+		return
+	}
+	if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.TrustedProxiesStrict == 0 {
 		h.leftmost.Do(func() {
 			if !trustsProxies(server) {
 				h.logger.Warn(leftmostWarning)
@@ -89,18 +99,52 @@ func (h *Handler) warnLeftmost(r *http.Request) {
 }
 
 // fromTrustedProxy reports whether the peer is one of the configured trusted proxies.
-func fromTrustedProxy(r *http.Request) bool {
-	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+func fromTrustedProxy(vars map[string]any) bool {
+	trusted, _ := vars[caddyhttp.TrustedProxyVarKey].(bool)
 	return trusted
 }
 
 // requestID is the id of the request in logs, in the answer and upstream: Caddy's, or the one that a trusted proxy gave.
-func requestID(r *http.Request, repl *caddy.Replacer) string {
-	if given := r.Header["X-Request-Id"]; len(given) == 1 && fromTrustedProxy(r) && isRequestID(given[0]) {
-		return given[0]
+type requestID struct {
+	text string
+	// made says that the gateway made it, and that Caddy's access log does not know it under the name it has there.
+	made bool
+}
+
+// find looks for the id. Where nobody has asked Caddy for one yet the gateway makes it, at a third of the cost, and it is
+// the value of {http.request.uuid} from then on.
+func (id *requestID) find(r *http.Request, vars map[string]any, repl *caddy.Replacer) {
+	const placeholder = "http.request.uuid"
+	switch given := r.Header["X-Request-Id"]; {
+	case len(given) == 1 && fromTrustedProxy(vars) && isRequestID(given[0]):
+		id.text = given[0]
+	case vars["uuid"] != nil || vars[judgedVar] != nil:
+		id.text, _ = repl.GetString(placeholder)
+	default:
+		id.text, id.made = newUUID(), true
+		repl.Set(placeholder, id.text)
 	}
-	id, _ := repl.GetString("http.request.uuid")
-	return id
+}
+
+// newUUID is a random UUID (RFC 9562, version 4), as Caddy's are.
+func newUUID() string {
+	var (
+		random [16]byte
+		text   [36]byte
+	)
+	_, _ = rand.Read(random[:]) // it never fails
+	random[6], random[8] = random[6]&0x0f|0x40, random[8]&0x3f|0x80
+	at := 0
+	for i, b := range random {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			text[at] = '-'
+			at++
+		}
+		const digits = "0123456789abcdef"
+		text[at], text[at+1] = digits[b>>4], digits[b&15]
+		at += 2
+	}
+	return string(text[:])
 }
 
 func isRequestID(s string) bool {

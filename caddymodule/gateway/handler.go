@@ -46,10 +46,12 @@ type Handler struct {
 	// Sources are the files and lines of words about which findings say something.
 	Sources map[string]string `json:"sources,omitempty"`
 
-	app       *App
-	gate      gate.Gate
-	upstream  headers.Upstream
-	names     *headers.Identity // nil: off
+	app      *App
+	gate     gate.Gate
+	upstream headers.Upstream
+	names    *headers.Identity // nil: off
+	// injects says what inject does, by injectsAuthorization and injectsSecrets.
+	injects   struct{ authorization, secrets bool }
 	mapper    *envelope.Mapper
 	logger    *zap.Logger
 	leftmost  sync.Once
@@ -130,6 +132,7 @@ func (h *Handler) provisionHeaders() error {
 	if err := h.checkInject(); err != nil {
 		return fmt.Errorf("inject: %w", err)
 	}
+	h.injects.authorization, h.injects.secrets = h.injectsAuthorization(), h.injectsSecrets()
 	return nil
 }
 

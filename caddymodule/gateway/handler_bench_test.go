@@ -117,9 +117,9 @@ var handled = []struct {
 	status             int
 	most               float64
 }{
-	{"200", "/leads/l1", harness.CRM, http.StatusOK, 29},
-	{"401", "/leads/l1", harness.Unknown, http.StatusUnauthorized, 25},
-	{"403", "/forbidden", harness.CRM, http.StatusForbidden, 33},
+	{"200", "/leads/l1", harness.CRM, http.StatusOK, 14},
+	{"401", "/leads/l1", harness.Unknown, http.StatusUnauthorized, 14},
+	{"403", "/forbidden", harness.CRM, http.StatusForbidden, 21},
 }
 
 // TestAllocationsOfARequest holds what the whole handler allocates for a request, beside what Caddy and the backend do. Counts are

@@ -127,7 +127,7 @@ func (m *ManageKeys) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	answer, refused := m.api.Answer(r.Context(), &keysapi.Request{
 		Method: r.Method, Path: rest, Query: r.URL.RawQuery,
 		Body:   func() ([]byte, *refusal.Refusal) { return managementBody(c, r) },
-		Caller: c.verdict.Identity, Confirm: c.confirm,
+		Caller: c.told.identity, Confirm: c.confirm,
 	})
 	if refused != nil {
 		return refused
@@ -142,7 +142,7 @@ func (m *ManageKeys) admitted(r *http.Request) (*call, error) {
 		return nil, caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("tollgate_keys stands behind no gate: put a tollgate directive before it, with routes for "+m.Path))
 	}
-	if c.verdict.Identity == nil {
+	if c.told.identity == nil {
 		return nil, &refusal.Refusal{Kind: refusal.Internal,
 			Cause: errors.New("tollgate_keys is reached by a public route, where nobody knows who asks: make it a route")}
 	}
@@ -159,7 +159,7 @@ func (c *call) confirm(ctx context.Context) (*record.Identity, error) {
 }
 
 // String is what a placeholder for the request's variable shows of a call: nothing of its request.
-func (c *call) String() string { return decision(&c.verdict, "") }
+func (c *call) String() string { return c.told.decision("") }
 
 // managementBody reads a body of JSON. The request may be another than the gate saw: handlers in between may bound its body.
 func managementBody(c *call, r *http.Request) ([]byte, *refusal.Refusal) {

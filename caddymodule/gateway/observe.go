@@ -22,24 +22,23 @@ import (
 
 // end frees the request and tells logs and metrics what became of it. It runs in a panic as well.
 func (c *call) end() {
-	defer c.verdict.Release() // a panic below must not keep it
+	defer c.release() // a panic below must not keep it
 	c.linger()
 	c.cancel()
 	report := c.writer.Report()
 	if c.answersItself() {
 		report.Source = envelope.SourceGateway
 	}
-	why := c.why(&report)
+	span := trace.SpanFromContext(c.request.Context())
+	why := c.why(&report, span.SpanContext().TraceID())
 	took := c.upstreamTook(&report)
 	c.remember(&report, &why, took)
 	c.use(&report)
-	if extra, ok := c.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		extra.Set(zap.Inline(c))
-	}
-	c.log(&report)
+	c.logAccess(&report, &why)
+	c.log(&report, &why)
 	c.warnOfQuotas()
 	c.logDecision(&report, &why)
-	c.trace(&report, &why)
+	c.trace(&report, &why, span)
 	c.count(&report, &why, took)
 }
 
@@ -57,11 +56,10 @@ func (c *call) count(report *envelope.Report, why *why, took time.Duration) {
 }
 
 // trace adds to the request's trace what was done, where somebody records it.
-func (c *call) trace(report *envelope.Report, why *why) {
-	ctx := c.request.Context()
-	if span := trace.SpanFromContext(ctx); span.IsRecording() {
-		spans.Record(ctx, span, &spans.Request{
-			Verdict: &c.verdict, Decision: decision(&c.verdict, report.Reason), Status: report.Status, Code: string(report.Code), Reason: why.reason,
+func (c *call) trace(report *envelope.Report, why *why, span trace.Span) {
+	if span.IsRecording() {
+		spans.Record(c.request.Context(), span, &spans.Request{
+			Verdict: &c.verdict, Decision: c.told.decision(report.Reason), Status: report.Status, Code: string(report.Code), Reason: why.reason,
 			Source: string(report.Source), Passed: c.passed, Ended: time.Now(),
 		})
 	}
@@ -86,29 +84,54 @@ func (c *call) answersItself() bool {
 	if route := c.verdict.Match.Route; route != nil && route.Whoami {
 		return true
 	}
-	return c.handler.app.manages && caddyhttp.GetVar(c.request.Context(), managedVar) != nil
+	return c.handler.app.manages && c.vars[managedVar] != nil
 }
 
-// MarshalLogObject adds to the access log who called, what was decided, why, and what the caller was told.
-func (c *call) MarshalLogObject(enc zapcore.ObjectEncoder) error {
-	enc.AddString("request_id", c.requestID())
-	if identity := c.verdict.Identity; identity != nil {
+// logAccess gives the access log what it is to say of the request, where one is written. The log reads it later.
+func (c *call) logAccess(report *envelope.Report, why *why) {
+	ctx := c.request.Context()
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Logs == nil {
+		return
+	}
+	if extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(zap.Inline(c.logged(report, why)))
+	}
+}
+
+// logged is what logs tell of a request: who called, what was decided, why, and what the caller was told.
+type logged struct {
+	told
+	id                  requestID
+	key, decision, code string
+	why                 why
+}
+
+func (c *call) logged(report *envelope.Report, why *why) *logged {
+	return &logged{c.told, c.id, c.keyID(), c.told.decision(report.Reason), string(report.Code), *why}
+}
+
+// MarshalLogObject adds what is known.
+func (l *logged) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	if l.id.made {
+		enc.AddString("uuid", l.id.text) // as Caddy names it
+	}
+	enc.AddString("request_id", l.id.text)
+	if identity := l.identity; identity != nil {
 		enc.AddString("workspace", identity.Workspace.ID)
 		enc.AddString("plan", identity.Workspace.Plan)
 	}
-	if key := c.keyID(); key != "" {
-		enc.AddString("key_id", key)
+	if l.key != "" {
+		enc.AddString("key_id", l.key)
 	}
-	enc.AddString("route", routePattern(&c.verdict))
-	report := c.writer.Report()
-	enc.AddString("decision", decision(&c.verdict, report.Reason))
-	enc.AddString("code", string(report.Code))
-	return c.why(&report).MarshalLogObject(enc)
+	enc.AddString("route", l.pattern())
+	enc.AddString("decision", l.decision)
+	enc.AddString("code", l.code)
+	return l.why.MarshalLogObject(enc)
 }
 
 // log says what an operator must know: failures with their cause, at error level, and a plan that nobody configured.
 // Refusals are the callers' affair: debug.
-func (c *call) log(report *envelope.Report) {
+func (c *call) log(report *envelope.Report, why *why) {
 	level, message := zapcore.DebugLevel, "request refused"
 	switch {
 	case report.Reason == "" && report.Backend == "" && report.Cause == nil && report.Dropped == 0:
@@ -130,7 +153,7 @@ func (c *call) log(report *envelope.Report) {
 		message = "backend refused"
 	}
 	if check := c.handler.logger.Check(level, message); check != nil {
-		check.Write(zap.Inline(c), zap.Int("status", report.Status), zap.String("source", string(report.Source)),
+		check.Write(zap.Inline(c.logged(report, why)), zap.Int("status", report.Status), zap.String("source", string(report.Source)),
 			zap.Stringer("dropped", report.Dropped),
 			zap.String("backend_said", c.sent.Scrub(report.Backend)), zap.NamedError("cause", report.Cause), c.unreadMembers(report))
 	}
@@ -179,8 +202,8 @@ type why struct {
 }
 
 // why is the one place that knows why a request was refused.
-func (c *call) why(report *envelope.Report) why {
-	w := why{reason: report.Reason, trace: trace.SpanContextFromContext(c.request.Context()).TraceID()}
+func (c *call) why(report *envelope.Report, trace trace.TraceID) why {
+	w := why{reason: report.Reason, trace: trace}
 	if c.verdict.Refusal != nil && c.verdict.Reason != "" {
 		w.reason = c.verdict.Reason
 		w.file, w.line, w.missing = c.verdict.Decision.File, c.verdict.Decision.Line, c.verdict.Decision.MissingScopes

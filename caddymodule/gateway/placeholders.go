@@ -9,6 +9,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 	"github.com/tollgate-gateway/tollgate/caddymodule/secrets"
 )
 
@@ -18,7 +19,7 @@ const secretPlaceholder = "tollgate.secret."
 // placeholders makes {tollgate.…} known to later handlers: every name under it is known, and empty where nothing is set,
 // so that none ever goes upstream as literal text.
 type placeholders struct {
-	verdict *gate.Verdict
+	told    *told
 	secrets *secrets.Folder  // nil: none are configured
 	writer  *envelope.Writer // nil: nothing is answered
 }
@@ -39,11 +40,11 @@ func (p *placeholders) value(name string) (any, bool) {
 	}
 	switch name {
 	case "route":
-		return routePattern(p.verdict), true
+		return p.told.pattern(), true
 	case "decision":
-		return decision(p.verdict, p.reason()), true
+		return p.told.decision(p.reason()), true
 	}
-	identity := p.verdict.Identity
+	identity := p.told.identity
 	if identity == nil {
 		return "", true
 	}
@@ -99,21 +100,33 @@ func text(value any) string {
 	return fmt.Sprint(value)
 }
 
-// routePattern is the matched route's template; empty for an unknown path.
-func routePattern(v *gate.Verdict) string {
-	if v.Match.Route == nil {
+// told is what may be asked of a verdict at any time, also when the request has ended.
+type told struct {
+	identity *record.Identity // nil: nobody is known
+	route    *route.Route     // nil: none matched
+	refused  bool             // by the gate
+}
+
+// of takes it from the verdict.
+func (t *told) of(v *gate.Verdict) {
+	*t = told{v.Identity, v.Match.Route, v.Refusal != nil}
+}
+
+// pattern is the matched route's template; empty for an unknown path.
+func (t *told) pattern() string {
+	if t.route == nil {
 		return ""
 	}
-	return v.Match.Route.Pattern
+	return t.route.Pattern
 }
 
 // decision says in a word what became of the request: "refused" is whatever the gateway itself refused, the gate or, with the
 // reason that the answer's report has, what stands behind it.
-func decision(v *gate.Verdict, reason string) string {
+func (t *told) decision(reason string) string {
 	switch {
-	case v.Refusal != nil || reason != "":
+	case t.refused || reason != "":
 		return "refused"
-	case v.Match.Route != nil && v.Match.Route.Public:
+	case t.route != nil && t.route.Public:
 		return "public"
 	}
 	return "allowed"

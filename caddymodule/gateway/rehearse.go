@@ -198,7 +198,9 @@ type rehearsedUpstream struct {
 
 // Ready is part of gate.Upstream.
 func (u *rehearsedUpstream) Ready() *refusal.Refusal {
-	repl, shown := caddy.NewReplacer(), placeholders{&u.verdict, u.handler.app.secrets, nil}
+	var told told
+	told.of(&u.verdict)
+	repl, shown := caddy.NewReplacer(), placeholders{&told, u.handler.app.secrets, nil}
 	repl.Map(shown.value)
 	_, refused := inject(u.handler.Inject, http.Header{}, repl, u.verdict.Identity)
 	if refused != nil {

@@ -80,7 +80,7 @@ func (c *call) remember(report *envelope.Report, why *why, took time.Duration) {
 	}
 	if why.reason != "" {
 		r.Refusal = status.Refusal{
-			At: time.Now().UnixMilli(), RequestID: c.requestID(), Method: status.Method(c.facts.Method), Workspace: r.Workspace,
+			At: time.Now().UnixMilli(), RequestID: c.id.text, Method: status.Method(c.facts.Method), Workspace: r.Workspace,
 			Key: why.key, Address: c.facts.ClientIP, Status: report.Status, Code: string(report.Code), Reason: why.reason,
 			MissingScopes: why.missing, File: why.file, Line: why.line,
 		}

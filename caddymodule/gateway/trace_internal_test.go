@@ -17,11 +17,12 @@ func TestWhereNoSpanRecordsNothingIsAllocated(t *testing.T) {
 		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1},
 	}))
 	for name, ctx := range map[string]context.Context{"no trace": t.Context(), "not sampled": unsampled} {
-		c := &call{request: httptest.NewRequest("GET", "/", nil).WithContext(ctx)}
+		c := &call{request: httptest.NewRequest("GET", "/", nil).WithContext(ctx), judgement: new(judgement)}
 		report := envelope.Report{Status: 403, Reason: "unknown_route"}
 		require.Zero(t, testing.AllocsPerRun(100, func() {
-			why := c.why(&report)
-			c.trace(&report, &why)
+			span := trace.SpanFromContext(ctx)
+			why := c.why(&report, span.SpanContext().TraceID())
+			c.trace(&report, &why, span)
 		}), name)
 	}
 }

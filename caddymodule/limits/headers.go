@@ -29,7 +29,11 @@ type Headers struct {
 //
 // All numbers are written into one string and all values share one slice, so that an answer costs two allocations,
 // whatever the number of windows.
-func (s *State) Headers() Headers {
+func (s *State) Headers() Headers { return s.HeadersIn(nil) }
+
+// HeadersIn is Headers with room for the values, which is used where it is enough: they then cost one allocation. The room is the
+// headers' from then on.
+func (s *State) HeadersIn(room []string) Headers {
 	if s.count == 0 {
 		return Headers{}
 	}
@@ -67,7 +71,11 @@ func (s *State) Headers() Headers {
 	}
 
 	all, start := string(text), 0
-	values := make([]string, n)
+	values := room
+	if n > len(room) {
+		values = make([]string, n)
+	}
+	values = values[:n:n]
 	for i := range values {
 		values[i] = all[start:ends[i]]
 		start = ends[i]
@@ -88,12 +96,9 @@ func (v *Headers) Set(h http.Header) {
 	h[headerPolicy] = v.values[3:v.policies:v.policies]
 	h[headerRateLimit] = v.values[v.policies:len(v.values):len(v.values)]
 	if v.local {
-		h[headerMode] = local
+		h[headerMode] = []string{"local"} // Redis is away
 	}
 }
-
-// local is the value of X-RateLimit-Mode while Redis is away.
-var local = []string{"local"}[:1:1]
 
 // appendPolicy writes `"1m";q=60;w=60`.
 func (s *State) appendPolicy(b []byte, status *status) []byte {

@@ -82,23 +82,17 @@ func (r *Refusal) JSON() []byte {
 	return AppendEnvelope(make([]byte, 0, 256), r.Kind.Code, message, r.Details)
 }
 
-// The values that all refusals share: net/http only reads them.
-var (
-	typeJSON = []string{"application/json"}
-	noStore  = []string{"no-store"}
-	noSniff  = []string{"nosniff"}
-)
-
-// SetHeaders puts the refusal's headers on h, for a body of the given length.
+// SetHeaders puts the refusal's headers on h, for a body of the given length. No two answers share the values: whoever replaces
+// the text of a header writes into them.
 func (r *Refusal) SetHeaders(h http.Header, length int) {
-	h["Content-Type"] = typeJSON
-	h["Content-Length"] = []string{strconv.Itoa(length)}
-	h["Cache-Control"] = noStore
-	h["X-Content-Type-Options"] = noSniff
+	v := &[...]string{"application/json", strconv.Itoa(length), "no-store", "nosniff", "", r.Challenge}
+	h["Content-Type"], h["Content-Length"] = v[0:1:1], v[1:2:2]
+	h["Cache-Control"], h["X-Content-Type-Options"] = v[2:3:3], v[3:4:4]
 	if after := r.retryAfter(); after > 0 {
-		h["Retry-After"] = []string{strconv.FormatInt(after, 10)}
+		v[4] = strconv.FormatInt(after, 10)
+		h["Retry-After"] = v[4:5:5]
 	}
 	if r.Challenge != "" {
-		h["Www-Authenticate"] = []string{r.Challenge}
+		h["Www-Authenticate"] = v[5:6:6]
 	}
 }

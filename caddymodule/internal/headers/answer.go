@@ -10,12 +10,18 @@ import (
 
 // Ours is what the gateway alone says on an answer.
 type Ours struct {
-	Limits limits.Headers
-	// RequestID is X-Request-Id, one value.
-	RequestID []string
-	// SecretEnds is X-Tollgate-Secret-Ends, one value: until when the secret of the caller works, after a rotation of its key;
-	// nil: as long as the key.
-	SecretEnds []string
+	limits limits.Headers
+	// values are X-Request-Id and X-Tollgate-Secret-Ends. No two answers share them, nor the room for those of the limits:
+	// whoever replaces the text of a header writes into them.
+	values [2]string
+	room   [7]string // enough for two windows
+}
+
+// Make fills in what is to be said: the limits, the request's id, and until when the secret of the caller works, after a
+// rotation of its key; empty: as long as the key.
+func (o *Ours) Make(state *limits.State, requestID, secretEnds string) {
+	o.limits = state.HeadersIn(o.room[:])
+	o.values = [...]string{requestID, secretEnds}
 }
 
 // Set makes what is the gateway's to say the only thing that an answer says under its names.
@@ -25,10 +31,10 @@ func (o *Ours) Set(h http.Header) {
 			delete(h, name)
 		}
 	}
-	o.Limits.Set(h)
-	h["X-Request-Id"] = o.RequestID
-	if o.SecretEnds != nil {
-		h["X-Tollgate-Secret-Ends"] = o.SecretEnds
+	o.limits.Set(h)
+	h["X-Request-Id"] = o.values[0:1:1]
+	if o.values[1] != "" {
+		h["X-Tollgate-Secret-Ends"] = o.values[1:2:2]
 	}
 }
 
