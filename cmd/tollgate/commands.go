@@ -42,6 +42,7 @@ func register(commands ...caddycmd.Command) {
 				oursFirst(root, commands)
 				command.AnswerSlips(root)
 				sayPlaceFirst(root)
+				collectSeldom(root)
 			}
 		}
 		caddycmd.RegisterCommand(c)
