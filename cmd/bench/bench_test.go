@@ -55,7 +55,7 @@ func TestTheGeneratorCountsWhatItGets(t *testing.T) {
 	}))
 	defer server.Close()
 	o := options{connections: 4, workspaces: 2, round: 200 * time.Millisecond}
-	plan := allCases[0].plan(&o, strings.TrimPrefix(server.URL, "http://"))
+	plan := allCases[0].plan(&o, strings.TrimPrefix(server.URL, "http://"), true)
 	got := plan.drive()
 	require.Positive(t, got.Requests)
 	require.InDelta(t, got.Requests/2, got.Wrong, float64(o.connections), "every other key")

@@ -49,6 +49,9 @@ http://:$PORT {
 			body 64KiB
 		}
 		route GET /forbidden nobody.holds.this
+		openapi $DIR/openapi.yaml {
+			validate
+		}
 	}
 	handle {
 		request_body {
@@ -113,6 +116,33 @@ func keysFile(workspaces int) string {
 	write("tiny", "tiny", tinySecret)
 	return b.String()
 }
+
+// benchDocument has the operation whose requests are held against it.
+const benchDocument = `openapi: 3.1.0
+info: {title: Leads, version: "1"}
+paths:
+  /checked:
+    post:
+      security: [{key: [agent.leads.write]}]
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema:
+              type: object
+              required: [lastName]
+              additionalProperties: false
+              properties:
+                firstName: {type: string, maxLength: 80}
+                lastName: {type: string, minLength: 1, maxLength: 80}
+                email: {type: string, format: email}
+                score: {type: integer, minimum: 0, maximum: 100}
+                tags: {type: array, maxItems: 10, items: {type: string}}
+      responses: {"200": {description: the lead}}
+components:
+  securitySchemes:
+    key: {type: http, scheme: bearer}
+`
 
 // benchPolicy is a rule of a team's own that reads the body.
 const benchPolicy = `package tollgate.authz

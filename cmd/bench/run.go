@@ -70,6 +70,9 @@ func (w *world) prepare(o *options) error {
 	if err := os.WriteFile(filepath.Join(w.dir, "policies", "lead.rego"), []byte(benchPolicy), 0o600); err != nil {
 		return err
 	}
+	if err := os.WriteFile(filepath.Join(w.dir, "openapi.yaml"), []byte(benchDocument), 0o600); err != nil {
+		return err
+	}
 	return os.WriteFile(filepath.Join(w.dir, "keys.yaml"), []byte(keysFile(o.workspaces)), 0o600)
 }
 
@@ -105,7 +108,7 @@ func (w *world) measure(ctx context.Context, o *options, c *benchCase) error {
 		}
 	}()
 	for _, one := range contestants {
-		if !slices.Contains(o.only, one.name) || c.gateways && !one.gateway || one.redis && w.redis == "" {
+		if !slices.Contains(o.only, one.name) || c.gateways && !one.gateway && one != contestants[0] || one.redis && w.redis == "" {
 			continue
 		}
 		r, err := w.start(ctx, one)
@@ -133,7 +136,7 @@ func (w *world) measure(ctx context.Context, o *options, c *benchCase) error {
 
 // drive lets the load generator drive one contestant, and compares what it had used before and after.
 func (w *world) drive(ctx context.Context, o *options, c *benchCase, r *running, warming bool) (s sample, err error) {
-	plan := c.plan(o, r.address)
+	plan := c.plan(o, r.address, r.gateway)
 	if warming {
 		plan.For = min(plan.For, time.Second)
 	}
@@ -160,7 +163,7 @@ func (w *world) drive(ctx context.Context, o *options, c *benchCase, r *running,
 		return s, err
 	}
 	if wrong := s.load.Wrong; !warming && wrong > 0 || s.load.Requests == 0 {
-		return s, fmt.Errorf("%d of %d answers were not %d; the first: %s", wrong, s.load.Requests, c.status, s.load.First)
+		return s, fmt.Errorf("%d of %d answers were not %d; the first: %s", wrong, s.load.Requests, plan.Status, s.load.First)
 	}
 	s.cpu = (after.cpu - before.cpu) / time.Duration(s.load.Requests)
 	s.mallocs = float64(after.mallocs-before.mallocs) / float64(s.load.Requests)

@@ -50,23 +50,30 @@ func TestActiveKeysTakeLittleMemory(t *testing.T) {
 	require.Less(t, rss, 400_000_000>>10)
 }
 
-// makeKeys puts keys into the store, beside the gateway.
+// makeKeys puts keys into the store, beside the gateway, in one transaction: one of each workspace takes minutes on a slow disk.
 func (g *gateway) makeKeys(t *testing.T, keys int) {
 	t.Helper()
 	store := sqlite.New(filepath.Join(g.dir, "tollgate.db"), sqlite.Options{})
 	defer func() { require.NoError(t, store.Close()) }()
-	act := keystore.Act{By: "test", Action: "make"}
-	for n := 0; n < keys; n += 10 {
-		id := fmt.Sprintf("ws_%05d", n/10)
-		workspace := &record.Workspace{ID: id, Plan: "pro", Metadata: map[string]any{"region": "eu", "tier": "gold"}}
-		require.NoError(t, store.CreateWorkspace(t.Context(), act, workspace))
-		var ten []keystore.NewKey
-		for i := n; i < n+10; i++ {
-			key := record.Key{ID: fmt.Sprintf("key_%07d", i), Name: "crm agent", Scopes: []record.Scope{"agent.leads.read", "agent.leads.write", "agent.files.*"}}
-			ten = append(ten, keystore.NewKey{Sum: record.SumOf(active(i)), Key: key})
+	from := func(to keystore.Records) error {
+		for n := 0; n < keys; n += 10 {
+			if err := to.Workspace(&record.Workspace{ID: fmt.Sprintf("ws_%05d", n/10), Plan: "pro", Metadata: map[string]any{"region": "eu", "tier": "gold"}}); err != nil {
+				return err
+			}
 		}
-		require.NoError(t, store.CreateKeys(t.Context(), act, id, ten))
+		for n := range keys {
+			key := record.Key{ID: fmt.Sprintf("key_%07d", n), Name: "crm agent", Scopes: []record.Scope{"agent.leads.read", "agent.leads.write", "agent.files.*"}}
+			secret := keystore.MovedSecret{Sum: record.SumOf(active(n))}
+			secret.CreatedAt = time.Now()
+			if err := to.Key(&keystore.MovedKey{Key: key, Workspace: fmt.Sprintf("ws_%05d", n/10), Secrets: []keystore.MovedSecret{secret}}); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
+	imported, err := store.Import(t.Context(), keystore.Act{By: "test", Action: "make"}, from, keystore.ImportOptions{})
+	require.NoError(t, err)
+	require.Equal(t, keys, imported.Keys.Added)
 }
 
 // useAll uses each key once, over several connections, and sees all of them answered with one of the statuses.
