@@ -43,7 +43,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			link <https address>              # where they read what to use instead
 //		}
 //		openapi <file> {                          # each operation of the document is a route; written ones win
-//			validate [strict_query]           # requests are held against it: parameters and JSON bodies
+//			validate [strict_query] [lenient] # requests are held against it: parameters and JSON bodies
 //			only <methods> <path>             # these alone: /v1/leads/:id, or /v1/* for all below it
 //			except <methods> <path>           # not these
 //			security <schemes...>             # which of an operation's alternatives holds: the first that it has

@@ -81,10 +81,14 @@ var openapiOptions = map[string]func(*OpenAPI, *caddyfile.Dispenser) error{
 	"validate": func(o *OpenAPI, d *caddyfile.Dispenser) error {
 		o.Validate = true
 		for d.NextArg() {
-			if d.Val() != "strict_query" || o.StrictQuery {
-				return fmt.Errorf("'%s' is not known: write validate, or validate strict_query, which refuses query parameters that the document does not name", d.Val())
+			switch word := d.Val(); {
+			case word == "strict_query" && !o.StrictQuery:
+				o.StrictQuery = true
+			case word == "lenient" && !o.Lenient:
+				o.Lenient = true
+			default:
+				return fmt.Errorf("'%s' is not known: write validate; validate strict_query, which refuses query parameters that the document does not name; or validate lenient, which leaves unchecked what cannot be checked", word)
 			}
-			o.StrictQuery = true
 		}
 		return nil
 	},

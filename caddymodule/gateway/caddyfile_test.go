@@ -222,7 +222,7 @@ var mistakes = map[string]mistake{
 	"openapi over the network":   {gate("openapi https://example.com/openapi.yaml"), "nothing is fetched over the network; write that of a file"},
 	"openapi twice":              {gate("openapi a.yaml\n\t\topenapi b.yaml"), "'openapi' is given twice"},
 	"openapi unknown option":     {gate("openapi a.yaml {\n\t\t\tonli GET /a\n\t\t}"), "unknown option 'onli' of openapi: write one of validate, only, except, security, scope, public, at /etc/caddy/Caddyfile:4"},
-	"openapi validate":           {gate("openapi a.yaml {\n\t\t\tvalidate all\n\t\t}"), "'all' is not known: write validate, or validate strict_query"},
+	"openapi validate":           {gate("openapi a.yaml {\n\t\t\tvalidate all\n\t\t}"), "'all' is not known: write validate; validate strict_query, "},
 	"openapi responses":          {gate("openapi a.yaml {\n\t\t\tresponses log\n\t\t}"), "answers are not held against the document yet"},
 	"openapi public path":        {gate("openapi a.yaml {\n\t\t\tpublic GET /a\n\t\t}"), "takes no path: it opens the operations that the document takes for public"},
 	"openapi public twice":       {gate("openapi a.yaml {\n\t\t\tpublic\n\t\t\tpublic\n\t\t}"), "'public' is given twice"},

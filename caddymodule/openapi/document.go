@@ -109,8 +109,9 @@ func (d *Document) readPath(template string, at, value place) error {
 		if !slices.Contains(methods, name) {
 			return nil
 		}
-		if ref, is := value.reference(); is {
-			return ref.errorf("an operation is not a reference: write it out, or put the $ref into the path item")
+		value, err := d.files.resolve(value) // which OpenAPI does not know, and documents of many files have
+		if err != nil {
+			return err
 		}
 		if err := value.each("operation "+name, func(string, place, place) error { return nil }); err != nil {
 			return err

@@ -24,7 +24,7 @@ const (
 	// MaxBytes is how many bytes they have at most.
 	MaxBytes = 16 << 20
 	// MaxFiles is how many there are at most.
-	MaxFiles = 1000
+	MaxFiles = 3000
 	// maxRefs is how many references may follow each other before a value is reached.
 	maxRefs = 32
 )

@@ -32,10 +32,6 @@ components:
     T: {required: [a], properties: {a: {$ref: '#/components/schemas/A'}}}
 paths:
   /a: {post: {requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/T'}}}}}}`,
-		"an operation is not a reference": `
-paths:
-  /a: {get: {$ref: '#/x-list'}}
-x-list: {security: [{key: [a.b]}]}`,
 		"content is not a reference": `
 paths:
   /a: {post: {requestBody: {content: {$ref: '#/x-content'}}}}

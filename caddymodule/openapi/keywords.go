@@ -65,7 +65,10 @@ func init() { // they call compile, which reads them
 		"minContains": count(func(s *schema) *int { return &s.minContains }), "maxContains": count(func(s *schema) *int { return &s.maxContains }),
 		"minProperties": count(func(s *schema) *int { return &s.minProperties }), "maxProperties": count(func(s *schema) *int { return &s.maxProperties }),
 		"uniqueItems": func(_ *compiler, s *schema, at place) (err error) { s.unique, err = at.flag(); return err },
-		"pattern":     func(_ *compiler, s *schema, at place) (err error) { s.pattern, err = readPattern(at); return err },
+		"pattern": func(c *compiler, s *schema, at place) (err error) {
+			s.pattern, err = readPattern(at)
+			return c.skip(err)
+		},
 		"format": func(_ *compiler, s *schema, at place) error {
 			s.formatName, s.format = at.node.Value, formats[at.node.Value]
 			return nil
@@ -143,14 +146,20 @@ func readProperties(c *compiler, s *schema, at place) error {
 func readPatternProperties(c *compiler, s *schema, at place) error {
 	return at.each("patternProperties", func(name string, key, value place) error {
 		p, err := readPattern(key)
-		if err != nil {
+		if err := c.skip(err); err != nil {
 			return err
+		}
+		if p == nil { // it may name any member
+			s.patterns = append(s.patterns, patternProperty{&regular{anyText, 1}, newSchema(value)})
+			return nil
 		}
 		sub, err := c.compile(value)
 		s.patterns = append(s.patterns, patternProperty{p, sub})
 		return err
 	})
 }
+
+var anyText = regexp.MustCompile("")
 
 // readPattern reads a regular expression, which must be one of RE2: others cannot be matched in bounded time.
 func readPattern(at place) (*regular, error) {
@@ -160,11 +169,11 @@ func readPattern(at place) (*regular, error) {
 	}
 	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return nil, at.errorf("pattern %q is not of RE2, in which nothing looks around or back: %w", text, err)
+		return nil, unreadable{at.errorf("pattern %q is not of RE2, in which nothing looks around or back: %w", text, err)}
 	}
 	program, err := syntax.Compile(tree.Simplify())
 	if err != nil || len(program.Inst) > maxPattern {
-		return nil, at.errorf("pattern %q is too large", text)
+		return nil, unreadable{at.errorf("pattern %q is too large", text)}
 	}
 	re, err := regexp.Compile(text)
 	if err != nil {

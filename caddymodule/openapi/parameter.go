@@ -28,7 +28,7 @@ type parameter struct {
 // nothing does.
 var separators = map[string]string{"form": ",", "simple": ",", "pipeDelimited": "|", "spaceDelimited": " "}
 
-// parameter reads one; nil: it is not looked at.
+// parameter reads one; nil: it is not looked at. What is unreadable it gives beside the error.
 func (c *compiler) parameter(at place, full string) (*parameter, error) {
 	p := &parameter{name: at.word("name"), in: at.word("in")}
 	switch {
@@ -60,7 +60,7 @@ func (c *compiler) parameter(at place, full string) (*parameter, error) {
 		}
 	}
 	if err := c.form(p, at); err != nil {
-		return nil, err
+		return p, err
 	}
 	if p.schema == nil {
 		p.kinds = anyKind
@@ -70,7 +70,7 @@ func (c *compiler) parameter(at place, full string) (*parameter, error) {
 	p.kinds = p.schema.kinds(&steps)
 	p.elements = elements(p.schema, &steps)
 	if p.kinds&^kindNull == kindObject && !p.isJSON {
-		return nil, at.errorf("parameter %q is an object, and only lists and single values are read: give it content of application/json, or a schema for each part", p.name)
+		return p, unreadable{at.errorf("parameter %q is an object, and only lists and single values are read: give it content of application/json, or a schema for each part", p.name)}
 	}
 	return p, nil
 }
@@ -102,7 +102,7 @@ func (c *compiler) form(p *parameter, at place) (err error) {
 	separator, known := separators[style]
 	if !known {
 		written, _ := at.get("style")
-		return written.errorf("style %q is not read: write form, simple, pipeDelimited or spaceDelimited", style)
+		return unreadable{written.errorf("style %q is not read: write form, simple, pipeDelimited or spaceDelimited", style)}
 	}
 	if p.separator = separator; explode && p.in == "query" {
 		p.separator = ""

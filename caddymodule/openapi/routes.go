@@ -31,6 +31,9 @@ type Options struct {
 	Validate bool `json:"validate,omitempty"`
 	// StrictQuery refuses query parameters that the document does not name. It goes with Validate.
 	StrictQuery bool `json:"strict_query,omitempty"`
+	// Lenient leaves unchecked what requests cannot be held against: patterns that are not RE2's, and parameters in styles that are not
+	// read. Default: they are errors.
+	Lenient bool `json:"lenient,omitempty"`
 	// Public makes operations with "security: []" public routes. Default: they need any valid key.
 	Public bool `json:"public,omitempty"`
 }
@@ -77,9 +80,9 @@ func (s *Selection) takes(method, template string) bool {
 // Routes makes a route of each operation, and closed ones of those that are left out. It returns warnings about what the document wants and does not get, or all that is
 // wrong with the operations, ten of them at most.
 func (d *Document) Routes(options Options) (routes []*route.Route, warnings []string, err error) {
-	m := maker{compiler: &compiler{Document: d, known: map[*yaml.Node]*schema{}}, options: options, used: map[*Selection]bool{}}
-	if options.StrictQuery && !options.Validate {
-		return nil, nil, errors.New("strict_query goes with validate: write both")
+	m := maker{compiler: &compiler{Document: d, known: map[*yaml.Node]*schema{}, lenient: options.Lenient}, options: options, used: map[*Selection]bool{}}
+	if (options.StrictQuery || options.Lenient) && !options.Validate {
+		return nil, nil, errors.New("strict_query and lenient go with validate: write both")
 	}
 	for _, list := range [][]Selection{options.Only, options.Except} {
 		for n := range list {
@@ -126,6 +129,11 @@ func (d *Document) Routes(options Options) (routes []*route.Route, warnings []st
 	if len(m.routes)+len(m.closed) > route.MaxRoutes {
 		return nil, nil, d.top.errorf("the document makes more than %d routes: choose among them by only", route.MaxRoutes)
 	}
+	if _, err := route.New(m.routes); err != nil {
+		return nil, nil, fmt.Errorf("%w, or leave one of them out by except", err)
+	}
+	m.warnings = append(m.warnings, summed(m.variants, "no route can tell its requests from those without the query or fragment, and they are judged as those")...)
+	m.warnings = append(m.warnings, summed(m.unread, "so it is left unchecked, which the word lenient allows")...)
 	if warning := m.names.warning(); warning != "" {
 		m.warnings = append(m.warnings, d.top.file.reader.Name+": "+warning)
 	}
@@ -149,6 +157,7 @@ type maker struct {
 	routes   []*route.Route
 	closed   []*route.Route // of operations that are left out
 	warnings []string
+	variants []string // operations that another one stands for
 	failed   []error
 }
 
@@ -157,13 +166,20 @@ func (m *maker) fail(err error) { m.failed = append(m.failed, err) }
 func (m *maker) make(o *operation) {
 	prefixes, err := o.prefixes()
 	if err != nil {
-		if !slices.ContainsFunc(m.failed, func(e error) bool { return e.Error() == err.Error() }) {
+		if !m.chosen(o.method, o.template) { // by its own path: that of the server is not known
+			return
+		}
+		err = fmt.Errorf("%w; or leave out the operations of the server by their own paths, such as: except %s %s", err, o.method, pattern(o.template))
+		if first, _, _ := strings.Cut(err.Error(), ";"); !slices.ContainsFunc(m.failed, func(e error) bool { return strings.HasPrefix(e.Error(), first) }) {
 			m.fail(err) // of servers, which many operations share
 		}
 		return
 	}
 	for _, prefix := range prefixes {
 		full := prefix + o.template
+		if m.isVariant(o, full) {
+			continue
+		}
 		if !m.chosen(o.method, full) {
 			m.close(o, full)
 			continue
@@ -243,17 +259,14 @@ func (m *maker) route(o *operation, full string) (*route.Route, error) {
 // likeGET checks that a HEAD operation needs what the GET of its path needs: a route takes both.
 func (m *maker) likeGET(head *operation, r *route.Route) error {
 	of, _ := head.item.get("get")
+	of, err := m.files.resolve(of)
+	if err != nil {
+		return err
+	}
 	get := *head
 	get.method, get.of = http.MethodGet, of
-	n, err := m.needs(&get)
-	if err != nil {
-		return nil // which the GET itself tells
-	}
-	same := &route.Route{Scopes: n.scopes, Public: n.open && m.options.Public}
-	if err := get.extend(same); err != nil {
-		return nil
-	}
-	if !slices.Equal(same.Scopes, r.Scopes) || same.Public != r.Public || same.Cost != r.Cost || same.Limit != r.Limit || same.BodyLimit != r.BodyLimit {
+	same := m.asked(&get)
+	if same != nil && !sameNeeds(same, r) { // else the GET itself tells
 		return head.at.errorf("HEAD %s needs something else than GET does, and a route takes both: give both the same security and x-tollgate", r.Pattern)
 	}
 	return nil

@@ -1,6 +1,8 @@
 package openapi
 
 import (
+	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -88,6 +90,27 @@ type compiler struct {
 	*Document
 	known map[*yaml.Node]*schema
 	depth int
+	// lenient leaves unchecked what cannot be: unread tells of it.
+	lenient bool
+	unread  []string
+}
+
+// unreadable is something of a document that no request can be held against.
+type unreadable struct{ error }
+
+func (u unreadable) Unwrap() error { return u.error }
+
+// skip takes note of what is left unchecked, where the site wants that; else it is an error.
+func (c *compiler) skip(err error) error {
+	unread, is := errors.AsType[unreadable](err)
+	switch {
+	case !is:
+		return err
+	case !c.lenient:
+		return fmt.Errorf("%w; or leave it unchecked: 'validate lenient'", err)
+	}
+	c.unread = append(c.unread, unread.Error())
+	return nil
 }
 
 // compile reads a schema.
@@ -114,7 +137,7 @@ func (c *compiler) compile(p place) (*schema, error) {
 	}
 	err := p.each("a schema", func(word string, key, value place) error {
 		if word == "$dynamicRef" || word == "$recursiveRef" || word == "$dynamicAnchor" {
-			return key.errorf("%s is not followed: write $ref", word)
+			return c.skip(unreadable{key.errorf("%s is not followed: write $ref", word)})
 		}
 		if read := keywords[word]; read != nil {
 			return read(c, s, value)
@@ -164,7 +187,9 @@ func (c *compiler) finish(s *schema) error {
 		}
 		if !c.old() {
 			if err := readDecimal(exclusive, limit.open); err != nil {
-				return err
+				if err = c.skip(unreadable{err}); err != nil {
+					return err
+				}
 			}
 		} else if on, err := exclusive.flag(); err != nil {
 			return err

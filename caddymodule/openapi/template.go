@@ -135,6 +135,10 @@ func serverPath(server place) (string, error) {
 		}
 		text = strings.ReplaceAll(text, m[0], plain)
 	}
+	if at := strings.Index(text, "://"); at > 0 { // whatever the host is: only the path is asked
+		_, rest, _ := strings.Cut(text[at+3:], "/")
+		text = "http://host/" + rest
+	}
 	u, err := url.Parse(text)
 	if err != nil {
 		return "", at.errorf("server %q is not an address: write one, such as https://api.example.com/v1", text)

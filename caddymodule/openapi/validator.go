@@ -20,6 +20,7 @@ type Validator struct {
 	parameters []*parameter
 	strict     bool // query parameters that the document does not name are problems
 	named      []string
+	unread     bool               // a query parameter is not looked at, and may have any name
 	media      map[string]*schema // by media type, those that are JSON or may be; nil values: any JSON
 	others     bool               // the operation takes bodies of other kinds too
 	required   bool               // a body must be there
@@ -75,7 +76,7 @@ func mayBeJSON(sent []string) bool {
 func (v *Validator) Check(params []route.Param, rawQuery string, h http.Header, body []byte) ([]route.Problem, error) {
 	r := check{steps: maxSteps}
 	var query url.Values
-	if len(v.named) > 0 || v.strict && rawQuery != "" {
+	if len(v.named) > 0 || v.strict && !v.unread && rawQuery != "" {
 		var err error
 		if query, err = url.ParseQuery(rawQuery); err != nil { // more than it reads: the gate has refused all else
 			return nil, route.ErrTooComplex
@@ -84,7 +85,7 @@ func (v *Validator) Check(params []route.Param, rawQuery string, h http.Header, 
 	for _, p := range v.parameters {
 		p.check(&r, params, query, h)
 	}
-	if v.strict {
+	if v.strict && !v.unread {
 		unknown := make([]string, 0, len(query))
 		for name := range query {
 			if !slices.Contains(v.named, name) {
@@ -132,6 +133,12 @@ func (c *compiler) validator(o *operation, full string) (*Validator, error) {
 	}
 	for _, at := range declared {
 		p, err := c.parameter(at, full)
+		if err != nil && p != nil {
+			if err = c.skip(err); err == nil {
+				v.unread = v.unread || p.in == "query"
+				continue
+			}
+		}
 		switch {
 		case err != nil:
 			return nil, err
