@@ -39,6 +39,8 @@ var families = map[string][]string{
 	"tollgate_policy_load_failures_total":          nil,
 	"tollgate_policies_failing":                    nil,
 	"tollgate_policies_loaded_timestamp_seconds":   nil,
+	"tollgate_openapi_failing":                     nil,
+	"tollgate_responses_checked_total":             {"result", "route"},
 	"tollgate_tracked_workspaces":                  nil,
 	"tollgate_redis_calls_total":                   nil,
 	"tollgate_redis_call_requests_total":           nil,
@@ -57,7 +59,7 @@ func labelValues() map[string][]string {
 		"code": codes, "reason": gate.Reasons(),
 		"source": {"gateway", "backend", "caddy", "memory", "redis", "remembered", "local"},
 		"step":   {"hygiene", "route", "authenticate", "policy", "limit"},
-		"store":  {"file", "sqlite", "postgres"}, "result": {"found", "unknown", "unusable", "failed"},
+		"store":  {"file", "sqlite", "postgres"}, "result": {"found", "unknown", "unusable", "failed", "as_described", "broken", "undeclared_status", "too_large", "encoded", "busy", "cut"},
 		"part": {"look-ups", "changes", "last uses", "usage", "keys"}, "how": {"evaluated", "remembered", "failed"}, "body": {"json", "html", "other"},
 	}
 }
@@ -100,7 +102,15 @@ func TestMetricsAreCompleteAndTheirLabelsClosed(t *testing.T) {
 	countOn(t, "on_outage local")
 	setup := watched()
 	setup.Options += "\nusage sqlite $DIR/usage.db"
-	g := harness.Start(t, setup)
+	setup.Gate += "openapi $DIR/openapi.yaml {\nresponses log\npublic\n}\n"
+	g := harness.New(t)
+	g.WriteFile(t, "keys.yaml", setup.Keys)
+	g.WriteFile(t, "openapi.yaml", "openapi: 3.1.0\npaths: {/described: {get: {security: [], responses: {200: {}}}}}\n")
+	require.NoError(t, g.Load(setup.Caddyfile()))
+	g.Do(t, harness.Request{Path: "/described"})
+	require.Eventually(t, func() bool {
+		return strings.Contains(g.Do(t, harness.Request{Path: "/metrics"}).Body, "tollgate_responses_checked_total{")
+	}, harness.WaitFor, harness.Tick)
 	text := everything(t, g)
 	problems, err := promlint.New(strings.NewReader(ownMetrics(text))).Lint()
 	require.NoError(t, err)

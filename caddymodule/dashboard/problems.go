@@ -123,6 +123,15 @@ func fileProblems(s *gateway.State) (list []Problem) {
 			Do:   "Correct the file: it is read again within a second.",
 		})
 	}
+	for _, d := range s.Documents {
+		if d.Failing != nil {
+			list = append(list, Problem{
+				Severity: isError, Since: d.Failing.Since,
+				Text: "The OpenAPI document " + d.File + " as it is on disk is not taken, the last good one goes on: " + d.Failing.Error,
+				Do:   "Correct the file: it is read again within a second.",
+			})
+		}
+	}
 	if s.Secrets != nil && s.Secrets.Failing != nil {
 		list = append(list, Problem{
 			Severity: isError, Since: s.Secrets.Failing.Since,

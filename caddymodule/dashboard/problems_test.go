@@ -38,6 +38,10 @@ func TestBrokenFilesAreProblems(t *testing.T) {
 	setup := harness.World()
 	setup.Options += "\npolicies $DIR/policies\nsecrets $DIR/secrets"
 	d := &desk{Gateway: harness.New(t), admin: services.Address(services.FreePort(t)), setup: setup}
+	const described = "openapi: 3.1.0\npaths: {/described: {get: {}}}\n"
+	setup.Gate += "\nopenapi openapi.yaml"
+	d.setup = setup
+	d.WriteFile(t, "openapi.yaml", described)
 	d.WriteFile(t, "keys.yaml", setup.Keys)
 	const good = "package tollgate.authz\n\ndeny contains {\"code\": \"FORBIDDEN\", \"message\": \"no\", \"details\": {}} if input.request.path == \"/none\"\n"
 	d.WriteFile(t, "policies/a.rego", good)
@@ -45,6 +49,10 @@ func TestBrokenFilesAreProblems(t *testing.T) {
 	require.NoError(t, d.Load(d.text(d.admin)))
 	says(t, d)
 
+	d.WriteFile(t, "openapi.yaml", "openapi: 3.1.0\npaths: {a: {}}\n")
+	says(t, d, "The OpenAPI document "+d.Dir+"/openapi.yaml as it is on disk is not taken, the last good one goes on", "openapi.yaml:2: ")
+	d.WriteFile(t, "openapi.yaml", described)
+	says(t, d)
 	d.WriteFile(t, "policies/a.rego", "package tollgate.authz\n\ndeny contains nonsense if {\n")
 	says(t, d, "The policies as they are on disk are not taken, generation 1 goes on", "a.rego:")
 	d.WriteFile(t, "policies/a.rego", good)

@@ -15,6 +15,12 @@ import (
 // maxCodings is how many layers of encoding are taken off.
 const maxCodings = 2
 
+// Decode takes the encodings off a body, as Content-Encoding names them: at most two. It reports false for a body that is longer than
+// limit then, is broken or not over, or has an unknown encoding.
+func Decode(codings []string, body []byte, limit int) ([]byte, bool) {
+	return decode(strings.ToLower(strings.Join(codings, ",")), body, limit)
+}
+
 // decode takes the encodings off a body, the last one first. Of a body that is broken or not over, and of one longer than
 // limit, it gives what comes before that, and reports false; of an unknown encoding nothing. A bomb is never unpacked
 // further than limit.

@@ -20,7 +20,7 @@ func (w *Writer) look(p []byte) (int, error) {
 	if err := w.release(); err != nil {
 		return 0, err
 	}
-	return w.under.Write(p)
+	return w.pour(p)
 }
 
 // lookAtHeld decides on an encoded success where what is held of it says enough.
@@ -41,6 +41,6 @@ func (w *Writer) release() error {
 	if len(w.held.body) == 0 {
 		return nil
 	}
-	_, err := w.under.Write(w.held.body)
+	_, err := w.pour(w.held.body)
 	return err
 }

@@ -26,7 +26,7 @@ func (w *Writer) passHeld() {
 	w.held.restore(h)
 	w.report.Code = refusal.CodeOf(w.held.status)
 	w.pass(w.held.status)
-	_, _ = w.under.Write(w.held.body) // an error here is the client's leaving
+	_, _ = w.pour(w.held.body) // an error here is the client's leaving
 	maps.Copy(h, trailers)
 	if w.opt.Hook != nil {
 		w.opt.Hook.BeforeTrailer(h)

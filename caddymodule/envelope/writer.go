@@ -76,6 +76,19 @@ type Writer struct {
 	informational uint8
 	malformed     bool // the backend broke the protocol: whatever it says, the answer is UpstreamMalformed
 	report        Report
+	watched       func(p []byte) // nil: nobody watches what is passed on
+}
+
+// Watch has what is passed on of the body told to somebody, once it was written. It is called from Hook.BeforeHeader.
+func (w *Writer) Watch(told func(p []byte)) { w.watched = told }
+
+// pour writes a part of a body that is passed on.
+func (w *Writer) pour(p []byte) (int, error) {
+	n, err := w.under.Write(p)
+	if w.watched != nil {
+		w.watched(p[:n])
+	}
+	return n, err
 }
 
 // Init readies a zero Writer, so that it can be part of a larger struct and costs no allocation of its own.
@@ -215,7 +228,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	}
 	switch w.state {
 	case passing:
-		return w.under.Write(p)
+		return w.pour(p)
 	case looking:
 		return w.look(p)
 	case collecting:
@@ -245,7 +258,9 @@ func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
 		}
 	}
 	var rest int64
-	if rf, ok := w.under.(io.ReaderFrom); ok {
+	if w.watched != nil {
+		rest, err = io.Copy(writeOnly{w}, src)
+	} else if rf, ok := w.under.(io.ReaderFrom); ok {
 		rest, err = rf.ReadFrom(src)
 	} else {
 		rest, err = io.Copy(writeOnly{w.under}, src)

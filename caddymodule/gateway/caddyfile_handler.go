@@ -48,6 +48,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			except <methods> <path>           # not these
 //			security <schemes...>             # which of an operation's alternatives holds: the first that it has
 //			scope <document's> <key's>        # what a scope of the document is called in keys; write:pets is write.pets
+//			responses log                     # answers that break it are logged and counted, never changed
 //			public                            # its operations with "security: []" need no key
 //		}
 //		whoami <path>

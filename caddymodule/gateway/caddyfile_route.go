@@ -61,10 +61,8 @@ func (h *Handler) parseOpenAPI(d *caddyfile.Dispenser) error {
 		word := d.Val()
 		parse, known := openapiOptions[word]
 		switch {
-		case word == "responses":
-			return dispenser.Located(d, word, errors.New("answers are not held against the document yet: remove it"))
 		case !known:
-			return dispenser.Located(d, word, fmt.Errorf("unknown option '%s' of openapi: write one of validate, only, except, security, scope, public", word))
+			return dispenser.Located(d, word, fmt.Errorf("unknown option '%s' of openapi: write one of validate, only, except, security, scope, public, responses", word))
 		case seen[word] && word != "only" && word != "except" && word != "scope":
 			return dispenser.Located(d, word, fmt.Errorf("'%s' is given twice: keep one of them", word))
 		}
@@ -107,6 +105,12 @@ var openapiOptions = map[string]func(*OpenAPI, *caddyfile.Dispenser) error{
 		}
 		o.Scopes = append(o.Scopes, name)
 		return name.Check()
+	},
+	"responses": func(o *OpenAPI, d *caddyfile.Dispenser) error {
+		if !d.Args(&o.Responses) || d.NextArg() || o.Responses != "log" {
+			return errors.New("write: responses log, for a line in the log and a metric where an answer breaks the document")
+		}
+		return nil
 	},
 	"public": func(o *OpenAPI, d *caddyfile.Dispenser) error {
 		o.Public = true

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/answers"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/headers"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
@@ -46,6 +47,8 @@ type call struct {
 	ours      headers.Ours
 	// sent are the secrets that the backend got.
 	sent headers.Secrets
+	// answer is what is kept of the answer to hold it against the document; nil: nothing is.
+	answer *answers.Answer
 	// credential is the Authorization header of a request that passed, which the backend does not see.
 	credential []string
 }
@@ -208,6 +211,7 @@ func (c *call) BeforeHeader(status int, h http.Header) {
 	}
 	if status >= http.StatusOK {
 		c.settle(h)
+		c.watchAnswer(status, h)
 	}
 	if announced := h["Trailer"]; len(announced) > 0 {
 		h["Trailer"] = headers.WithoutOurs(announced, also)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -9,7 +10,9 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/answers"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/lines"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
 // What a site's decision log tells.
@@ -71,4 +74,43 @@ func (c *call) logDecision(report *envelope.Report, why *why) {
 	}
 	reasons := *why // a copy, so that only those who are told of it pay for it
 	check.Write(append(fields, zap.Inline(reasons))...)
+}
+
+// answerChecks hold answers against the documents of all sites, and answerLines bounds what the log tells of those that break them.
+// They are one for the process, so that reloads do not add to them.
+var (
+	answerChecks answers.Checks
+	answerLines  = lines.NewPerSecond(10)
+)
+
+// watchAnswer keeps a copy of an answer that is to be held against the document of its route. The client gets it as it comes.
+func (c *call) watchAnswer(status int, h http.Header) {
+	if r := c.verdict.Match.Route; c.passed && c.answer == nil && r.Answers != nil {
+		c.answer = answerChecks.Begin(r.Answers, status, h)
+		c.writer.Watch(c.answer.Saw)
+	}
+}
+
+// checkAnswer has the copy checked. The log never has a value of it, nor a name that the document does not have.
+func (c *call) checkAnswer(report *envelope.Report) {
+	if c.answer == nil {
+		return
+	}
+	if report.Source != envelope.SourceBackend {
+		c.answer.Forget()
+		return
+	}
+	r, method, status, id, logger := c.verdict.Match.Route, c.facts.Method, report.Status, c.requestID(), c.handler.responses
+	c.answer.End(report.Cause == nil && !report.ClientGone && report.Dropped == 0, func(result answers.Result, problems []route.Problem) {
+		meters.Answered(r.Pattern, string(result))
+		if result != answers.Broken && result != answers.Undeclared && result != answers.Failed || !answerLines.Take(time.Now()) {
+			return
+		}
+		fields := make([]string, len(problems))
+		for i, p := range problems {
+			fields[i] = p.Field + ": " + p.Text
+		}
+		logger.Warn("answer is not as the document describes it", zap.String("result", string(result)), zap.String("route", r.Pattern), zap.String("operation", r.Source),
+			zap.String("method", method), zap.Int("status", status), zap.Strings("fields", fields), zap.String("request_id", id))
+	})
 }

@@ -58,7 +58,9 @@ type Handler struct {
 	live      liveRoutes
 	document  pool.Lease[*document] // its value is nil where there is none
 	changes   lines.Changes         // of the document
+	reading   loading               // of the document
 	decisions *zap.Logger
+	responses *zap.Logger
 }
 
 // CaddyModule returns the module's id.
@@ -69,7 +71,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision builds the route table and joins the app, whose counters and keys all sites share.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
-	h.decisions = h.logger.Named("decisions")
+	h.decisions, h.responses = h.logger.Named("decisions"), h.logger.Named("responses")
 	app, err := ctx.App("tollgate")
 	if err != nil {
 		return fmt.Errorf("joining the tollgate app: %w", err)

@@ -34,6 +34,7 @@ func (c *call) end() {
 	took := c.upstreamTook(&report)
 	c.remember(&report, &why, took)
 	c.use(&report)
+	c.checkAnswer(&report)
 	c.logAccess(&report, &why)
 	c.log(&report, &why)
 	c.warnOfQuotas()

@@ -118,8 +118,10 @@ func (h *Handler) openDocument() (*openapi.Document, error) {
 	if err != nil {
 		return nil, h.OpenAPI.wrong(err)
 	}
+	h.reading.loaded(nil)
 	if !made {
 		if err := h.document.Value.Refresh(); err != nil {
+			h.reading.loaded(h.OpenAPI.wrong(err))
 			h.logger.Error(documentNotTaken, zap.Error(h.OpenAPI.wrong(err)), zap.String("do", documentAdvice))
 		}
 	}
@@ -161,6 +163,7 @@ func (h *Handler) documentRead(err error) {
 	} else {
 		err = h.OpenAPI.wrong(err)
 	}
+	h.reading.loaded(err)
 	if err != nil {
 		h.changes.Say(func(leftOut int) {
 			h.logger.Error(documentNotTaken, zap.Error(err), zap.String("do", documentAdvice), lines.LeftOut(leftOut))
@@ -260,6 +263,7 @@ func (h *Handler) takeAtFirst(described *openapi.Document) error {
 	err := h.take(described)
 	if d := h.document.Value; err != nil && d != nil {
 		if last := d.taken.Load(); last != nil && last != described && h.take(last) == nil {
+			h.reading.loaded(err)
 			return nil
 		}
 	}
@@ -275,6 +279,41 @@ func (s *siteRoutes) warn(warn func(*zap.Logger, string, ...zap.Field)) {
 		s.handler.logger.Info("a route stands in place of an operation of the document", zap.String("route", cmp.Or(r.By.Source, r.By.Pattern)),
 			zap.String("operation", r.Route.Source), zap.Strings("methods", r.Route.Methods), zap.String("path", r.Route.Pattern))
 	}
+}
+
+// DocumentState is how a site's OpenAPI document does.
+type DocumentState struct {
+	// Site is where the site's gate was written, and File the document.
+	Site string `json:"site"`
+	File string `json:"file"`
+	// Loaded is when it was taken last, and Routes how many routes are its own.
+	Loaded int64 `json:"loaded"`
+	Routes int   `json:"routes"`
+	// Failing is why the files as they are now were not taken; null: they were.
+	Failing *Failure `json:"failing"`
+}
+
+// documentStates are those of all sites that have one; never nil.
+func (a *App) documentStates() []DocumentState {
+	list := []DocumentState{}
+	for _, h := range a.sites {
+		if h.document.Value == nil {
+			continue
+		}
+		path, _ := h.OpenAPI.path() // which was read when the site was
+		list = append(list, DocumentState{h.Source, path, h.reading.at.Load(), h.live.Load().ofDocument, h.reading.failed.first()})
+	}
+	return list
+}
+
+// documentsFailing is how many sites go on with another document than is on disk.
+func (a *App) documentsFailing() (failing float64) {
+	for _, h := range a.sites {
+		if h.reading.failed.first() != nil {
+			failing++
+		}
+	}
+	return failing
 }
 
 // Interface guards

@@ -82,7 +82,9 @@ func (a *App) provisionPolicies(ctx caddy.Context) error {
 	a.warnOfPolicies()
 	return pool.Register(ctx.GetMetricsRegistry(), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: "tollgate", Name: "policies_failing", Help: "1 while the policies on disk cannot be loaded and the last good ones go on.",
-	}, a.policiesFailing))
+	}, a.policiesFailing), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: "tollgate", Name: "openapi_failing", Help: "How many sites go on with the last good OpenAPI document because the one on disk is not taken.",
+	}, a.documentsFailing))
 }
 
 const (

@@ -32,6 +32,8 @@ type State struct {
 	Keys     KeysState           `json:"keys"`
 	Counters CountersState       `json:"counters"`
 	Policies PoliciesState       `json:"policies"`
+	// Documents are the OpenAPI documents of sites.
+	Documents []DocumentState `json:"documents"`
 	// Secrets is null where the configuration has no folder of them.
 	Secrets   *SecretsState  `json:"secrets"`
 	Throttles ThrottlesState `json:"throttles"`
@@ -133,6 +135,7 @@ func (a *App) State() *State {
 			Kind: guestName(a.store), Place: a.store.Place(), StaleSeconds: time.Duration(*a.StaleKeys).Seconds(),
 			Cache: a.keys.Value.State(), Failing: a.keys.Value.health.list(),
 		},
+		Documents: a.documentStates(),
 		Counters:  CountersState{Engine: guestName(a.counters), Verdicts: map[string]uint64{}},
 		Usage:     a.usageState(),
 		Throttles: ThrottlesState{throttleName(a.auth.Window), throttleName(a.refusals.Window)},

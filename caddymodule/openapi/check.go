@@ -26,6 +26,7 @@ const (
 type check struct {
 	steps    int
 	quiet    bool // only the verdict is asked for
+	hidden   bool // names that the document does not have become "*": they may be values
 	root     string
 	path     []step
 	problems []route.Problem
@@ -83,6 +84,14 @@ func (r *check) sawIndex(e *seen, n int) {
 func (r *check) spend(steps int) bool {
 	r.steps -= steps
 	return r.steps >= 0
+}
+
+// unnamed is the step to a member that the document does not name.
+func (r *check) unnamed(name string) step {
+	if r.hidden {
+		name = "*"
+	}
+	return step{name, -1}
 }
 
 // fail notes a problem at the present place.

@@ -235,11 +235,11 @@ func (r *check) missing(name string) bool {
 // member checks a member that the schema does not name.
 func (r *check) member(s *schema, name string, v any) bool {
 	if s.never {
-		r.path = append(r.path, step{name, -1})
+		r.path = append(r.path, r.unnamed(name))
 		defer func() { r.path = r.path[:len(r.path)-1] }()
 		return r.fail("Unknown field")
 	}
-	return r.inside(step{name, -1}, s, v)
+	return r.inside(r.unnamed(name), s, v)
 }
 
 // names are those of an object, sorted where anybody is to hear of them: the same request is always answered in the same way.
@@ -266,7 +266,7 @@ func (r *check) others(s *schema, v map[string]any, out *seen) bool {
 			if r.matches(p.regular, name) {
 				named = true
 				r.saw(out, name)
-				ok = r.inside(step{name, -1}, p.schema, v[name]) && ok
+				ok = r.inside(r.unnamed(name), p.schema, v[name]) && ok
 			}
 		}
 		if !named && s.additional != nil {

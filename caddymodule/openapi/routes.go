@@ -34,6 +34,8 @@ type Options struct {
 	// Lenient leaves unchecked what requests cannot be held against: patterns that are not RE2's, and parameters in styles that are not
 	// read. Default: they are errors.
 	Lenient bool `json:"lenient,omitempty"`
+	// Responses is "log" where answers are held against the document, and told of where they break it. Default: they are not looked at.
+	Responses string `json:"responses,omitempty"`
 	// Public makes operations with "security: []" public routes. Default: they need any valid key.
 	Public bool `json:"public,omitempty"`
 }
@@ -81,6 +83,7 @@ func (s *Selection) takes(method, template string) bool {
 // wrong with the operations, ten of them at most.
 func (d *Document) Routes(options Options) (routes []*route.Route, warnings []string, err error) {
 	m := maker{compiler: &compiler{Document: d, known: map[*yaml.Node]*schema{}, lenient: options.Lenient}, options: options, used: map[*Selection]bool{}}
+	m.ofAnswers = &compiler{Document: d, known: map[*yaml.Node]*schema{}, answering: true, lenient: true}
 	if (options.StrictQuery || options.Lenient) && !options.Validate {
 		return nil, nil, errors.New("strict_query and lenient go with validate: write both")
 	}
@@ -96,14 +99,19 @@ func (d *Document) Routes(options Options) (routes []*route.Route, warnings []st
 			return nil, nil, d.top.errorf("the document has no security scheme %q, which the site chose: write one of components.securitySchemes", scheme)
 		}
 	}
+	if options.Responses != "" && options.Responses != "log" {
+		return nil, nil, fmt.Errorf("responses '%s' is not known: write log", options.Responses)
+	}
 	if err := m.names.read(options.Scopes); err != nil {
 		return nil, nil, err
 	}
 	for _, o := range d.operations {
 		m.make(o)
 	}
-	if err := m.endless(); err != nil {
-		m.fail(err)
+	for _, c := range []*compiler{m.compiler, m.ofAnswers} {
+		if err := c.endless(); err != nil {
+			m.fail(err)
+		}
 	}
 	for _, list := range [][]Selection{options.Only, options.Except} {
 		for n := range list {
@@ -134,6 +142,7 @@ func (d *Document) Routes(options Options) (routes []*route.Route, warnings []st
 	}
 	m.warnings = append(m.warnings, summed(m.variants, "no route can tell its requests from those without the query or fragment, and they are judged as those")...)
 	m.warnings = append(m.warnings, summed(m.unread, "so it is left unchecked, which the word lenient allows")...)
+	m.warnings = append(m.warnings, summed(m.ofAnswers.unread, "so answers are not held against it")...)
 	if warning := m.names.warning(); warning != "" {
 		m.warnings = append(m.warnings, d.top.file.reader.Name+": "+warning)
 	}
@@ -151,14 +160,15 @@ func located(source string, err error) error {
 // maker makes the routes of a document.
 type maker struct {
 	*compiler
-	options  Options
-	names    scopeNames
-	used     map[*Selection]bool
-	routes   []*route.Route
-	closed   []*route.Route // of operations that are left out
-	warnings []string
-	variants []string // operations that another one stands for
-	failed   []error
+	ofAnswers *compiler
+	options   Options
+	names     scopeNames
+	used      map[*Selection]bool
+	routes    []*route.Route
+	closed    []*route.Route // of operations that are left out
+	warnings  []string
+	variants  []string // operations that another one stands for
+	failed    []error
 }
 
 func (m *maker) fail(err error) { m.failed = append(m.failed, err) }
@@ -243,6 +253,15 @@ func (m *maker) route(o *operation, full string) (*route.Route, error) {
 	}
 	if _, err := route.New([]*route.Route{r}); err != nil {
 		return nil, err
+	}
+	if m.options.Responses != "" {
+		answers, err := m.ofAnswers.answers(o)
+		if err != nil {
+			return nil, err
+		}
+		if answers != nil {
+			r.Answers = answers
+		}
 	}
 	if !m.options.Validate || r.Public {
 		return r, nil

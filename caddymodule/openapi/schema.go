@@ -90,6 +90,8 @@ type compiler struct {
 	*Document
 	known map[*yaml.Node]*schema
 	depth int
+	// answering says that the schemas are for answers: what only requests have is not asked for.
+	answering bool
 	// lenient leaves unchecked what cannot be: unread tells of it.
 	lenient bool
 	unread  []string
@@ -197,16 +199,20 @@ func (c *compiler) finish(s *schema) error {
 			*limit.open, *limit.closed = *limit.closed, nil
 		}
 	}
-	// What only answers have is not asked of requests (OpenAPI 3.1.1, "Schema Object", readOnly).
+	// What only answers have is not asked of requests, nor the other way round (OpenAPI 3.1.1, "Schema Object", readOnly, writeOnly).
+	absent := "readOnly"
+	if c.answering {
+		absent = "writeOnly"
+	}
 	s.required = slices.DeleteFunc(s.required, func(name string) bool {
 		property := s.properties[name]
 		for range maxRefs { // endless tells of a circle
-			if property == nil || property.ref == nil || isReadOnly(property) {
+			if property == nil || property.ref == nil || property.says(absent) {
 				break
 			}
 			property = property.ref
 		}
-		return property != nil && isReadOnly(property)
+		return property != nil && property.says(absent)
 	})
 	if s.contains != nil && s.minContains < 0 {
 		s.minContains = 1
@@ -214,8 +220,9 @@ func (c *compiler) finish(s *schema) error {
 	return nil
 }
 
-func isReadOnly(s *schema) bool {
-	at, found := s.at.get("readOnly")
+// says reports whether a word of the schema is true.
+func (s *schema) says(word string) bool {
+	at, found := s.at.get(word)
 	return found && at.node.Value == "true"
 }
 

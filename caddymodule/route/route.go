@@ -53,6 +53,8 @@ type Route struct {
 	// Described is what a document says of the route, for who tells callers of it; nil: nothing. It is an *openapi.Operation, which
 	// openapi.OperationOf gives; this package does not look at it.
 	Described any
+	// Answers holds what the backend answers against a document; nil: it is not.
+	Answers Answers
 	// Source is where the configuration says so, such as "Caddyfile:12"; errors begin with it.
 	Source string
 }
@@ -66,11 +68,23 @@ type Validator interface {
 	Check(params []Param, rawQuery string, h http.Header, body []byte) ([]Problem, error)
 }
 
-// Problem is something that is wrong with a request.
+// ErrUndeclared is told of an answer whose status the document does not declare.
+var ErrUndeclared = errors.New("the document does not declare the status of the answer")
+
+// Answers holds the answers of a route against what describes them.
+type Answers interface {
+	// Reads reports whether Check wants the body of an answer with that status and Content-Type.
+	Reads(status int, contentType string) bool
+	// Check says what is wrong with an answer: names in its body that the document does not have become "*". ContentType is empty
+	// where the answer has no body; body is nil then, and where none is wanted. The error is ErrUndeclared, or ErrTooComplex.
+	Check(status int, contentType string, body []byte) ([]Problem, error)
+}
+
+// Problem is something that is wrong with a request, or an answer.
 type Problem struct {
 	// Field is the parameter, or the place in the body: names and indices with dots between them; "body" is the whole.
 	Field string
-	// Text says what is wrong, and what would be right. It repeats no value of the request.
+	// Text says what is wrong, and what would be right. It repeats no value.
 	Text string
 }
 

@@ -54,9 +54,10 @@ function policies(p, now) {
 
 function rest(s) {
 	const plans = Object.entries(s.plans).sort(([a], [b]) => a.localeCompare(b));
-	return element("div", {}, element("h3", {}, "Plans, throttles, secrets"), list([
+	return element("div", {}, element("h3", {}, "Plans, throttles, documents, secrets"), list([
 		...plans.map(([plan, windows]) => [name(plan), windows.join(", ") || "denied"]),
 		["Throttle of addresses", s.throttles.auth], ["Throttle of keys", s.throttles.refusals],
+		...s.documents.map((d) => ["Document", `${d.file.split("/").at(-1)}: ${whole(d.routes)} routes, ${d.failing ? "the one on disk is not taken" : "as on disk"}`]),
 		["Secrets", s.secrets ? `${whole(s.secrets.values)} of ${whole(s.secrets.workspaces)} workspaces, ${s.secrets.failing ? "those on disk are not taken" : "as on disk"}` : "none configured"],
 	]));
 }

@@ -22,6 +22,7 @@ type Meters struct {
 	// QuotaWarnings counts the workspaces that used so much of a quota that their plan warns, by plan and period.
 	QuotaWarnings *prometheus.CounterVec
 
+	answers  *prometheus.CounterVec
 	routes   patterns
 	requests *prometheus.CounterVec
 	refusals *prometheus.CounterVec
@@ -42,6 +43,7 @@ func New() *Meters {
 		PolicyLoadFailures: counter("policy_load_failures_total", "Changes of the policies on disk that could not be loaded."),
 		DecisionsLeftOut:   counter("decision_lines_left_out_total", "Lines of the decision log that were left out because there were more than 1,000 in a second."),
 		QuotaWarnings:      counters("quota_warnings_total", "Workspaces that used so much of a quota that their plan warns, once in a period, by plan and period.", "plan", "period"),
+		answers:            counters("responses_checked_total", "Answers that were held against the site's OpenAPI document, by route pattern and result: as_described, broken, undeclared_status, or not checked because they are too_large, encoded, cut, or the gateway was busy or failed.", "route", "result"),
 		requests:           counters("requests_total", "Requests by route pattern, plan, error code (ok: none) and source of the answer.", "route", "plan", "code", "source"),
 		refusals:           counters("refusals_total", "Requests that the gateway itself refused, by reason.", "reason"),
 		verdicts:           counters("limit_verdicts_total", "Verdicts about limits, by where they came from: memory, redis, remembered (over until reset) or local (redis away).", "source"),
@@ -84,7 +86,7 @@ type tracker interface{ Tracked() int }
 // Collectors are the process's metrics, and those of one configuration's key cache and counter engine.
 func (m *Meters) Collectors(cache Cache, engine any) []prometheus.Collector {
 	collectors := []prometheus.Collector{
-		m.requests, m.refusals, m.steps, m.verdicts, m.upstream, m.unread, m.DecisionsLeftOut, m.QuotaWarnings,
+		m.requests, m.refusals, m.steps, m.verdicts, m.upstream, m.unread, m.DecisionsLeftOut, m.QuotaWarnings, m.answers,
 		m.PoliciesLoaded, m.PolicyLoadFailures, m.policies.decisions, m.policies.seconds,
 		m.keys.lookups, m.keys.seconds, cache,
 	}
@@ -94,6 +96,11 @@ func (m *Meters) Collectors(cache Cache, engine any) []prometheus.Collector {
 		}, func() float64 { return float64(t.Tracked()) }))
 	}
 	return collectors
+}
+
+// Answered counts an answer that was held against the document of its route.
+func (m *Meters) Answered(pattern, result string) {
+	m.answers.WithLabelValues(m.routes.label(pattern), result).Inc()
 }
 
 // Request is one request that came to its end.
