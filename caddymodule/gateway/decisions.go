@@ -100,7 +100,7 @@ func (c *call) checkAnswer(report *envelope.Report) {
 		c.answer.Forget()
 		return
 	}
-	r, method, status, id, logger := c.verdict.Match.Route, c.facts.Method, report.Status, c.requestID(), c.handler.responses
+	r, method, status, id, logger := c.verdict.Match.Route, c.facts.Method, report.Status, c.id.text, c.handler.responses
 	c.answer.End(report.Cause == nil && !report.ClientGone && report.Dropped == 0, func(result answers.Result, problems []route.Problem) {
 		meters.Answered(r.Pattern, string(result))
 		if result != answers.Broken && result != answers.Undeclared && result != answers.Failed || !answerLines.Take(time.Now()) {
