@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -109,4 +110,28 @@ func BenchmarkThrottleCount(b *testing.B) {
 	for b.Loop() {
 		throttle.Count(limits.AddressKey(address), minute)
 	}
+}
+
+// TestWhatAWorkspaceTakes in memory, with a window of which it has used some: its id, which the caller's key holds anyhow, is included.
+func TestWhatAWorkspaceTakes(t *testing.T) {
+	const workspaces = 100_000
+	m := limits.NewMemory(limits.MemoryOptions{})
+	one := []record.Window{minute}
+	before := inUse()
+	for n := range workspaces {
+		_, err := m.Take(context.Background(), "ws_of_a_customer_"+strconv.Itoa(n), one, 1)
+		require.NoError(t, err)
+	}
+	each := (inUse() - before) / workspaces
+	t.Logf("%d bytes each", each)
+	require.LessOrEqual(t, each, int64(300))
+	require.Equal(t, workspaces, m.Tracked())
+}
+
+// inUse is how many bytes live objects take.
+func inUse() int64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
 }
