@@ -19,9 +19,11 @@ func TestWhereAnswersAreNotCheckedNothingIsAllocated(t *testing.T) {
 	w, report, part := httptest.NewRecorder(), envelope.Report{Source: envelope.SourceBackend, Status: 200}, []byte("part")
 	header := http.Header{"Content-Type": {"application/json"}}
 	w.Body.Grow(1 << 20)
+	var judged judgement
+	var site Handler
 	answer := func(r *route.Route) func() {
 		return func() {
-			var c call
+			c := call{judgement: &judged, handler: &site}
 			c.passed, c.verdict.Match.Route = true, r
 			c.writer.Init(w, envelope.Options{Mapper: mapper})
 			c.watchAnswer(200, header)
@@ -32,7 +34,7 @@ func TestWhereAnswersAreNotCheckedNothingIsAllocated(t *testing.T) {
 	plain := &route.Route{}
 	none := testing.AllocsPerRun(100, answer(plain))
 	require.Zero(t, none-testing.AllocsPerRun(100, func() {
-		var c call
+		c := call{judgement: &judged, handler: &site}
 		c.passed, c.verdict.Match.Route = true, plain
 		c.writer.Init(w, envelope.Options{Mapper: mapper})
 		_, _ = c.writer.Write(part)
