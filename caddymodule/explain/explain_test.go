@@ -218,6 +218,31 @@ deny contains {"code": "VALIDATION_ERROR", "message": "No name."} if {
 	}
 }
 
+// TestExplainShowsWhatTheDocumentAsksFor: each field with the file and line of its schema, for the query and the body that are given.
+func TestExplainShowsWhatTheDocumentAsksFor(t *testing.T) {
+	d := harness.NewDesk(t, strings.Replace(harness.DeskCaddyfile, "whoami /me", "whoami /me\n\t\topenapi api.yaml {\n\t\t\tvalidate\n\t\t}", 1))
+	d.Write(t, "api.yaml", `openapi: 3.1.0
+paths:
+  /described:
+    post:
+      parameters:
+        - {name: n, in: query, schema: {type: integer}}
+      requestBody: {content: {application/json: {schema: {
+        required: [id],
+        properties: {score:
+          {maximum: 5}}}}}}
+`)
+	d.Must(t, "workspace", "create", "ws_acme", "--plan", "tiny")
+	key, _ := d.Created(t, "--workspace", "ws_acme", "--scope", "agent.*")
+	d.Write(t, "body.json", `{"score": 7}`)
+	said := strings.Join(strings.Fields(d.Must(t, "explain", "POST", "/described", "--key-id", key, "--query", "n=x", "--body", "body.json")), " ")
+	for _, want := range []string{"validate refused", "id: Required (", "api.yaml:7)", "n: Expected integer (", "api.yaml:6)", "score: Must be at most 5 (", "api.yaml:10)", "(operation: ", "api.yaml:4)"} {
+		require.Contains(t, said, want)
+	}
+	d.Write(t, "body.json", `{"id": 1, "score": 5}`)
+	require.Contains(t, d.Must(t, "explain", "POST", "/described", "--key-id", key, "--query", "n=1", "--body", "body.json"), "the request is as the document describes it")
+}
+
 // TestExplainAsksSharedCounters, where no gateway can be asked.
 func TestExplainAsksSharedCounters(t *testing.T) {
 	redis := services.Redis(t)

@@ -3,7 +3,6 @@ package explain
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -237,14 +236,17 @@ func (a *asked) validation() stepView {
 		return view
 	}
 	view.Outcome, view.Why = stepRefused, a.refused(gate.StepPolicy)
-	fields := make([]string, 0, len(refused.Details))
-	for _, field := range slices.Sorted(maps.Keys(refused.Details)) {
-		fields = append(fields, fmt.Sprintf("%s: %v", field, refused.Details[field]))
+	problems := slices.SortedFunc(slices.Values(a.outcome.Verdict.Problems), func(a, b route.Problem) int { return strings.Compare(a.Field, b.Field) })
+	fields := make([]string, len(problems))
+	for n, p := range problems {
+		if fields[n] = p.Field + ": " + p.Text; p.Place != "" {
+			fields[n] += " (" + p.Place + ")"
+		}
 	}
 	if len(fields) > 0 {
 		view.Why = strings.Join(fields, "; ")
 	}
-	view.Why += " (" + a.outcome.Verdict.Match.Route.Source + ")"
+	view.Why += " (operation: " + a.outcome.Verdict.Match.Route.Source + ")"
 	return view
 }
 

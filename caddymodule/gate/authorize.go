@@ -82,6 +82,7 @@ func validate(ctx context.Context, r *Request, v *Verdict) *refusal.Refusal {
 	if len(problems) == 0 {
 		return nil
 	}
+	v.Problems = problems
 	fields := make(map[string]any, len(problems))
 	for _, p := range problems {
 		fields[p.Field] = p.Text

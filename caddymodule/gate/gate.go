@@ -93,8 +93,9 @@ type Verdict struct {
 	// Decision is the policy's. Its zero value, of generation 0, says that policy was not asked; with the code
 	// INTERNAL_ERROR, that it was and made none.
 	Decision policy.Decision
-	// Validated says that the request was held against a document.
+	// Validated says that the request was held against a document, and Problems what is wrong with it.
 	Validated bool
+	Problems  []route.Problem
 	// slots has a slot of the caller's workspace for this request.
 	slots *limits.Slots
 	// scopeParam says that the path holds a parameter which no scope could name.

@@ -74,7 +74,7 @@ func TestAnswers(t *testing.T) {
 			}
 			problems, err := a.Check(c.status, c.kind, body)
 			require.Equal(t, c.err, err)
-			require.Equal(t, c.want, problems)
+			require.Equal(t, c.want, withoutPlaces(problems))
 		})
 	}
 	routes, _, err = d.Routes(openapi.Options{})

@@ -30,6 +30,7 @@ type check struct {
 	root     string
 	path     []step
 	problems []route.Problem
+	at       *schema // the one that a value is held against
 }
 
 // step is a member of an object, or an element of an array.
@@ -105,7 +106,11 @@ func (r *check) fail(format string, args ...any) bool {
 			return false // the first of a field is told
 		}
 	}
-	r.problems = append(r.problems, route.Problem{Field: field, Text: fmt.Sprintf(format, args...)})
+	problem := route.Problem{Field: field, Text: fmt.Sprintf(format, args...)}
+	if r.at != nil && r.at.at.node != nil {
+		problem.Place = fmt.Sprintf("%s:%d", r.at.at.file.reader.Name, r.at.at.node.Line)
+	}
+	r.problems = append(r.problems, problem)
 	return false
 }
 
@@ -157,6 +162,14 @@ func (r *check) done() bool { return r.quiet || len(r.problems) == MaxProblems |
 
 // value holds a value against a schema. What of it was looked at goes into out, unless that is nil.
 func (r *check) value(s *schema, v any, out *seen) bool {
+	was := r.at
+	r.at = s
+	ok := r.hold(s, v, out)
+	r.at = was
+	return ok
+}
+
+func (r *check) hold(s *schema, v any, out *seen) bool {
 	if !r.spend(1) {
 		return false
 	}

@@ -144,7 +144,7 @@ func (p *parameter) check(r *check, params []route.Param, query url.Values, h ht
 			values = []string{strings.Join(values, ",")}
 		}
 	}
-	r.root, r.path = p.name, r.path[:0]
+	r.root, r.path, r.at = p.name, r.path[:0], p.schema
 	switch {
 	case len(values) == 0:
 		if p.required {

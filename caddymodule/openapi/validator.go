@@ -85,6 +85,7 @@ func (v *Validator) Check(params []route.Param, rawQuery string, h http.Header, 
 	for _, p := range v.parameters {
 		p.check(&r, params, query, h)
 	}
+	r.at = nil
 	if v.strict && !v.unread {
 		unknown := make([]string, 0, len(query))
 		for name := range query {

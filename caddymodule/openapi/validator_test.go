@@ -163,7 +163,7 @@ func TestParameters(t *testing.T) {
 	strict := validators(t, name, openapi.Options{StrictQuery: true})["GET /leads/:lead_id/:kind"]
 	problems, err := strict.Check([]route.Param{{Name: "lead_id", Value: "l1"}, {Name: "kind", Value: "gone"}}, "z=1&other=1&limit=1", nil, nil)
 	require.NoError(t, err)
-	require.Equal(t, []route.Problem{{Field: "kind", Text: "Must be one of: open, closed"}, {Field: "X-Mode", Text: "Required"}, {Field: "lead-id", Text: "Expected integer"}, {Field: "other", Text: "Unknown parameter"}, {Field: "z", Text: "Unknown parameter"}}, problems)
+	require.Equal(t, []route.Problem{{Field: "kind", Text: "Must be one of: open, closed"}, {Field: "X-Mode", Text: "Required"}, {Field: "lead-id", Text: "Expected integer"}, {Field: "other", Text: "Unknown parameter"}, {Field: "z", Text: "Unknown parameter"}}, withoutPlaces(problems))
 }
 
 // TestBodiesOfOtherKinds: they are neither read nor checked; a body that does not say what it is is taken for JSON where nothing
@@ -214,6 +214,47 @@ func TestSchemasThatAreRefused(t *testing.T) {
 		_, _, err = d.Routes(openapi.Options{})
 		require.NoError(t, err, "what is not checked may be of any kind")
 	}
+}
+
+// withoutPlaces are problems as callers hear of them.
+func withoutPlaces(problems []route.Problem) (told []route.Problem) {
+	for _, p := range problems {
+		told = append(told, route.Problem{Field: p.Field, Text: p.Text})
+	}
+	return told
+}
+
+// TestProblemsHaveThePlaceOfTheirSchema: where it stands, also behind a reference; what no schema says has none.
+func TestProblemsHaveThePlaceOfTheirSchema(t *testing.T) {
+	t.Parallel()
+	name := write(t, `
+openapi: 3.1.0
+paths:
+  /a:
+    post:
+      parameters:
+        - {name: n, in: query, required: true, schema: {type: integer}}
+      requestBody:
+        content:
+          application/json:
+            schema:
+              $ref: '#/components/schemas/Lead'
+components:
+  schemas:
+    Lead:
+      required: [id]
+      properties:
+        score:
+          {maximum: 5}
+`)
+	v := validators(t, name, openapi.Options{StrictQuery: true})["POST /a"]
+	problems, err := v.Check(nil, "z=1", jsonHeader, []byte(`{"score":7}`))
+	require.NoError(t, err)
+	var got []string
+	for _, p := range problems {
+		got = append(got, p.Field+" "+strings.TrimPrefix(p.Place, name))
+	}
+	require.Equal(t, []string{"n :7", "z ", "id :16", "score :19"}, got)
 }
 
 // leadSchema and leadBody are of the size that most bodies have: 2 KB.

@@ -102,5 +102,5 @@ paths:
 	}
 	problems, err := routes[0].Validator.Check(nil, "filter%5Ba%5D=1&limit=x", http.Header{"Content-Type": {"application/json"}}, []byte(`{"code":"0123","xy":"z"}`))
 	require.NoError(t, err)
-	require.Equal(t, []route.Problem{{Field: "limit", Text: "Expected integer"}, {Field: "code", Text: "Must have at most 3 characters"}}, problems)
+	require.Equal(t, []route.Problem{{Field: "limit", Text: "Expected integer"}, {Field: "code", Text: "Must have at most 3 characters"}}, withoutPlaces(problems))
 }

@@ -86,6 +86,8 @@ type Problem struct {
 	Field string
 	// Text says what is wrong, and what would be right. It repeats no value.
 	Text string
+	// Place is the file and line of the schema that says so, for operators; empty: the operation does.
+	Place string
 }
 
 // Param is a parameter of a path.
