@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -243,9 +244,7 @@ func (a *asked) validation() stepView {
 			fields[n] += " (" + p.Place + ")"
 		}
 	}
-	if len(fields) > 0 {
-		view.Why = strings.Join(fields, "; ")
-	}
+	view.Why = cmp.Or(strings.Join(fields, "; "), view.Why)
 	view.Why += " (operation: " + a.outcome.Verdict.Match.Route.Source + ")"
 	return view
 }
