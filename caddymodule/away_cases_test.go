@@ -121,6 +121,15 @@ var awayCases = map[string]func(t *testing.T) (a *away, mend func()){
 	"A policy that takes longer than `policy_timeout`": func(t *testing.T) (*away, func()) {
 		return badRule(t, "count([1 | some i in numbers.range(1, 100000); some j in numbers.range(1, 100000); i * j == -1]) > 0")
 	},
+	"OpenAPI document: a mistake in it": func(t *testing.T) (*away, func()) {
+		a := startAway(t, "")
+		a.WriteFile(t, "api.yaml", "openapi: 3.1.0\npaths: {described: {get: {}}}\n")
+		return a, func() { a.WriteFile(t, "api.yaml", goodDocument) }
+	},
+	"OpenAPI document: gone": func(t *testing.T) (*away, func()) {
+		a := startAway(t, "")
+		return a, hide(t, a.Gateway.Dir, "api.yaml")
+	},
 	"Secrets folder gone": func(t *testing.T) (*away, func()) {
 		a := startAway(t, "")
 		return a, hide(t, a.Gateway.Dir, "secrets")

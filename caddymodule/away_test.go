@@ -60,14 +60,16 @@ type away struct {
 const (
 	awayWindow = "1m"
 	awayGate   = `
+openapi $DIR/api.yaml
 public GET /metrics
 route GET /leads agent.leads.read
 route GET,POST /keys
 inject X-Backend-Token "{tollgate.secret.token}"
 `
-	awayThen = "tollgate_keys /keys\nmetrics /metrics\nreverse_proxy $BACKEND {\n transport http {\n response_header_timeout 200ms\n}\n}"
-	goodRule = "package tollgate.authz\n\ndeny contains {\"code\": \"FORBIDDEN\", \"message\": \"No deletions.\", \"details\": null} if input.request.method == \"DELETE\"\n"
-	awayKeys = `workspaces:
+	awayThen     = "tollgate_keys /keys\nmetrics /metrics\nreverse_proxy $BACKEND {\n transport http {\n response_header_timeout 200ms\n}\n}"
+	goodRule     = "package tollgate.authz\n\ndeny contains {\"code\": \"FORBIDDEN\", \"message\": \"No deletions.\", \"details\": null} if input.request.method == \"DELETE\"\n"
+	goodDocument = "openapi: 3.1.0\npaths: {/described: {get: {}}}\n"
+	awayKeys     = `workspaces:
   - id: ws_acme
     plan: pro
     keys:
@@ -90,7 +92,7 @@ func startAway(t *testing.T, options string) *away {
 	setup := harness.Setup{Options: options + "\nplan pro 1000000/" + awayWindow + "\npolicies $DIR/policies\nsecrets $DIR/secrets\nauth_throttle off\nrefusal_throttle off", Gate: awayGate, Then: awayThen}
 	text := strings.Replace(setup.Caddyfile(), "admin off", "admin "+a.admin, 1)
 	a.text = text
-	for name, content := range map[string]string{"keys.yaml": awayKeys, "policies/rule.rego": goodRule, "secrets/ws_acme/token": "one", "secrets/ws_other/token": "two", "Caddyfile": text} {
+	for name, content := range map[string]string{"keys.yaml": awayKeys, "policies/rule.rego": goodRule, "api.yaml": goodDocument, "secrets/ws_acme/token": "one", "secrets/ws_other/token": "two", "Caddyfile": text} {
 		a.Gateway.WriteFile(t, name, content)
 	}
 	if !strings.Contains(options, "keys file") {

@@ -39,5 +39,5 @@ paths:
 
 	d.Write(t, "api.yaml", "openapi: 3.0.3\npaths: {/a: {get: {x-tollgate: {price: 1}}}}\n")
 	d.Refuses(t, harness.Blunder{Line: "routes", Want: "Caddyfile:19: openapi: "}, "")
-	d.Refuses(t, harness.Blunder{Line: "routes", Want: `api.yaml:2: x-tollgate has no "price": known are cost, body, deprecated, sunset, link; or leave the operation out: except GET /a`}, "")
+	d.Refuses(t, harness.Blunder{Line: "routes", Want: `api.yaml:2: x-tollgate has no "price": known are cost, body, limit, deprecated, sunset, link; or leave the operation out: except GET /a`}, "")
 }
