@@ -2,6 +2,7 @@ package caddymodule_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -71,4 +72,36 @@ func TestWhoamiOfADeniedPlan(t *testing.T) {
 			require.Contains(t, a.Body, `"windows":[]`)
 		},
 	}})
+}
+
+// TestWhoamiTellsWhatTheCallerMayCall: the routes of a key's scopes, from its networks, of a plan that is not denied.
+func TestWhoamiTellsWhatTheCallerMayCall(t *testing.T) {
+	setup := harness.World()
+	setup.Gate += "whoami /me\n"
+	g := harness.Start(t, setup)
+	routes := func(key string) (list []string) {
+		t.Helper()
+		a := g.Do(t, harness.Request{Path: "/me", Key: key})
+		require.Equal(t, 200, a.Status)
+		var answer struct {
+			Data struct {
+				Routes []struct {
+					Methods []string
+					Path    string
+				}
+			}
+		}
+		require.NoError(t, json.Unmarshal([]byte(a.Body), &answer))
+		for _, r := range answer.Data.Routes {
+			list = append(list, strings.Join(r.Methods, ",")+" "+r.Path)
+		}
+		return list
+	}
+	any := []string{"GET /plain", "GET /v1/key", "GET /named/:name/x", "GET /me"}
+	public := []string{"GET /public", "GET,POST /open/*"}
+	require.ElementsMatch(t, append(append([]string{}, public...), any...), routes(harness.Unscoped))
+	require.ElementsMatch(t, append(append([]string{"GET /leads", "GET /leads/:id"}, public...), any...), routes(harness.Reader))
+	require.Contains(t, routes(harness.Wildcard), "POST /rest/data/:document")
+	require.Equal(t, append(append([]string{}, public...), "GET /me"), routes(harness.Elsewhere), "from outside its networks")
+	require.Equal(t, append(append([]string{}, public...), "GET /me"), routes(harness.Denied))
 }

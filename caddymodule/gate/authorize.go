@@ -35,10 +35,7 @@ func (g *Gate) decide(ctx context.Context, r *Request, v *Verdict) *refusal.Refu
 	decision, err := g.Policy.Decide(ctx, in)
 	if err != nil {
 		v.Decision = policy.Decision{Code: string(refusal.CodeInternal), Generation: decision.Generation}
-		if errors.Is(err, policy.ErrBusy) {
-			return &refusal.Refusal{Kind: refusal.PolicyBusy, Cause: err}
-		}
-		return &refusal.Refusal{Kind: refusal.PolicyFailed, Cause: err}
+		return PolicyRefusal(err)
 	}
 	v.Decision = decision
 	switch {
@@ -52,6 +49,14 @@ func (g *Gate) decide(ctx context.Context, r *Request, v *Verdict) *refusal.Refu
 		return &refusal.Refusal{Kind: refusal.UnknownRoute}
 	}
 	return nil
+}
+
+// PolicyRefusal is what a caller is told where policy made no decision.
+func PolicyRefusal(err error) *refusal.Refusal {
+	if errors.Is(err, policy.ErrBusy) {
+		return &refusal.Refusal{Kind: refusal.PolicyBusy, Cause: err}
+	}
+	return &refusal.Refusal{Kind: refusal.PolicyFailed, Cause: err}
 }
 
 // defaultBody is the longest body that is held against a document where the route says nothing of it.

@@ -48,6 +48,7 @@ type Handler struct {
 
 	app      *App
 	gate     gate.Gate
+	mayCall  gate.MayCall
 	upstream headers.Upstream
 	names    *headers.Identity // nil: off
 	// injects says what inject does, by injectsAuthorization and injectsSecrets.
@@ -107,6 +108,7 @@ func (h *Handler) join(app *App, described *openapi.Document) error {
 	if h.mapper, err = h.Errors.mapper(); err != nil {
 		return err
 	}
+	h.mayCall.Policy = h.app.policies
 	h.gate = gate.Gate{
 		Routes: &h.live, Keys: meters.Keys(guestName(h.app.store), h.app.keys.Value), KeyPrefix: h.app.KeyPrefix, BareKeys: h.BareKeys, Policy: meters.Policy(h.app.policies),
 		Plans: h.app.planTable, Counters: h.app.counters, AuthThrottle: h.app.auth, RefusalThrottle: h.app.refusals,

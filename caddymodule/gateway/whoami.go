@@ -7,7 +7,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // whoamiAnswer is what whoami says, under "data": who the key is and what is left of its windows.
@@ -17,6 +19,13 @@ type whoamiAnswer struct {
 	Denied    bool           `json:"denied"`
 	Key       whoamiKey      `json:"key"`
 	Windows   []whoamiWindow `json:"windows"`
+	// Routes are what policy allows the caller from the address that it asks from, in the order of the configuration.
+	Routes []whoamiRoute `json:"routes"`
+}
+
+type whoamiRoute struct {
+	Methods []string `json:"methods"`
+	Path    string   `json:"path"`
 }
 
 type whoamiKey struct {
@@ -40,7 +49,16 @@ type whoamiWindow struct {
 
 // whoami answers for a route that the configuration calls so. The windows are the present counts; nothing is spent.
 func (c *call) whoami() error {
-	body, err := json.Marshal(map[string]any{"success": true, "data": c.describeCaller()})
+	answer := c.describeCaller()
+	callable, refused := c.callable(c.handler.live.Load())
+	if refused != nil {
+		c.writer.Refuse(refused)
+		return nil
+	}
+	for r, methods := range callable.Routes {
+		answer.Routes = append(answer.Routes, whoamiRoute{methods, r.Pattern})
+	}
+	body, err := json.Marshal(map[string]any{"success": true, "data": answer})
 	if err != nil {
 		return fmt.Errorf("describing the caller: %w", err)
 	}
@@ -55,12 +73,21 @@ func (c *call) whoami() error {
 	return nil
 }
 
+// callable is what the caller may call of a site's routes. Where policy makes no decision it refuses, as it refuses the calls.
+func (c *call) callable(live *siteRoutes) (gate.Callable, *refusal.Refusal) {
+	callable, err := c.handler.mayCall.Of(c.request.Context(), &c.facts.Facts, c.verdict.Identity, c.verdict.Plan, live.table)
+	if err != nil {
+		return callable, gate.PolicyRefusal(err)
+	}
+	return callable, nil
+}
+
 func (c *call) describeCaller() whoamiAnswer {
 	key, workspace, plan := c.verdict.Identity.Key, c.verdict.Identity.Workspace, c.verdict.Plan
 	answer := whoamiAnswer{
 		Workspace: workspace.ID, Plan: workspace.Plan, Denied: plan.Denied,
 		Key:     whoamiKey{ID: key.ID, Name: key.Name, Scopes: key.Scopes, AllowedIPs: []string{}},
-		Windows: []whoamiWindow{},
+		Windows: []whoamiWindow{}, Routes: []whoamiRoute{},
 	}
 	if answer.Key.Scopes == nil {
 		answer.Key.Scopes = []record.Scope{}
