@@ -90,7 +90,8 @@ func TestSmallRefusalsKeepTheirConnection(t *testing.T) {
 func TestExpectIsAnsweredAtOnce(t *testing.T) {
 	for site, before := range sites {
 		setup := harness.World()
-		setup.Before = before
+		// Caddy counts the bytes of a body for its access log without a lock, and this backend answers before it has read any.
+		setup.Before = before + "\nlog_skip /y"
 		setup.Gate += "route POST /x {\n body 1KB\n}\nroute POST /y\n"
 		said := "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 		setup.Then = "reverse_proxy /y " + harness.RawBackend(t, said) + "\nreverse_proxy $BACKEND"
