@@ -14,7 +14,8 @@ import (
 // MayCall knows what callers may call. A caller may call a route if policy allows the route's pattern with its key, from its address
 // and with its headers, without parameters, query and body; a scope with ":name" counts as held if some value could satisfy it.
 // Of the policies' refusals only those for scope, plan or address hide a route: FORBIDDEN with details.missing_scopes, or with
-// details.reason "plan" or "address", as the embedded policies give them. Others come at the call. A public route may be called by
+// details.reason "plan" or "address", as the embedded policies give them. Others come at the call. A route that costs more
+// than a limit of the caller ever holds is hidden too: it would always be refused. A public route may be called by
 // all, and one that the gateway answers itself by whoever has a key.
 //
 // It remembers its answers by what they depend on: the records of key and workspace, the plan, the routes, the policies, and what
@@ -100,7 +101,7 @@ var errNewPolicies = errors.New("the policies were replaced while they were aske
 // Anybody is what may be called without a key.
 func Anybody(table *route.Table) Callable {
 	c := Callable{routes: table.Routes()}
-	c.bits = c.mark(func(r *route.Route, _ string) bool { return r.Public })
+	c.bits = c.mark(func(r *route.Route, _ string) bool { return r.Public || r.Describes })
 	return c
 }
 
@@ -190,7 +191,7 @@ func (m *MayCall) remember(key callerKey, bits bitset) {
 
 // asks asks policy about one route and method. The input is changed.
 func (m *MayCall) asks(ctx context.Context, in *policy.Input, r *route.Route, method string, generation uint64) (bool, error) {
-	if r.Public || r.Whoami {
+	if r.Public || r.Whoami || r.Describes {
 		return true, nil
 	}
 	in.Method, in.Path = method, r.Pattern
@@ -202,7 +203,17 @@ func (m *MayCall) asks(ctx context.Context, in *policy.Input, r *route.Route, me
 	case d.Generation != generation:
 		return false, errNewPolicies
 	}
-	return d.Allow || !hides(&d, in), nil
+	return (d.Allow || !hides(&d, in)) && affords(in, r), nil
+}
+
+// affords reports whether the caller's limits ever hold as much as the route costs.
+func affords(in *policy.Input, r *route.Route) bool {
+	for _, w := range in.Plan.Limits(in.Identity.Workspace, in.Identity.Key) {
+		if r.Cost > w.Limit && !w.Over {
+			return false
+		}
+	}
+	return true
 }
 
 // hides reports whether a refusal is for scope, plan or address. Where several refusals are one, the first one's reason stands

@@ -81,6 +81,22 @@ func newCallers(t testing.TB, own string, scopes ...record.Scope) *callers {
 	return c
 }
 
+// costs has every route cost so much that costs anything.
+func (c *callers) costs(t testing.TB, cost int64) {
+	t.Helper()
+	var routes []*route.Route
+	for _, r := range c.table.Routes() {
+		with := *r
+		if !r.Public && !r.Whoami {
+			with.Cost = cost
+		}
+		routes = append(routes, &with)
+	}
+	var err error
+	c.table, err = route.New(routes)
+	require.NoError(t, err)
+}
+
 // calls is what may be called, a word a method.
 func (c *callers) calls(t testing.TB) string {
 	t.Helper()
@@ -115,6 +131,18 @@ func TestMayCall(t *testing.T) {
 			c.key.AllowedIPs = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}
 			c.facts.ClientIP = netip.Addr{}
 		}, free},
+		"a limit of its workspace below the cost": {[]record.Scope{"leads.read"}, func(c *callers) {
+			c.costs(t, 5)
+			c.space.Limits = []record.Window{{Limit: 4, Duration: time.Minute}}
+		}, free},
+		"a limit of its own below the cost": {nil, func(c *callers) {
+			c.costs(t, 5)
+			c.key.Limits = []record.Window{{Limit: 4, Duration: time.Minute}}
+		}, free},
+		"a quota below the cost that lets pass": {nil, func(c *callers) {
+			c.costs(t, 5)
+			c.plan.OverQuota, c.plan.Quotas = true, []record.Quota{{Limit: 4, Period: record.Daily}}
+		}, free + " GET/any GET/notes GET/mixed"},
 		"a denied plan":                      {[]record.Scope{"*"}, func(c *callers) { c.plan = &record.Plan{Name: "free", Denied: true} }, free},
 		"a query of the request that asks":   {nil, func(c *callers) { c.facts.RawQuery = "from=x" }, free + " GET/any GET/notes GET/mixed"},
 		"a plan that nobody configured, two": {[]record.Scope{"*"}, func(c *callers) { c.plan = record.Plans{}.Of("x") }, free},

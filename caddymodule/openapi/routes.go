@@ -67,8 +67,8 @@ func (s *Selection) Check() error {
 	return nil
 }
 
-// takes reports whether it names an operation of that path.
-func (s *Selection) takes(method, template string) bool {
+// Takes reports whether it names an operation of that method, in capitals, and path, with parameters as documents write them.
+func (s *Selection) Takes(method, template string) bool {
 	if !slices.Contains(s.Methods, method) {
 		return false
 	}
@@ -220,7 +220,7 @@ func (m *maker) close(o *operation, full string) {
 func (m *maker) chosen(method, template string) bool {
 	named := func(list []Selection) (is bool) {
 		for n := range list {
-			if list[n].takes(method, template) {
+			if list[n].Takes(method, template) {
 				is, m.used[&list[n]] = true, true
 			}
 		}

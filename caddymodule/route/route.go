@@ -34,16 +34,20 @@ type Route struct {
 	// of that parameter.
 	Scopes []string
 	// Cost is what a request takes from every window, from 1 to record.MaxLimit; 0 is the default, 1. It is 0 for
-	// routes that are Public or Whoami: they spend nothing.
+	// routes that are Public, Whoami or Describes: they spend nothing.
 	Cost int64
 	// BodyLimit is the longest JSON body that policies read, in bytes; 0: they do not read the body.
 	BodyLimit int64
 	// Public routes need no key. They take neither scopes nor cost nor body.
 	Public bool
-	// Limit is how many requests of a public route one client address may send in the window; zero: any number.
+	// Limit is how many requests of a public route one client address may send in the window; zero: any number. Of a route that describes it
+	// holds for each key as well.
 	Limit record.Window
 	// Whoami routes are answered by the gateway itself, for any valid key. They take neither scopes nor cost nor body.
 	Whoami bool
+	// Describes routes are answered by the gateway itself: they tell callers what they may call, and need no key. They take neither scopes
+	// nor cost nor body.
+	Describes bool
 	// Closed routes are unknown. Others that stand back, as they do, take their requests no more than they take those of other routes.
 	Closed bool
 	// Deprecation says that callers are to leave the route; nil: they are not.

@@ -96,7 +96,7 @@ func newEntry(r *Route) (*entry, error) {
 			return nil, err
 		}
 	}
-	if e.route.Cost == 0 && !r.Public && !r.Whoami {
+	if e.route.Cost == 0 && !r.Public && !r.Whoami && !r.Describes {
 		e.route.Cost = 1
 	}
 	return e, nil
@@ -124,19 +124,24 @@ func checkMethods(methods []string) error {
 // checkNeeds checks what the route asks of a request: cost and body, and that nothing is asked where it would not be heeded.
 func checkNeeds(r *Route) error {
 	kind := "a public"
-	if r.Whoami {
+	switch {
+	case r.Whoami:
 		kind = "a whoami"
+	case r.Describes:
+		kind = "a describing"
 	}
 	switch {
 	case r.Public && r.Whoami:
 		return errors.New("a whoami route cannot be public: it tells a key about itself")
+	case r.Describes && (r.Public || r.Whoami):
+		return errors.New("a route that describes is neither public nor whoami: it tells each caller something else")
 	case r.Cost < 0 || r.Cost > record.MaxLimit:
 		return fmt.Errorf("cost %d is not valid: write 1 to %d", r.Cost, int64(record.MaxLimit))
 	case r.BodyLimit < 0:
 		return fmt.Errorf("body limit %d is not valid: write a size of at least 1 byte", r.BodyLimit)
-	case r.Limit != (record.Window{}) && !r.Public:
+	case r.Limit != (record.Window{}) && !r.Public && !r.Describes:
 		return errors.New("a limit by client address is for public routes: what a key may use, the windows of its plan say")
-	case !r.Public && !r.Whoami:
+	case !r.Public && !r.Whoami && !r.Describes:
 		return nil
 	case len(r.Scopes) > 0:
 		return fmt.Errorf("%s route needs no scopes: remove %s", kind, strings.Join(r.Scopes, " "))
