@@ -162,7 +162,10 @@ func (c *call) handlerError(err error) error {
 		if unhandled, _ := c.vars["unhandled"].(bool); unhandled {
 			return &refusal.Refusal{Kind: refusal.NoHandler}
 		}
-		if status, _ := c.repl.Get("http.reverse_proxy.status_code"); status == http.StatusSwitchingProtocols && !c.writer.Sent() {
+		if c.writer.Sent() {
+			return nil // as nearly always: the look below costs a walk through all placeholders
+		}
+		if status, _ := c.repl.Get("http.reverse_proxy.status_code"); status == http.StatusSwitchingProtocols {
 			// The proxy writes nothing for an upgrade that nobody asked for.
 			return &refusal.Refusal{Kind: refusal.UpstreamMalformed}
 		}

@@ -53,8 +53,24 @@ func WithoutOurs(announced []string, also func(name string) bool) []string {
 
 // isOurs tells the names on an answer that only the gateway sets, in any spelling.
 func isOurs(name string) bool {
+	if !mayBeOurs(name) {
+		return false
+	}
 	plain := strings.TrimPrefix(name, http.TrailerPrefix)
 	return limits.IsLimitHeader(name) || spells(plain, "x-request-id") || spells(plain, "x-tollgate-secret-ends")
+}
+
+// mayBeOurs tells by the first letter most names that are not ours: ours begin with X or R, or with a separator that counts for
+// nothing, and T is net/http's prefix for trailers.
+func mayBeOurs(name string) bool {
+	if name == "" {
+		return false
+	}
+	switch name[0] {
+	case 'x', 'X', 'r', 'R', 't', 'T', '-', '_', '.':
+		return true
+	}
+	return false
 }
 
 // spells reports whether a name is that one, by Normalize.
