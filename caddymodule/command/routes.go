@@ -57,6 +57,8 @@ func listRoutes(i *invocation) error {
 				listed.Needs = "public"
 			case r.Whoami:
 				listed.Needs = "whoami"
+			case r.MCP:
+				listed.Needs = "mcp"
 			case len(r.Scopes) > 0:
 				listed.Needs = "scopes"
 			default:

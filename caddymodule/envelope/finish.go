@@ -162,6 +162,18 @@ func (w *Writer) respond(a Answer, body []byte) {
 }
 
 // refuse sends a refusal in place of whatever was held.
+// RefuseWith sends the gateway's own refusal in another protocol's words: with that status and JSON, and not in the envelope.
+func (w *Writer) RefuseWith(r *refusal.Refusal, status int, body []byte) {
+	if w.Sent() {
+		return
+	}
+	h := w.under.Header()
+	r.SetHeaders(h, len(body))
+	w.report.Source, w.report.Status, w.report.Code = SourceGateway, status, r.Code()
+	w.report.Reason, w.report.Cause = r.Kind.Reason, r.Cause
+	w.send(status, body)
+}
+
 func (w *Writer) refuse(r *refusal.Refusal, source Source) {
 	h := w.under.Header()
 	if w.held != nil {

@@ -183,6 +183,9 @@ func (a *asked) viewRoute() *routeView {
 		Methods: r.Methods, Pattern: r.Pattern, Source: r.Source, Scopes: append([]string{}, a.outcome.Verdict.Match.Scopes...),
 		Params: map[string]string{}, Cost: max(r.Cost, 1), Public: r.Public, Whoami: r.Whoami, Deprecation: r.Deprecation,
 	}
+	if r.MCP {
+		view.Cost = r.Cost
+	}
 	for _, param := range a.outcome.Verdict.Match.Params {
 		view.Params[param.Name] = param.Value
 	}

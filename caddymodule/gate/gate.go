@@ -189,6 +189,9 @@ func (g *Gate) steps(ctx context.Context, r *Request, v *Verdict, clock *stopwat
 	if refused := g.decide(ctx, r, v); refused != nil {
 		return refused
 	}
+	if v.Match.Route.MCP {
+		return g.chargeMessage(ctx, v, clock)
+	}
 	if refused := validate(ctx, r, v); refused != nil {
 		return refused
 	}

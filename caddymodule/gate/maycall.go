@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"weak"
 
@@ -81,6 +82,19 @@ func (c Callable) Routes(yield func(r *route.Route, methods []string) bool) {
 			return
 		}
 	}
+}
+
+// Has reports whether a route of the table may be called with one of its methods.
+func (c Callable) Has(r *route.Route, method string) bool {
+	n := 0
+	for _, other := range c.routes {
+		if other == r {
+			i := slices.Index(r.Methods, method)
+			return i >= 0 && c.bits.has(n+i)
+		}
+		n += len(other.Methods)
+	}
+	return false
 }
 
 func (c Callable) some(r *route.Route, first int) (methods []string) {

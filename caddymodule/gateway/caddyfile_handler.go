@@ -51,6 +51,16 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			responses log                     # answers that break it are logged and counted, never changed
 //			public                            # its operations with "security: []" need no key
 //		}
+//		mcp <path> {                              # the document's operations as tools of the Model Context Protocol
+//			tools <methods> <path>…           # these alone: /v1/leads/:id, or /v1/* for all below it
+//			except <methods> <path>…          # not these
+//			name <tool> <method> <path>       # default: the operationId
+//			title <text>                      # default: the document's title
+//			instructions <file>               # what clients' models read first
+//			max_result <size>                 # of an answer; default 256KiB
+//			cost <number>                     # of a message, besides what a tool's request costs; default: nothing
+//			origins <origin>…                 # whose pages may use it besides the site's own
+//		}
 //		whoami <path>
 //		identity_headers <prefix> | off           # default X-Tollgate-
 //		inject <header> <value>
@@ -128,12 +138,13 @@ type handlerOption struct {
 	repeatable bool
 }
 
-const handlerWords = "public, route, openapi, whoami, identity_headers, inject, forward_authorization, bare_keys, errors, decisions"
+const handlerWords = "public, route, openapi, mcp, whoami, identity_headers, inject, forward_authorization, bare_keys, errors, decisions"
 
 var handlerOptions = map[string]handlerOption{
 	"public":                {parse: (*Handler).parsePublic, repeatable: true},
 	"route":                 {parse: (*Handler).parseRoute, repeatable: true},
 	"openapi":               {parse: (*Handler).parseOpenAPI},
+	"mcp":                   {parse: (*Handler).parseMCP},
 	"whoami":                {parse: (*Handler).parseWhoami},
 	"identity_headers":      {parse: (*Handler).parseIdentityHeaders},
 	"inject":                {parse: (*Handler).parseInject, repeatable: true},

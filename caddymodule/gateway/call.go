@@ -49,6 +49,12 @@ type call struct {
 	sent headers.Secrets
 	// answer is what is kept of the answer to hold it against the document; nil: nothing is.
 	answer *answers.Answer
+	// tool says that it is the request of a tool, and inside is the call of the one that a message for the MCP endpoint led to; nil:
+	// it led to none.
+	tool   bool
+	inside *call
+	// entry is what the access log has of it; nil: nothing.
+	entry *logged
 	// credential is the Authorization header of a request that passed, which the backend does not see.
 	credential []string
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
@@ -52,17 +53,20 @@ type Route struct {
 	Limit record.Window `json:"limit,omitzero"`
 	// Whoami answers who the key is and what is left of its windows.
 	Whoami bool `json:"whoami,omitempty"`
+	// MCP is the endpoint of the handler's mcp: it makes this route itself.
+	MCP bool `json:"-"`
 	// Source is the file and line it was written at, for errors.
 	Source string `json:"source,omitempty"`
 }
 
 // table gives the routes as the route table takes them.
 func (h *Handler) table() []*route.Route {
-	routes := make([]*route.Route, len(h.Routes))
-	for i, r := range h.Routes {
+	written := append(slices.Clip(h.Routes), h.MCP.routes()...)
+	routes := make([]*route.Route, len(written))
+	for i, r := range written {
 		routes[i] = &route.Route{
 			Methods: r.Methods, Pattern: r.Path, Scopes: r.Scopes, Cost: r.Cost, BodyLimit: r.Body,
-			Deprecation: r.Deprecation, Public: r.Public, Limit: r.Limit, Whoami: r.Whoami, Source: r.Source,
+			Deprecation: r.Deprecation, Public: r.Public, Limit: r.Limit, Whoami: r.Whoami, MCP: r.MCP, Source: r.Source,
 		}
 	}
 	return routes
@@ -110,7 +114,7 @@ func asWritten(routes []*route.Route) []*Route {
 	for i, r := range routes {
 		written[i] = &Route{
 			Methods: r.Methods, Path: r.Pattern, Scopes: r.Scopes, Cost: r.Cost, Body: r.BodyLimit,
-			Deprecation: r.Deprecation, Public: r.Public, Limit: r.Limit, Whoami: r.Whoami, Source: r.Source,
+			Deprecation: r.Deprecation, Public: r.Public, Limit: r.Limit, Whoami: r.Whoami, MCP: r.MCP, Source: r.Source,
 		}
 	}
 	return written

@@ -57,6 +57,9 @@ func (c *call) logDecision(report *envelope.Report, why *why) {
 	fields := make([]zap.Field, 0, 12)
 	fields = append(fields, zap.String("request_id", c.id.text), zap.String("decision", c.told.decision(report.Reason)),
 		zap.String("method", c.facts.Method), zap.String("route", c.told.pattern()))
+	if c.tool {
+		fields = append(fields, zap.String("way", "mcp"))
+	}
 	if c.facts.ClientIP.IsValid() {
 		fields = append(fields, zap.Stringer("client_ip", c.facts.ClientIP))
 	}

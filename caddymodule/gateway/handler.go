@@ -28,6 +28,8 @@ type Handler struct {
 	Routes []*Route `json:"routes,omitempty"`
 	// OpenAPI gives routes of a document; one of Routes for the same requests stands in place of the document's.
 	OpenAPI *OpenAPI `json:"openapi,omitempty"`
+	// MCP serves the operations of the document as tools of the Model Context Protocol. Default: there is no such endpoint.
+	MCP *MCP `json:"mcp,omitempty"`
 	// IdentityHeaders begins the names of the headers that tell the backend who is calling, or is "off". Default: X-Tollgate-.
 	IdentityHeaders string `json:"identity_headers,omitempty"`
 	// Inject sets request headers for the backend.
@@ -149,8 +151,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return c.whoami()
 	}
 	if c.verdict.Refusal != nil {
-		c.writer.Refuse(c.verdict.Refusal)
+		c.writer.Refuse(c.challenge(c.verdict.Refusal))
 		return nil
+	}
+	switch {
+	case c.verdict.Match.Route.MCP:
+		return c.mcp(next)
+	case c.isMetadata():
+		return c.metadata()
 	}
 	return c.pass(next)
 }

@@ -48,7 +48,7 @@ var meters = meter.New()
 
 func (c *call) count(report *envelope.Report, why *why, took time.Duration) {
 	r := meter.Request{
-		Verdict: &c.verdict, Code: string(report.Code), Source: string(report.Source), Reason: why.reason, Upstream: took,
+		Verdict: &c.verdict, Code: string(report.Code), Source: string(report.Source), Reason: why.reason, Upstream: took, Tool: c.tool,
 	}
 	if report.Unread != nil {
 		r.Unread = string(report.Unread.Kind)
@@ -82,7 +82,7 @@ func (c *call) upstreamTook(report *envelope.Report) time.Duration {
 
 // answersItself reports whether the answer is the gateway's own although it is no refusal: that of whoami, or of tollgate_keys.
 func (c *call) answersItself() bool {
-	if route := c.verdict.Match.Route; route != nil && route.Whoami {
+	if route := c.verdict.Match.Route; route != nil && (route.Whoami || route.MCP) || c.isMetadata() {
 		return true
 	}
 	return c.handler.app.manages && c.vars[managedVar] != nil
@@ -95,7 +95,10 @@ func (c *call) logAccess(report *envelope.Report, why *why) {
 		return
 	}
 	if extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		extra.Set(zap.Inline(c.logged(report, why)))
+		if c.entry = c.logged(report, why); c.inside != nil && c.inside.entry != nil {
+			c.entry = c.inside.entry // one line for both
+		}
+		extra.Set(zap.Inline(c.entry))
 	}
 }
 
@@ -104,11 +107,12 @@ type logged struct {
 	told
 	id                  requestID
 	key, decision, code string
+	tool                bool
 	why                 why
 }
 
 func (c *call) logged(report *envelope.Report, why *why) *logged {
-	return &logged{c.told, c.id, c.keyID(), c.told.decision(report.Reason), string(report.Code), *why}
+	return &logged{c.told, c.id, c.keyID(), c.told.decision(report.Reason), string(report.Code), c.tool, *why}
 }
 
 // MarshalLogObject adds what is known.
@@ -125,6 +129,9 @@ func (l *logged) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 		enc.AddString("key_id", l.key)
 	}
 	enc.AddString("route", l.pattern())
+	if l.tool {
+		enc.AddString("way", "mcp")
+	}
 	enc.AddString("decision", l.decision)
 	enc.AddString("code", l.code)
 	return l.why.MarshalLogObject(enc)

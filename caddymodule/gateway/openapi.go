@@ -17,6 +17,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/lines"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
+	"github.com/tollgate-gateway/tollgate/caddymodule/mcp"
 	"github.com/tollgate-gateway/tollgate/caddymodule/openapi"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 	"github.com/tollgate-gateway/tollgate/caddymodule/status"
@@ -187,6 +188,8 @@ type siteRoutes struct {
 	ofDocument int                                              // how many routes are the document's
 	warnings   []string
 	replaced   []route.Replaced
+	place      map[*openapi.Operation]int // where operations stand in the document
+	mcp        *mcp.Server                // nil: there is none
 }
 
 // liveRoutes are those that hold at present.
@@ -220,7 +223,12 @@ func (h *Handler) build(described *openapi.Document) (*siteRoutes, error) {
 	if s.table, s.replaced, err = route.NewOver(h.table(), others); err != nil {
 		return nil, err
 	}
-	s.ofDocument = -len(s.replaced)
+	s.ofDocument, s.place = -len(s.replaced), make(map[*openapi.Operation]int, len(others))
+	for n, r := range others {
+		if o := openapi.OperationOf(r); o != nil {
+			s.place[o] = n
+		}
+	}
 	for _, r := range others {
 		if !r.Closed {
 			s.ofDocument++
@@ -236,6 +244,11 @@ func (h *Handler) take(described *openapi.Document) error {
 		return err
 	}
 	routes := s.table.Routes()
+	served, warnings, err := h.serverOf(s)
+	if err != nil {
+		return err
+	}
+	s.mcp, s.warnings = served, append(s.warnings, warnings...)
 	if err := checkCosts(routes, h.app.planTable); err != nil {
 		return err
 	}

@@ -67,6 +67,14 @@ var (
 	NotAsDescribed = row("not_as_described", CodeInvalid, 400, "The request is not as the API's description asks for.", fixRequest, FieldDetails)
 	// TooComplex: the request takes too long to hold against the site's document. Details: why.
 	TooComplex = row("too_complex", CodeInvalid, 400, "The request is too complex to be checked.", "Send less at once.", "reason")
+	// MCPMessage: what was sent to the MCP endpoint is no message that it takes. Details, where there are any: why.
+	MCPMessage = row("mcp_message", CodeInvalid, 400, "The message is not one that this MCP server takes.", fixRequest, "reason")
+	// MCPOrigin: a page of another origin sent the message.
+	MCPOrigin = row("mcp_origin", CodeForbidden, 403, "Pages of this origin may not use the MCP server.", "Have the operator write the origin into `origins` of mcp.")
+	// MCPTool: the key may call no tool of that name, whether there is one or not.
+	MCPTool = row("mcp_tool", CodeForbidden, 403, "There is no such tool for this key.", "Ask tools/list which there are.")
+	// MCPResult: what a tool answered is longer than may be passed on. Details: how long that is, in bytes.
+	MCPResult = row("mcp_result", CodeInternal, 502, "The answer is longer than this MCP server passes on.", "Ask for less at once: a filter, a smaller page.", "max_result")
 	// PolicyForbidden: a policy refused with FORBIDDEN. The policy may give message and details.
 	PolicyForbidden = row("policy_forbidden", CodeForbidden, 403, CodeForbidden.Message(), askOwner, "missing_scopes", "reason", "address", "plan", PolicyDetails)
 	// PolicyNotFound: a policy refused with NOT_FOUND. The policy may give message and details.

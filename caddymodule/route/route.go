@@ -48,6 +48,9 @@ type Route struct {
 	// Describes routes are answered by the gateway itself: they tell callers what they may call, and need no key. They take neither scopes
 	// nor cost nor body.
 	Describes bool
+	// MCP routes are answered by the gateway itself, for keys that the policies let through. They take neither scopes nor body, and
+	// cost nothing unless Cost says so.
+	MCP bool
 	// Closed routes are unknown. Others that stand back, as they do, take their requests no more than they take those of other routes.
 	Closed bool
 	// Deprecation says that callers are to leave the route; nil: they are not.

@@ -96,7 +96,7 @@ func newEntry(r *Route) (*entry, error) {
 			return nil, err
 		}
 	}
-	if e.route.Cost == 0 && !r.Public && !r.Whoami && !r.Describes {
+	if e.route.Cost == 0 && !r.Public && !r.Whoami && !r.Describes && !r.MCP {
 		e.route.Cost = 1
 	}
 	return e, nil
@@ -141,6 +141,8 @@ func checkNeeds(r *Route) error {
 		return fmt.Errorf("body limit %d is not valid: write a size of at least 1 byte", r.BodyLimit)
 	case r.Limit != (record.Window{}) && !r.Public && !r.Describes:
 		return errors.New("a limit by client address is for public routes: what a key may use, the windows of its plan say")
+	case r.MCP && (r.Public || r.Whoami || r.Describes || len(r.Scopes) > 0 || r.BodyLimit > 0):
+		return errors.New("a route of mcp is neither public nor whoami, and takes neither scopes nor body")
 	case !r.Public && !r.Whoami && !r.Describes:
 		return nil
 	case len(r.Scopes) > 0:

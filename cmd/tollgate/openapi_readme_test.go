@@ -28,10 +28,13 @@ paths:
 `)
 	place := w.write(t, "Caddyfile", "{\n\tadmin off\n\ttollgate {\n\t\tkeys sqlite tollgate.db\n\t}\n}\n:8080 {\n"+blocks[0][1]+"}\n")
 	require.Contains(t, w.paste(t, fmt.Sprintf("%q validate --config %q 2>&1", os.Args[0], place)), "a route stands in place of an operation of the document")
-	require.Equal(t, `METHODS  PATH       NEEDS              COST  SOURCE
-POST     /v1/leads  agent.leads.write  1     Caddyfile:18
-GET      /v1/leads  agent.leads.read   1     openapi.yaml:6
-GET      /v1/about  public             -     openapi.yaml:8
-POST     /v1/pets   pets.write         1     openapi.yaml:9
+	require.Equal(t, `METHODS          PATH                NEEDS              COST  SOURCE
+POST             /v1/leads           agent.leads.write  1     Caddyfile:19
+POST,GET,DELETE  /mcp                mcp                -     Caddyfile:18
+GET              /.well-known/oaut…  public             -     Caddyfile:18
+GET              /.well-known/oaut…  public             -     Caddyfile:18
+GET              /v1/leads           agent.leads.read   1     openapi.yaml:6
+GET              /v1/about           public             -     openapi.yaml:8
+POST             /v1/pets            pets.write         1     openapi.yaml:9
 `, regexp.MustCompile(`\S*/(Caddyfile|openapi\.yaml):`).ReplaceAllString(w.must(t, "routes", "--config", place), "$1:"))
 }

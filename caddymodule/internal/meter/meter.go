@@ -24,6 +24,7 @@ type Meters struct {
 
 	answers  *prometheus.CounterVec
 	routes   patterns
+	tools    *prometheus.CounterVec
 	requests *prometheus.CounterVec
 	refusals *prometheus.CounterVec
 	steps    *prometheus.HistogramVec
@@ -45,6 +46,7 @@ func New() *Meters {
 		QuotaWarnings:      counters("quota_warnings_total", "Workspaces that used so much of a quota that their plan warns, once in a period, by plan and period.", "plan", "period"),
 		answers:            counters("responses_checked_total", "Answers that were held against the site's OpenAPI document, by route pattern and result: as_described, broken, undeclared_status, or not checked because they are too_large, encoded, cut, or the gateway was busy or failed.", "route", "result"),
 		requests:           counters("requests_total", "Requests by route pattern, plan, error code (ok: none) and source of the answer.", "route", "plan", "code", "source"),
+		tools:              counters("mcp_calls_total", "Calls of MCP tools, by the route pattern of the tool and error code (ok: none). Their requests are counted with all others as well.", "route", "code"),
 		refusals:           counters("refusals_total", "Requests that the gateway itself refused, by reason.", "reason"),
 		verdicts:           counters("limit_verdicts_total", "Verdicts about limits, by where they came from: memory, redis, remembered (over until reset) or local (redis away).", "source"),
 		unread:             counters("backend_errors_not_understood_total", "Errors of the backend, 4xx and soft failures, of which nothing was understood, by route pattern and what the body is: json, html or other.", "route", "body"),
@@ -86,7 +88,7 @@ type tracker interface{ Tracked() int }
 // Collectors are the process's metrics, and those of one configuration's key cache and counter engine.
 func (m *Meters) Collectors(cache Cache, engine any) []prometheus.Collector {
 	collectors := []prometheus.Collector{
-		m.requests, m.refusals, m.steps, m.verdicts, m.upstream, m.unread, m.DecisionsLeftOut, m.QuotaWarnings, m.answers,
+		m.requests, m.tools, m.refusals, m.steps, m.verdicts, m.upstream, m.unread, m.DecisionsLeftOut, m.QuotaWarnings, m.answers,
 		m.PoliciesLoaded, m.PolicyLoadFailures, m.policies.decisions, m.policies.seconds,
 		m.keys.lookups, m.keys.seconds, cache,
 	}
@@ -112,6 +114,8 @@ type Request struct {
 	Reason string
 	// Unread is what a backend's error is of which nothing was understood; empty: there was none.
 	Unread string
+	// Tool says that it is the request of an MCP tool, or would have been.
+	Tool bool
 	// Upstream is how long it took until the backend's answer began; 0: it was not asked.
 	Upstream time.Duration
 }
@@ -129,6 +133,9 @@ func (m *Meters) Count(r *Request) {
 		code = "ok"
 	}
 	m.requests.WithLabelValues(route, plan, code, r.Source).Inc()
+	if r.Tool {
+		m.tools.WithLabelValues(route, code).Inc()
+	}
 	if r.Reason != "" {
 		m.refusals.WithLabelValues(r.Reason).Inc()
 	}

@@ -1,0 +1,243 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/inner"
+	"github.com/tollgate-gateway/tollgate/caddymodule/mcp"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
+)
+
+// streamTime is how long events are collected of a tool that answers with a stream. Only tests change it.
+var streamTime = 30 * time.Second
+
+// agent is a call of the MCP endpoint, and what it does for its caller: mcp.Site.
+type agent struct {
+	*call
+	routes *siteRoutes
+	next   caddyhttp.Handler
+	may    gate.Callable
+	asked  int
+	all    map[*route.Route][]string // what may be called; nil: it was not asked for much
+}
+
+// mcp answers a message for the MCP endpoint. Where a tool is called, a request of its own goes through the gate, which is
+// authenticated, judged, charged and counted like any other.
+func (c *call) mcp(next caddyhttp.Handler) error {
+	routes := c.handler.live.Load()
+	request := mcp.Request{Method: c.request.Method, Host: c.request.Host, Header: c.request.Header}
+	if request.Method == http.MethodPost {
+		var refused *refusal.Refusal
+		request.Body, refused = c.body.read(mcp.MaxMessage)
+		c.inbound.touched.Store(false) // it was the gateway that read
+		if refused != nil {
+			return c.refuseMessage(refused)
+		}
+	}
+	may, err := c.handler.mayCall.Of(c.request.Context(), &c.facts.Facts, c.verdict.Identity, c.verdict.Plan, routes.table)
+	if err != nil {
+		return c.refuseMessage(&refusal.Refusal{Kind: refusal.PolicyFailed, Cause: err})
+	}
+	reply := routes.mcp.Answer(c.request.Context(), &request, &agent{call: c, routes: routes, next: next, may: may})
+	if reply.Refused != nil {
+		c.handler.gate.Refuse(&c.facts, &c.verdict, reply.Refused)
+		c.told.of(&c.verdict)
+	}
+	h := c.writer.Header()
+	if reply.Status == http.StatusMethodNotAllowed {
+		h.Set("Allow", http.MethodPost)
+	}
+	if c.verdict.Refusal != nil {
+		c.writer.RefuseWith(c.verdict.Refusal, reply.Status, reply.Body)
+		return nil
+	}
+	if reply.Body != nil {
+		h.Set("Content-Type", "application/json")
+	}
+	h.Set("X-Content-Type-Options", "nosniff")
+	c.send(reply.Status, reply.Body)
+	return nil
+}
+
+// refuseMessage refuses what is no message yet.
+func (c *call) refuseMessage(refused *refusal.Refusal) error {
+	c.handler.gate.Refuse(&c.facts, &c.verdict, refused)
+	c.told.of(&c.verdict)
+	c.writer.Refuse(refused)
+	return nil
+}
+
+// send is an answer of the gateway's own.
+func (c *call) send(status int, body []byte) {
+	h := c.writer.Header()
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	c.writer.WriteHeader(status)
+	if c.request.Method != http.MethodHead && len(body) > 0 {
+		_, _ = c.writer.Write(body) // an error here is the client's leaving
+	}
+}
+
+// May is mcp.Site.
+func (a *agent) May(t *mcp.Tool) bool {
+	if a.asked++; a.asked == 1 { // a call asks for one tool, a list for all
+		return a.may.Has(t.Route, t.Method())
+	}
+	if a.all == nil {
+		a.all = maps.Collect(a.may.Routes)
+	}
+	return slices.Contains(a.all[t.Route], t.Method())
+}
+
+// Resources and Read are mcp.Site: there are none yet.
+func (a *agent) Resources() []mcp.Resource                   { return nil }
+func (a *agent) Read(context.Context, string) (string, bool) { return "", false }
+
+// hiddenVar reports whether a variable is not handed on to a tool's request: that has been judged by nobody.
+func hiddenVar(name string) bool {
+	return strings.HasPrefix(name, "tollgate.") || name == "unhandled" || name == "start_time"
+}
+
+// Call is mcp.Site.
+func (a *agent) Call(ctx context.Context, r *mcp.Call) *mcp.Answer {
+	if refused := a.elsewhere(r); refused != nil {
+		return a.Refuse(r.Tool, refused)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answer := inner.NewAnswer(a.handler.MCP.mostResult(), streamTime, cancel)
+	request, err := inner.New(a.request.WithContext(ctx), &inner.Request{
+		Method: r.Method, Path: r.Path, Query: r.Query, Header: r.Header, Body: r.Body, Hidden: hiddenVar,
+	}, answer)
+	if err != nil {
+		return a.Refuse(r.Tool, &refusal.Refusal{Kind: refusal.MalformedTarget, Cause: err})
+	}
+	broken := a.through(answer, request)
+	result := &mcp.Answer{Status: answer.Status, Header: answer.Sent(), Body: answer.Body.Bytes(), Cut: answer.Long, RequestID: a.id.text}
+	if result.Ended = answer.Close(); broken && !answer.Long && !result.Ended {
+		return a.answer(&refusal.Refusal{Kind: refusal.UpstreamMalformed}) // which the tool's request has told log and metrics
+	}
+	return result
+}
+
+// through takes the request of a tool through the gate, and to the handlers behind it. It reports whether the answer broke off.
+func (a *agent) through(w http.ResponseWriter, r *http.Request) (broken bool) {
+	defer func() {
+		if panicked := recover(); panicked == http.ErrAbortHandler {
+			broken = true
+		} else if panicked != nil {
+			panic(panicked)
+		}
+	}()
+	c := a.handler.begin(w, r)
+	c.tool, a.inside = true, c
+	a.used = true // the ledger has the tool's request
+	defer c.end()
+	defer func() { a.verdict.Limits = c.verdict.Limits }() // before the end, which gives the verdict back
+	c.judge()
+	if c.verdict.Refusal != nil {
+		c.writer.Refuse(c.verdict.Refusal)
+		return false
+	}
+	_ = c.pass(a.next) // it returns nil
+	return false
+}
+
+// elsewhere refuses arguments by which the request would become one of another route than the tool's: "search" for the id of
+// /leads/:id, where /leads/search is an operation of its own.
+func (a *agent) elsewhere(r *mcp.Call) *refusal.Refusal {
+	var m route.Match
+	_, _ = a.routes.table.Match(r.Method, r.Path, &m) // its error is the gate's to tell
+	if m.Route == r.Tool.Route {
+		return nil
+	}
+	return &refusal.Refusal{Kind: refusal.NotAsDescribed, Details: map[string]any{"path": "the arguments make it the path of another operation"}}
+}
+
+// Refuse is mcp.Site. The refusal is of the tool's route.
+func (a *agent) Refuse(t *mcp.Tool, r *refusal.Refusal) *mcp.Answer {
+	a.verdict.Match.Route, a.tool = t.Route, true
+	a.handler.gate.Refuse(&a.facts, &a.verdict, r)
+	a.told.of(&a.verdict)
+	return a.answer(r)
+}
+
+func (a *agent) answer(r *refusal.Refusal) *mcp.Answer {
+	body := r.JSON()
+	h := http.Header{}
+	r.SetHeaders(h, len(body))
+	limits := a.verdict.Limits.Headers()
+	limits.Set(h)
+	return &mcp.Answer{Status: r.StatusCode(), Header: h, Body: bytes.Clone(body), RequestID: a.id.text}
+}
+
+// mostResult is how long an answer may be.
+func (m *MCP) mostResult() int64 {
+	if m.MaxResult == 0 {
+		return mcp.DefaultMaxResult
+	}
+	return m.MaxResult
+}
+
+// challenge tells clients that came without a good key where the MCP endpoint says how to authenticate (RFC 9728, section 5.1).
+func (c *call) challenge(r *refusal.Refusal) *refusal.Refusal {
+	if matched := c.verdict.Match.Route; matched == nil || !matched.MCP || r.Kind != refusal.Unauthorized {
+		return r
+	}
+	base := c.base()
+	if base == "" {
+		return r
+	}
+	said := *r
+	said.Challenge += `, resource_metadata="` + base + wellKnown + c.handler.MCP.Path + `"`
+	return &said
+}
+
+// base is scheme and host of the site as the client knows it; "": the host is not one that can stand in a header.
+func (c *call) base() string {
+	host := c.request.Host
+	if host == "" || strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-:[]") != "" {
+		return ""
+	}
+	scheme := "http://"
+	if c.request.TLS != nil || fromTrustedProxy(c.vars) && strings.EqualFold(c.request.Header.Get("X-Forwarded-Proto"), "https") {
+		scheme = "https://"
+	}
+	return scheme + host
+}
+
+// isMetadata reports whether the request asks what the MCP endpoint says of itself.
+func (c *call) isMetadata() bool {
+	r := c.verdict.Match.Route
+	return c.handler.MCP != nil && r != nil && r.Public && (r.Pattern == wellKnown || r.Pattern == wellKnown+c.handler.MCP.Path)
+}
+
+// metadata says how clients authenticate (RFC 9728, section 3.2). No authorization server is named: there is none.
+func (c *call) metadata() error {
+	base := c.base()
+	if base == "" {
+		c.writer.Refuse(&refusal.Refusal{Kind: refusal.MalformedTarget})
+		return nil
+	}
+	body, err := json.Marshal(map[string]any{
+		"resource": base + c.handler.MCP.Path, "bearer_methods_supported": []string{"header"}, "scopes_supported": c.handler.live.Load().mcp.Scopes(),
+	})
+	if err != nil {
+		return err
+	}
+	c.writer.Header().Set("Content-Type", "application/json")
+	c.send(http.StatusOK, slices.Clip(body))
+	return nil
+}

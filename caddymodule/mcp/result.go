@@ -1,0 +1,127 @@
+package mcp
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/strictjson"
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+)
+
+// Answer is what came of a request that a tool made.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+	// Cut says that the body was longer than may be passed on, or broke off: Body is its beginning.
+	Cut bool
+	// Ended says of a stream that it was ended here, after a time.
+	Ended bool
+	// RequestID is what the log calls the request.
+	RequestID string
+}
+
+// told are the headers of an answer that its caller is told of, in the result's _meta.
+var told = []string{"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "X-Ratelimit-Mode", "Ratelimit-Policy", "Ratelimit", "Retry-After",
+	"Deprecation", "Sunset", "Link", "Location", "X-Tollgate-Secret-Ends"}
+
+// spelled is how the told headers are written.
+var spelled = map[string]string{"X-Ratelimit-Limit": "X-RateLimit-Limit", "X-Ratelimit-Remaining": "X-RateLimit-Remaining", "X-Ratelimit-Reset": "X-RateLimit-Reset",
+	"X-Ratelimit-Mode": "X-RateLimit-Mode", "Ratelimit-Policy": "RateLimit-Policy", "Ratelimit": "RateLimit"}
+
+// maxDepth is how deep an answer may lie in itself that is passed on as JSON.
+const maxDepth = 128
+
+// appendResult appends what a call gave as the result of tools/call.
+func (x *exchange) appendResult(b []byte, a *Answer) []byte {
+	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
+	body, wrong := a.Body, a.Status >= 400
+	stream := kind == "text/event-stream"
+	if a.Cut && !stream {
+		wrong = true
+		r := refusal.Refusal{Kind: refusal.MCPResult, Details: map[string]any{"max_result": x.server.options.MaxResult}}
+		body, kind = r.JSON(), "application/json"
+	}
+	b = append(b, '{')
+	if x.modern {
+		b = append(b, `"resultType":"complete",`...)
+	}
+	b = append(b, `"content":[`...)
+	isJSON := kind == "application/json" || strings.HasSuffix(kind, "+json")
+	text := utf8.Valid(body) && (isJSON || kind == "" || stream || strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "json") || strings.HasSuffix(kind, "xml"))
+	switch {
+	case len(body) == 0:
+		b = append(appendText(append(b, `{"type":"text","text":`...), strings.TrimSpace(strconv.Itoa(a.Status)+" "+http.StatusText(a.Status))), '}')
+	case text:
+		b = append(appendText(append(b, `{"type":"text","text":`...), string(body)), '}')
+	default:
+		b = x.appendBlob(b, kind, body)
+	}
+	b = append(b, ']')
+	if object := bytes.TrimSpace(body); isJSON && text && len(object) > 0 && (object[0] == '{' || x.modern) && !strictjson.Deeper(object, maxDepth) && json.Valid(object) {
+		b = append(append(b, `,"structuredContent":`...), object...)
+	}
+	if wrong {
+		b = append(b, `,"isError":true`...)
+	}
+	return append(appendMeta(append(b, `,"_meta":`...), a, stream && (a.Cut || a.Ended)), '}')
+}
+
+// appendBlob appends what is no text as an embedded resource.
+func (x *exchange) appendBlob(b []byte, kind string, body []byte) []byte {
+	if kind == "" {
+		kind = "application/octet-stream"
+	}
+	b = append(b, `{"type":"resource","resource":{"uri":"tollgate://answer","mimeType":`...)
+	b = appendText(b, kind)
+	b = append(b, `,"blob":"`...)
+	b = base64.StdEncoding.AppendEncode(b, body)
+	return append(b, `"}}`...)
+}
+
+// appendMeta appends the status and the headers that an answer over HTTP would have had.
+func appendMeta(b []byte, a *Answer, cut bool) []byte {
+	b = append(b, `{"tollgate/status":`...)
+	b = strconv.AppendInt(b, int64(a.Status), 10)
+	if a.RequestID != "" {
+		b = appendText(append(b, `,"tollgate/request_id":`...), a.RequestID)
+	}
+	if cut {
+		b = append(b, `,"tollgate/cut":true`...)
+	}
+	b = append(b, `,"tollgate/headers":{`...)
+	first := true
+	for _, name := range told {
+		values := a.Header[name]
+		if len(values) == 0 {
+			continue
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		if other := spelled[name]; other != "" {
+			name = other
+		}
+		b = append(appendText(b, name), ':')
+		b = appendText(b, strings.Join(values, ", "))
+	}
+	return append(b, "}}"...)
+}
+
+// compact writes a value that was read from JSON.
+func compact(value any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(value) != nil {
+		return []byte("null") // what was read as JSON can always be written
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
