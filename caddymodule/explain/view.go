@@ -181,10 +181,7 @@ func (a *asked) viewRoute() *routeView {
 	}
 	view := &routeView{
 		Methods: r.Methods, Pattern: r.Pattern, Source: r.Source, Scopes: append([]string{}, a.outcome.Verdict.Match.Scopes...),
-		Params: map[string]string{}, Cost: max(r.Cost, 1), Public: r.Public, Whoami: r.Whoami, Deprecation: r.Deprecation,
-	}
-	if r.MCP {
-		view.Cost = r.Cost
+		Params: map[string]string{}, Cost: costOf(r), Public: r.Public, Whoami: r.Whoami, Deprecation: r.Deprecation,
 	}
 	for _, param := range a.outcome.Verdict.Match.Params {
 		view.Params[param.Name] = param.Value

@@ -3,6 +3,7 @@ package explain
 import (
 	"context"
 	"fmt"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 	"net/url"
 	"time"
 
@@ -107,4 +108,12 @@ func askGateway(c *config.Configuration, app *gateway.App, identity *record.Iden
 		return limits.State{}, "", fmt.Errorf("the gateway at %s uses another key store (%s)", endpoint, answer.Store)
 	}
 	return stateOf(windows, answer.Now, answer.Windows), "the gateway at " + endpoint, nil
+}
+
+// costOf is what a request of a route would take, if it took anything. A message for mcp takes nothing unless its cost says so.
+func costOf(r *route.Route) int64 {
+	if r.MCP {
+		return r.Cost
+	}
+	return max(r.Cost, 1)
 }
