@@ -3,6 +3,7 @@ package caddymodule_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -84,6 +85,36 @@ func TestMCPHostile(t *testing.T) {
 			require.Equal(t, 400, s.http.Status, s.http.Body)
 			require.Empty(t, g.Backend.Seen())
 		})
+	}
+}
+
+// TestMCPOrigin sends what a browser sends for pages: of a name that somebody points to this machine, too.
+func TestMCPOrigin(t *testing.T) {
+	for site, cases := range map[string]map[string]int{
+		"":                       {"http://evil.example": 403, "http://api.example.com": 403, "http://127.0.0.1:99": 200, "http://sub.localhost": 403, "http://localhost": 200, "http://[::1]:8080": 200, "ftp://localhost": 403},
+		"http://api.example.com": {"http://api.example.com": 200, "https://api.example.com:80": 200, "https://API.example.com": 200},
+	} {
+		g := agentWorld(t, "")
+		if site != "" {
+			setup := harness.Setup{Keys: harness.WorldKeys, Options: "plan big 100/1m", Gate: "openapi $DIR/openapi.yaml\nmcp /mcp"}
+			require.NoError(t, g.Load(strings.Replace(setup.Caddyfile(), "http://:$PORT", site+":$PORT", 1)))
+		}
+		for origin, status := range cases {
+			t.Run(site+" "+origin, func(t *testing.T) {
+				body, h := modernMessage("tools/list", "", nil)
+				h.Set("Origin", origin)
+				of, err := url.Parse(origin)
+				require.NoError(t, err)
+				r, err := http.NewRequest("POST", "http://"+g.Addr+"/mcp", strings.NewReader(body))
+				require.NoError(t, err)
+				r.Host, r.Header = of.Host, h
+				r.Header.Set("Authorization", "Bearer "+crm)
+				a, err := http.DefaultTransport.RoundTrip(r)
+				require.NoError(t, err)
+				defer a.Body.Close()
+				require.Equal(t, status, a.StatusCode)
+			})
+		}
 	}
 }
 

@@ -161,7 +161,6 @@ func (w *Writer) respond(a Answer, body []byte) {
 	w.send(a.Status, a.Body)
 }
 
-// refuse sends a refusal in place of whatever was held.
 // RefuseWith sends the gateway's own refusal in another protocol's words: with that status and JSON, and not in the envelope.
 func (w *Writer) RefuseWith(r *refusal.Refusal, status int, body []byte) {
 	if w.Sent() {
@@ -174,6 +173,7 @@ func (w *Writer) RefuseWith(r *refusal.Refusal, status int, body []byte) {
 	w.send(status, body)
 }
 
+// refuse sends a refusal in place of whatever was held.
 func (w *Writer) refuse(r *refusal.Refusal, source Source) {
 	h := w.under.Header()
 	if w.held != nil {

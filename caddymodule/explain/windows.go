@@ -3,7 +3,6 @@ package explain
 import (
 	"context"
 	"fmt"
-	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 	"net/url"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/config"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
 // windows is what is left of a workspace's windows.

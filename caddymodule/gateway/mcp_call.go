@@ -15,6 +15,7 @@ import (
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/inner"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/site"
 	"github.com/tollgate-gateway/tollgate/caddymodule/mcp"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
@@ -38,6 +39,10 @@ type agent struct {
 func (c *call) mcp(next caddyhttp.Handler) error {
 	routes := c.handler.live.Load()
 	request := mcp.Request{Method: c.request.Method, Host: c.request.Host, Header: c.request.Header}
+	if len(request.Header["Origin"]) > 0 {
+		server, is := c.request.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+		request.HostKnown = is && site.Named(server, c.handler)
+	}
 	if request.Method == http.MethodPost {
 		var refused *refusal.Refusal
 		request.Body, refused = c.body.read(mcp.MaxMessage)
@@ -143,6 +148,8 @@ func (a *agent) through(w http.ResponseWriter, r *http.Request) (broken bool) {
 	}()
 	c := a.handler.begin(w, r)
 	c.tool, a.inside = true, c
+	c.id = a.id // of the message and of the request that it led to: one call, one id
+	c.repl.Set("http.request.uuid", a.id.text)
 	a.used = true // the ledger has the tool's request
 	defer c.end()
 	defer func() { a.verdict.Limits = c.verdict.Limits }() // before the end, which gives the verdict back

@@ -58,7 +58,7 @@ func (c *call) count(report *envelope.Report, why *why, took time.Duration) {
 
 // trace adds to the request's trace what was done, where somebody records it.
 func (c *call) trace(report *envelope.Report, why *why, span trace.Span) {
-	if span.IsRecording() {
+	if span.IsRecording() && c.inside == nil { // that of a tool has told the trace
 		spans.Record(c.request.Context(), span, &spans.Request{
 			Verdict: &c.verdict, Decision: c.told.decision(report.Reason), Status: report.Status, Code: string(report.Code), Reason: why.reason,
 			Source: string(report.Source), Passed: c.passed, Ended: time.Now(),

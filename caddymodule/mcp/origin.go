@@ -3,13 +3,15 @@ package mcp
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 )
 
 // sameOrigin reports whether a page that sends a request, if one does, is the site's own or one that the configuration lists. The
-// scheme is not compared for its own: TLS may end in front of the gateway.
+// scheme is not compared for its own: TLS may end in front of the gateway. A host that the caller has chosen makes no page the
+// site's: a name of anybody's may point to this machine, and the browser then sends it as both host and origin.
 func (s *Server) sameOrigin(r *Request) bool {
 	given := r.Header["Origin"]
 	switch len(given) {
@@ -26,7 +28,13 @@ func (s *Server) sameOrigin(r *Request) bool {
 	if err != nil || origin.Scheme != "http" && origin.Scheme != "https" {
 		return false
 	}
-	return hostPort(origin.Host, origin.Scheme) == hostPort(r.Host, origin.Scheme)
+	return (r.HostKnown || fixed(origin.Hostname())) && hostPort(origin.Host, origin.Scheme) == hostPort(r.Host, origin.Scheme)
+}
+
+// fixed reports whether a host leads to the same machine whoever asks: an address, or the browser's own machine.
+func fixed(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil || strings.EqualFold(host, "localhost")
 }
 
 // hostPort is a host with its port, that of the scheme where none is written.

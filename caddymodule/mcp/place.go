@@ -34,7 +34,8 @@ func ownHeader(name string) bool {
 
 var (
 	ownHeaders = []string{"Authorization", "Cookie", "Host", "Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect", "Origin", "Forwarded",
-		"Via", "X-Real-Ip", "X-Request-Id", "Content-Length", "Content-Type", "Content-Encoding"}
+		"Via", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Request-Id", "X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Http-Method",
+		"X-Http-Method-Override", "X-Method-Override", "Content-Length", "Content-Type", "Content-Encoding"}
 	ownPrefixes = []string{"Mcp-", "Proxy-", "Sec-", "Accept", "X-Forwarded-", "X-Tollgate-"}
 )
 

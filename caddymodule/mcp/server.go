@@ -41,8 +41,10 @@ type Site interface {
 // Request is a request to the MCP endpoint.
 type Request struct {
 	Method, Host string
-	Header       http.Header
-	Body         []byte
+	// HostKnown says that the host is one that the configuration names. It is asked of pages alone, and false by default.
+	HostKnown bool
+	Header    http.Header
+	Body      []byte
 }
 
 // Reply is the answer to one.
