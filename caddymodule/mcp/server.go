@@ -184,8 +184,9 @@ func checkNames(h http.Header, m *message) *fault {
 
 // decodeName reads a header's value that may be written in Base64 (MCP 2026-07-28, "Value Encoding").
 func decodeName(value string) (string, bool) {
-	coded, is := strings.CutPrefix(value, "=?base64?")
-	if coded, is = strings.CutSuffix(coded, "?="); !is || len(coded) == len(value) {
+	coded, begins := strings.CutPrefix(value, "=?base64?")
+	coded, ends := strings.CutSuffix(coded, "?=")
+	if !begins || !ends {
 		return value, true
 	}
 	text, err := base64.StdEncoding.DecodeString(coded)
