@@ -49,8 +49,8 @@ func TestMCPTransport(t *testing.T) {
 		{"ping", "", ping, old, 200, 0, `{"jsonrpc":"2.0","id":7,"result":{}}`},
 		{"a session of somebody else's", "", ping, with(old, "Mcp-Session-Id", "theirs"), 200, 0, `"result":{}`},
 		{"ping of the modern revision", "", strings.Replace(list, "tools/list", "ping", 1), with(modern, "Mcp-Method", "ping"), 404, -32601, ""},
-		{"initialize of the modern revision", "", strings.Replace(list, "tools/list", "initialize", 1), with(modern, "Mcp-Method", "initialize"), 200, 0, `"protocolVersion":"2025-11-25"`},
-		{"discover", "", discover, discovering, 200, 0, `"supportedVersions":["2026-07-28"]`},
+		{"initialize of the modern revision", "", strings.Replace(list, "tools/list", "initialize", 1), with(modern, "Mcp-Method", "initialize"), 404, -32601, ""},
+		{"discover", "", discover, discovering, 200, 0, `"supportedVersions":["2026-07-28","2025-11-25","2025-06-18"]`},
 		{"discover is private", "", discover, discovering, 200, 0, `"cacheScope":"private"`},
 		{"lists are private", "", list, modern, 200, 0, `"cacheScope":"private"`},
 		{"lists name no keeping to old clients", "", strings.Replace(ping, "ping", "tools/list", 1), old, 200, 0, `{"tools":[`},
@@ -217,9 +217,9 @@ func TestMCPCall(t *testing.T) {
 	require.Contains(t, r.Content[0].Text, `"code":"NOT_FOUND"`)
 	require.Equal(t, "a,b", result("text").Content[0].Text)
 	r = result("picture")
-	require.Equal(t, "resource", r.Content[0].Type)
-	require.Equal(t, "image/png", r.Content[0].Resource.MimeType)
-	require.Equal(t, "iVBOR/8=", r.Content[0].Resource.Blob)
+	require.Equal(t, "image", r.Content[0].Type)
+	require.Equal(t, "image/png", r.Content[0].MimeType)
+	require.Equal(t, "iVBOR/8=", r.Content[0].Data)
 	require.Equal(t, "204 No Content", result("nothing").Content[0].Text)
 	r = result("long")
 	require.True(t, r.IsError)

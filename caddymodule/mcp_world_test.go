@@ -112,8 +112,7 @@ func modernMessage(method, name string, params map[string]any) (body string, hea
 // toolResult is the result of tools/call.
 type toolResult struct {
 	Content []struct {
-		Type, Text string
-		Resource   struct{ MimeType, Blob string }
+		Type, Text, MimeType, Data string
 	}
 	StructuredContent json.RawMessage
 	IsError           bool

@@ -40,7 +40,7 @@ func (x *exchange) answer(ctx context.Context) *Reply {
 	case method == "resources/read":
 		return x.readResource(ctx)
 	case method == "server/discover" && x.modern:
-		return x.result(x.appendServer([]byte(`{"resultType":"complete","supportedVersions":["`+modern+`"]`), keepServer))
+		return x.result(x.appendServer(append([]byte(`{"resultType":"complete","supportedVersions":`), spoken...), keepServer))
 	case method == "initialize" && !x.modern:
 		return x.initialize()
 	case method == "ping" && !x.modern:
@@ -173,7 +173,8 @@ func (x *exchange) readResource(ctx context.Context) *Reply {
 	if !x.modern {
 		code = codeNoResource
 	}
-	return x.fault(http.StatusOK, &fault{code: code, message: "There is no such resource."})
+	data := append(appendText([]byte(`{"uri":`), cut(uri, 256)), '}')
+	return x.fault(http.StatusOK, &fault{code: code, message: "There is no such resource.", data: data})
 }
 
 // call sends a tool's request through the gate. What the caller may not call is as unknown as what is not there.

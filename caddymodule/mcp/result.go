@@ -73,8 +73,15 @@ func (x *exchange) appendResult(b []byte, a *Answer) []byte {
 	return append(appendMeta(append(b, `,"_meta":`...), a, stream && (a.Cut || a.Ended)), '}')
 }
 
-// appendBlob appends what is no text as an embedded resource.
+// appendBlob appends what is no text: pictures and sounds as such, all else as an embedded resource.
 func (x *exchange) appendBlob(b []byte, kind string, body []byte) []byte {
+	for _, media := range []string{"image", "audio"} {
+		if strings.HasPrefix(kind, media+"/") {
+			b = append(append(append(b, `{"type":"`...), media...), `","mimeType":`...)
+			b = append(appendText(b, kind), `,"data":"`...)
+			return append(base64.StdEncoding.AppendEncode(b, body), `"}`...)
+		}
+	}
 	if kind == "" {
 		kind = "application/octet-stream"
 	}

@@ -17,7 +17,10 @@ const (
 	previous = "2025-11-25"
 )
 
-var revisions = []string{modern, previous, "2025-06-18"}
+var (
+	revisions = []string{modern, previous, "2025-06-18"}
+	spoken    = `["` + strings.Join(revisions, `","`) + `"]`
+)
 
 // What a modern request says of itself, in its _meta.
 const (
@@ -71,7 +74,7 @@ func (s *Server) Answer(ctx context.Context, r *Request, site Site) *Reply {
 	if m.id == nil { // of what clients tell nothing is kept
 		return &Reply{Status: http.StatusAccepted}
 	}
-	x := exchange{server: s, message: &m, site: site, modern: m.method != "initialize" && r.Header.Get("Mcp-Protocol-Version") == modern}
+	x := exchange{server: s, message: &m, site: site, modern: r.Header.Get("Mcp-Protocol-Version") == modern}
 	return x.answer(ctx)
 }
 
@@ -153,8 +156,8 @@ func isObject(value any) bool {
 }
 
 func unsupported(requested, message string) *fault {
-	data := append([]byte(`{"supported":["`), strings.Join(revisions, `","`)...)
-	data = append(data, `"],"requested":`...)
+	data := append([]byte(`{"supported":`), spoken...)
+	data = append(data, `,"requested":`...)
 	return &fault{code: codeUnsupported, message: message, data: append(appendText(data, requested), '}')}
 }
 
