@@ -29,7 +29,7 @@ type listedRoute struct {
 	Site        string        `json:"site"`
 	Methods     []string      `json:"methods"`
 	Path        string        `json:"path"`
-	Needs       string        `json:"needs"` // public, key, whoami or scopes
+	Needs       string        `json:"needs"` // public, key, whoami, describe or scopes
 	Scopes      []string      `json:"scopes"`
 	Cost        int64         `json:"cost"`
 	Body        int64         `json:"body"`
@@ -59,6 +59,8 @@ func listRoutes(i *invocation) error {
 				listed.Needs = "whoami"
 			case r.MCP:
 				listed.Needs = "mcp"
+			case r.Describes:
+				listed.Needs = "describe"
 			case len(r.Scopes) > 0:
 				listed.Needs = "scopes"
 			default:

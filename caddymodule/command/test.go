@@ -172,7 +172,7 @@ func (j judge) Judge(ctx context.Context, r *cases.Request) (*cases.Outcome, err
 		}
 		o.Kind, o.Status, o.Reason, o.Missing = cases.Refused, answer.Verdict.Status, answer.Reason(), answer.MissingScopes()
 		o.Code, o.Message, o.Details = said.Code, said.Message, said.Details
-	case answer.Route.Public:
+	case answer.Route.Public, answer.Route.Describes:
 		o.Kind = cases.Public
 	case answer.Route.Whoami:
 		o.Kind = cases.Whoami

@@ -163,7 +163,8 @@ func TestSkill(t *testing.T) {
 // TestOpenAPI: the document that a caller gets makes the routes that it may call, with the same scopes.
 func TestOpenAPI(t *testing.T) {
 	s := made(t, world, describe.Options{}, &route.Route{Methods: []string{"GET"}, Pattern: "/v1/leads/:id", Scopes: []string{"own.read"}, Cost: 7},
-		&route.Route{Methods: []string{"GET", "POST"}, Pattern: "/files/:name/*", Scopes: []string{"files.:name"}}, &route.Route{Methods: []string{"OPTIONS"}, Pattern: "/*", Public: true})
+		&route.Route{Methods: []string{"GET", "POST"}, Pattern: "/files/:name/*", Scopes: []string{"files.:name"}}, &route.Route{Methods: []string{"OPTIONS"}, Pattern: "/*", Public: true},
+		&route.Route{Methods: []string{"POST", "GET"}, Pattern: "/mcp", MCP: true}, &route.Route{Methods: []string{"GET"}, Pattern: "/.well-known/oauth-protected-resource/mcp", Public: true})
 	text := s.text(t, describe.OpenAPI, s.caller("*", "own.read", "files.:name"))
 	require.Equal(t, text, s.text(t, describe.OpenAPI, s.caller("*", "own.read", "files.:name")))
 	file := filepath.Join(t.TempDir(), "openapi.json")

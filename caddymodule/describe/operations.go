@@ -33,7 +33,7 @@ func (s *Site) operations(routes []*route.Route, replaced []route.Replaced) {
 	shapes, ids := map[string][]string{}, map[string]bool{}
 	for _, r := range routes {
 		for _, method := range r.Methods {
-			if r.Describes || method == http.MethodOptions || slices.Contains(r.Methods, http.MethodGet) && method == http.MethodHead {
+			if own(r) || method == http.MethodOptions || slices.Contains(r.Methods, http.MethodGet) && method == http.MethodHead {
 				continue
 			}
 			o := &operation{route: r, method: method, described: openapi.OperationOf(r)}
@@ -59,14 +59,19 @@ func (s *Site) operations(routes []*route.Route, replaced []route.Replaced) {
 	}
 }
 
+// own reports whether a route is no operation of the API: what describes it, MCP, and what says how to authenticate there.
+func own(r *route.Route) bool {
+	return r.Describes || r.MCP || strings.HasPrefix(r.Pattern, "/.well-known/")
+}
+
 // place sets the path. Its literals are those that requests have, its parameters are called as the document calls them, or as the first
 // operation at such a path does: OpenAPI has one name for each.
 func (o *operation) place(from *route.Route, shapes map[string][]string) {
-	own := map[string]string{}
+	called := map[string]string{}
 	if o.described != nil {
 		for n := range o.described.Parameters {
 			if p := &o.described.Parameters[n]; p.In == "path" {
-				own[p.Segment] = p.Name
+				called[p.Segment] = p.Name
 			}
 		}
 	}
@@ -79,25 +84,25 @@ func (o *operation) place(from *route.Route, shapes map[string][]string) {
 		}
 		shape = append(shape, segment)
 		if is {
-			if called := own[name]; called != "" {
-				name = called
+			if as := called[name]; as != "" {
+				name = as
 			}
 			names = append(names, name)
 			shape[n] = "{}"
 		}
 	}
 	key := strings.Join(shape, "/")
-	called, known := shapes[key]
+	shared, known := shapes[key]
 	if !known {
-		called = unlike(names)
-		shapes[key] = called
+		shared = unlike(names)
+		shapes[key] = shared
 	}
 	o.names = map[string]string{}
 	next := 0
 	for n := range shape {
 		if shape[n] == "{}" {
-			o.names[names[next]] = called[next]
-			segments[n] = "{" + called[next] + "}"
+			o.names[names[next]] = shared[next]
+			segments[n] = "{" + shared[next] + "}"
 			next++
 		}
 	}

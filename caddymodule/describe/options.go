@@ -43,6 +43,8 @@ type Options struct {
 	Path string `json:"-"`
 	// Whoami is the path of whoami; "": the site has none.
 	Whoami string `json:"-"`
+	// MCP is the path at which the operations are tools of the Model Context Protocol; "": they are not.
+	MCP string `json:"-"`
 	// Plans are those of the gateway.
 	Plans record.Plans `json:"-"`
 	// Document is what routes are described by; nil: nothing.

@@ -26,7 +26,11 @@ func (m *model) skill() []byte {
 	var b strings.Builder
 	b.WriteString("---\nname: " + o.Name + "\ndescription: " + string(quote(o.Description)) + "\n---\n\n# " + line(o.Title) + "\n\n" + paragraph(o.Description) + "\n\n")
 	b.WriteString("Base URL: " + baseInWords + ". In the examples it is in `$BASE`, and the key in `$KEY`. The operations with all of their schemas: " +
-		"`" + OpenAPI.Path(o.Path) + "`, OpenAPI 3.1.\n")
+		"`" + OpenAPI.Path(o.Path) + "`, OpenAPI 3.1.")
+	if o.MCP != "" && m.tellsAll() {
+		b.WriteString(" They are tools of the Model Context Protocol as well: `" + o.MCP + "`.")
+	}
+	b.WriteString("\n")
 	m.authentication(&b)
 	if o.Intro != "" && m.tellsAll() {
 		b.WriteString("\n" + strings.TrimSpace(o.Intro) + "\n")

@@ -62,6 +62,8 @@ type routeView struct {
 	Cost    int64             `json:"cost"`
 	Public  bool              `json:"public"`
 	Whoami  bool              `json:"whoami"`
+	// Describes says that the gateway tells the caller what it may do.
+	Describes bool `json:"describes,omitempty"`
 	// Deprecation is what callers of the route are told of its end; null: nothing.
 	Deprecation *route.Deprecation `json:"deprecation"`
 }
@@ -181,7 +183,7 @@ func (a *asked) viewRoute() *routeView {
 	}
 	view := &routeView{
 		Methods: r.Methods, Pattern: r.Pattern, Source: r.Source, Scopes: append([]string{}, a.outcome.Verdict.Match.Scopes...),
-		Params: map[string]string{}, Cost: costOf(r), Public: r.Public, Whoami: r.Whoami, Deprecation: r.Deprecation,
+		Params: map[string]string{}, Cost: costOf(r), Public: r.Public, Whoami: r.Whoami, Describes: r.Describes, Deprecation: r.Deprecation,
 	}
 	for _, param := range a.outcome.Verdict.Match.Params {
 		view.Params[param.Name] = param.Value
@@ -297,28 +299,6 @@ func (a *asked) planInWords() string {
 		return "plan " + plan.Name + ", which is denied"
 	}
 	return "plan " + plan.Name
-}
-
-func (a *asked) routeInWords() string {
-	route := a.outcome.Verdict.Match.Route
-	if route == nil {
-		return "no route matches: the policies are asked about an unknown one"
-	}
-	text := strings.Join(route.Methods, ",") + " " + route.Pattern
-	if route.Source != "" {
-		text += " (" + route.Source + ")"
-	}
-	switch {
-	case route.Limit.Limit > 0:
-		return text + " is public: each client address may send " + route.Limit.String() + ", nothing else is asked"
-	case route.Public:
-		return text + " is public: nothing else is asked"
-	case route.Whoami:
-		return text + " says who the key is: the gateway answers"
-	case len(route.Scopes) == 0:
-		return text + " needs any valid key"
-	}
-	return text + " needs " + strings.Join(route.Scopes, " ")
 }
 
 // nobody says in words why a request has no caller.

@@ -105,3 +105,28 @@ func answering(steps []site.Step) string {
 	}
 	return ""
 }
+
+// routeInWords says which route matched, and what it needs.
+func (a *asked) routeInWords() string {
+	route := a.outcome.Verdict.Match.Route
+	if route == nil {
+		return "no route matches: the policies are asked about an unknown one"
+	}
+	text := strings.Join(route.Methods, ",") + " " + route.Pattern
+	if route.Source != "" {
+		text += " (" + route.Source + ")"
+	}
+	switch {
+	case route.Describes:
+		return text + " tells each caller what it may do: the gateway answers"
+	case route.Limit.Limit > 0:
+		return text + " is public: each client address may send " + route.Limit.String() + ", nothing else is asked"
+	case route.Public:
+		return text + " is public: nothing else is asked"
+	case route.Whoami:
+		return text + " says who the key is: the gateway answers"
+	case len(route.Scopes) == 0:
+		return text + " needs any valid key"
+	}
+	return text + " needs " + strings.Join(route.Scopes, " ")
+}

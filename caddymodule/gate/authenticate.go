@@ -69,15 +69,17 @@ func (g *Gate) identify(identity *record.Identity, v *Verdict) *refusal.Refusal 
 
 // suspended refuses every key of a suspended workspace before body and policy. One that is used from outside its allowlist is
 // left to the policies, whose refusal says no more than it would of any other workspace: somebody who found a key does not
-// learn what became of its owner. Whoami asks no policy: it is refused here.
+// learn what became of its owner. Whoami and descriptions ask no policy: they are refused here.
 func suspended(r *Request, v *Verdict) *refusal.Refusal {
-	if !v.Identity.Workspace.Suspended() || outside(r, v) && !isWhoami(v) {
+	if !v.Identity.Workspace.Suspended() || outside(r, v) && !isWhoami(v) && !describes(v) {
 		return nil
 	}
 	return bySuspension(v)
 }
 
 func isWhoami(v *Verdict) bool { return v.Match.Route != nil && v.Match.Route.Whoami }
+
+func describes(v *Verdict) bool { return v.Match.Route != nil && v.Match.Route.Describes }
 
 // suspendedDetails are the same for all: nobody changes them.
 var suspendedDetails = map[string]any{"reason": "suspended"}

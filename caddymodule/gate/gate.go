@@ -172,6 +172,9 @@ func (g *Gate) steps(ctx context.Context, r *Request, v *Verdict, clock *stopwat
 		}
 		return r.ready()
 	}
+	if describes(v) && r.anonymous() {
+		return g.visit(r, v)
+	}
 	clock.next(StepAuthenticate, g.Now())
 	if refused := g.authenticate(ctx, r, v); refused != nil {
 		return refused
@@ -182,8 +185,11 @@ func (g *Gate) steps(ctx context.Context, r *Request, v *Verdict, clock *stopwat
 	if refused := suspended(r, v); refused != nil {
 		return refused
 	}
-	if isWhoami(v) {
+	switch {
+	case isWhoami(v):
 		return g.peek(ctx, v)
+	case describes(v):
+		return g.tell(r, v)
 	}
 	clock.next(StepPolicy, g.Now())
 	if refused := g.decide(ctx, r, v); refused != nil {

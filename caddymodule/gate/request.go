@@ -24,6 +24,9 @@ type Request struct {
 	As *record.Identity
 }
 
+// anonymous reports whether the request comes without any credential.
+func (r *Request) anonymous() bool { return r.As == nil && len(r.Header["Authorization"]) == 0 }
+
 // Body reads the body of a request, leaving the backend the same bytes.
 type Body interface {
 	// JSON reads one JSON value of at most limit bytes. It gives present=false for no body at all, and a refusal for a

@@ -100,10 +100,11 @@ func (g *Gate) countIdentified(r *Request, v *Verdict, refused *refusal.Refusal)
 	g.RefusalThrottle.count(v.Identity.Key.ID)
 }
 
-// Visitor is a client of a public route. Routes of several sites with the same method and template are one.
+// Visitor is a client of a public route, or of one that describes. Routes of several sites with the same method and template are one.
 type Visitor struct {
 	Method, Pattern string // the route's first method, and its template
 	Address         netip.Addr
+	Key             string // the id of a good key; "": it came without one. Then Address is zero, unless its allowlist does not let it in
 }
 
 // visit counts a request of a public route that has a limit by the client's address, and refuses it past the limit.
@@ -113,11 +114,28 @@ func (g *Gate) visit(r *Request, v *Verdict) *refusal.Refusal {
 		return nil
 	}
 	visitors := Throttle[Visitor]{g.Visitors(public.Limit.Duration), public.Limit}
-	result, counted := visitors.count(Visitor{public.Methods[0], public.Pattern, bucket(r)})
+	result, counted := visitors.count(Visitor{public.Methods[0], public.Pattern, bucket(r), ""})
 	if !counted {
 		return throttled(refusal.AddressOverLimit, &result, v)
 	}
 	v.Limits = result.State
+	return nil
+}
+
+// tell counts a request for a description by the caller's key, and refuses it past the route's limit. It spends nothing.
+func (g *Gate) tell(r *Request, v *Verdict) *refusal.Refusal {
+	describing := v.Match.Route
+	if describing.Limit.Limit > 0 && g.Visitors != nil {
+		visitor := Visitor{describing.Methods[0], describing.Pattern, netip.Addr{}, v.Identity.Key.ID}
+		if outside(r, v) {
+			visitor.Address = bucket(r) // whoever found a key does not use up its owner's
+		}
+		visitors := Throttle[Visitor]{g.Visitors(describing.Limit.Duration), describing.Limit}
+		if result, counted := visitors.count(visitor); !counted {
+			return throttled(refusal.KeyOverLimit, &result, v)
+		}
+	}
+	g.lastKnown(v)
 	return nil
 }
 

@@ -61,6 +61,15 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			cost <number>                     # of a message, besides what a tool's request costs; default: nothing
 //			origins <origin>…                 # whose pages may use it besides the site's own
 //		}
+//		describe <path> {                         # <path>/SKILL.md, openapi.json, llms.txt: what the caller may do; the block is optional
+//			skill <name> "<description>"      # as the Agent Skills specification has it; default: made of the title
+//			intro <file>                      # Markdown in front of the endpoints, for callers with a key
+//			title <text>                      # default: the document's title
+//			contact <address>                 # where a key is had: a mail address, or https://…
+//			except <methods> <path>           # nobody is told of these: /v1/leads/:id, or /v1/* for all below it
+//			limit <limit>/<duration>          # of each client address, and of each key; default 60/1m
+//			everything                        # who has no key reads of all operations; default: of the public ones
+//		}
 //		whoami <path>
 //		identity_headers <prefix> | off           # default X-Tollgate-
 //		inject <header> <value>
@@ -138,13 +147,14 @@ type handlerOption struct {
 	repeatable bool
 }
 
-const handlerWords = "public, route, openapi, mcp, whoami, identity_headers, inject, forward_authorization, bare_keys, errors, decisions"
+const handlerWords = "public, route, openapi, mcp, describe, whoami, identity_headers, inject, forward_authorization, bare_keys, errors, decisions"
 
 var handlerOptions = map[string]handlerOption{
 	"public":                {parse: (*Handler).parsePublic, repeatable: true},
 	"route":                 {parse: (*Handler).parseRoute, repeatable: true},
 	"openapi":               {parse: (*Handler).parseOpenAPI},
 	"mcp":                   {parse: (*Handler).parseMCP},
+	"describe":              {parse: (*Handler).parseDescribe},
 	"whoami":                {parse: (*Handler).parseWhoami},
 	"identity_headers":      {parse: (*Handler).parseIdentityHeaders},
 	"inject":                {parse: (*Handler).parseInject, repeatable: true},

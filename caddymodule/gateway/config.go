@@ -55,18 +55,20 @@ type Route struct {
 	Whoami bool `json:"whoami,omitempty"`
 	// MCP is the endpoint of the handler's mcp: it makes this route itself.
 	MCP bool `json:"-"`
+	// Describes are the routes of the handler's describe: it makes them itself.
+	Describes bool `json:"-"`
 	// Source is the file and line it was written at, for errors.
 	Source string `json:"source,omitempty"`
 }
 
 // table gives the routes as the route table takes them.
 func (h *Handler) table() []*route.Route {
-	written := append(slices.Clip(h.Routes), h.MCP.routes()...)
+	written := slices.Concat(h.Routes, h.MCP.routes(), h.Describe.routes())
 	routes := make([]*route.Route, len(written))
 	for i, r := range written {
 		routes[i] = &route.Route{
 			Methods: r.Methods, Pattern: r.Path, Scopes: r.Scopes, Cost: r.Cost, BodyLimit: r.Body,
-			Deprecation: r.Deprecation, Public: r.Public, Limit: r.Limit, Whoami: r.Whoami, MCP: r.MCP, Source: r.Source,
+			Deprecation: r.Deprecation, Public: r.Public, Limit: r.Limit, Whoami: r.Whoami, MCP: r.MCP, Describes: r.Describes, Source: r.Source,
 		}
 	}
 	return routes
@@ -114,7 +116,7 @@ func asWritten(routes []*route.Route) []*Route {
 	for i, r := range routes {
 		written[i] = &Route{
 			Methods: r.Methods, Path: r.Pattern, Scopes: r.Scopes, Cost: r.Cost, Body: r.BodyLimit,
-			Deprecation: r.Deprecation, Public: r.Public, Limit: r.Limit, Whoami: r.Whoami, MCP: r.MCP, Source: r.Source,
+			Deprecation: r.Deprecation, Public: r.Public, Limit: r.Limit, Whoami: r.Whoami, MCP: r.MCP, Describes: r.Describes, Source: r.Source,
 		}
 	}
 	return written

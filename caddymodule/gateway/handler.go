@@ -30,6 +30,8 @@ type Handler struct {
 	OpenAPI *OpenAPI `json:"openapi,omitempty"`
 	// MCP serves the operations of the document as tools of the Model Context Protocol. Default: there is no such endpoint.
 	MCP *MCP `json:"mcp,omitempty"`
+	// Describe tells callers what they may do: SKILL.md, openapi.json, llms.txt. Default: nothing does.
+	Describe *Describe `json:"describe,omitempty"`
 	// IdentityHeaders begins the names of the headers that tell the backend who is calling, or is "off". Default: X-Tollgate-.
 	IdentityHeaders string `json:"identity_headers,omitempty"`
 	// Inject sets request headers for the backend.
@@ -150,7 +152,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if c.verdict.Refusal == nil && c.verdict.Match.Route.Whoami {
 		return c.whoami()
 	}
+	if c.verdict.Refusal == nil && c.verdict.Match.Route.Describes {
+		return c.describe()
+	}
 	if c.verdict.Refusal != nil {
+		c.pointToDescription()
 		c.writer.Refuse(c.challenge(c.verdict.Refusal))
 		return nil
 	}

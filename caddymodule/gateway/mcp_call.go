@@ -212,19 +212,6 @@ func (c *call) challenge(r *refusal.Refusal) *refusal.Refusal {
 	return &said
 }
 
-// base is scheme and host of the site as the client knows it; "": the host is not one that can stand in a header.
-func (c *call) base() string {
-	host := c.request.Host
-	if host == "" || strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-:[]") != "" {
-		return ""
-	}
-	scheme := "http://"
-	if c.request.TLS != nil || fromTrustedProxy(c.vars) && strings.EqualFold(c.request.Header.Get("X-Forwarded-Proto"), "https") {
-		scheme = "https://"
-	}
-	return scheme + host
-}
-
 // isMetadata reports whether the request asks what the MCP endpoint says of itself.
 func (c *call) isMetadata() bool {
 	r := c.verdict.Match.Route

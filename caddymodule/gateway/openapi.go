@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/describe"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/lines"
@@ -190,6 +191,8 @@ type siteRoutes struct {
 	replaced   []route.Replaced
 	place      map[*openapi.Operation]int // where operations stand in the document
 	mcp        *mcp.Server                // nil: there is none
+	tells      *describe.Site             // nil: nothing does
+	anybody    gate.Callable              // what is told of without a key
 }
 
 // liveRoutes are those that hold at present.
@@ -250,6 +253,9 @@ func (h *Handler) take(described *openapi.Document) error {
 	}
 	s.mcp, s.warnings = served, append(s.warnings, warnings...)
 	if err := checkCosts(routes, h.app.planTable); err != nil {
+		return err
+	}
+	if err := h.describes(s); err != nil {
 		return err
 	}
 	s.warnings = append(h.warnings(routes), s.warnings...)

@@ -126,7 +126,7 @@ func (t *told) decision(reason string) string {
 	switch {
 	case t.refused || reason != "":
 		return "refused"
-	case t.route != nil && t.route.Public:
+	case t.route != nil && (t.route.Public || t.route.Describes && t.identity == nil):
 		return "public"
 	}
 	return "allowed"

@@ -223,6 +223,8 @@ type RouteState struct {
 	// Limit is how many requests one client address may send; it is there for public routes with one.
 	Limit  record.Window `json:"limit,omitzero"`
 	Whoami bool          `json:"whoami"`
+	// Describes says that it tells callers what they may do.
+	Describes bool `json:"describes,omitempty"`
 	// Source is where it was written, and Site where its gate was.
 	Source string `json:"source"`
 	Site   string `json:"site"`
@@ -245,7 +247,7 @@ func (a *App) RouteStates() []RouteState {
 		for _, r := range live.table.Routes() {
 			state := RouteState{
 				Methods: r.Methods, Pattern: r.Pattern, Scopes: append([]string{}, r.Scopes...), Cost: r.Cost, Public: r.Public, Limit: r.Limit, Whoami: r.Whoami,
-				Source: r.Source, Site: h.Source, RouteCounts: live.counts[r].Counts(),
+				Describes: r.Describes, Source: r.Source, Site: h.Source, RouteCounts: live.counts[r].Counts(),
 			}
 			if r.Deprecation != nil {
 				state.Deprecation = &DeprecationState{r.Deprecation, live.counts[r].Callers()}

@@ -51,6 +51,8 @@ var (
 	AuthThrottled = row("auth_throttled", CodeRateLimited, 429, "Too many failed requests from this address.", "Wait for Retry-After; check the key.", retryAfter)
 	// AddressOverLimit: a public route's limit of one client address is used up.
 	AddressOverLimit = row("address_over_limit", CodeRateLimited, 429, "Too many requests from this address.", waitRetry, retryAfter)
+	// KeyOverLimit: a key asked too often what it may do.
+	KeyOverLimit = row("key_over_limit", CodeRateLimited, 429, "Too many requests for descriptions with this key.", waitRetry, retryAfter)
 	// KeyStoreUnavailable: nobody can say whether the key is good.
 	KeyStoreUnavailable = row("key_store_unavailable", CodeInternal, 503, "The key cannot be checked at the moment.", waitRetry)
 	// RefusalsThrottled: a good key collected too many refusals.

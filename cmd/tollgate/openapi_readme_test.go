@@ -14,7 +14,7 @@ import (
 func TestTheDocumentOfTheReadmeCanBeNamed(t *testing.T) {
 	text, _ := readme(t)
 	blocks := regexp.MustCompile("(?s)```caddyfile\n(.*?)```").FindAllStringSubmatch(text, -1)
-	require.Len(t, blocks, 1)
+	require.Len(t, blocks, 2)
 	w := newWorld(t)
 	w.write(t, "openapi.yaml", `openapi: 3.1.1
 servers: [{url: https://api.example.com/v1}]
@@ -37,4 +37,19 @@ GET              /v1/leads           agent.leads.read   1     openapi.yaml:6
 GET              /v1/about           public             -     openapi.yaml:8
 POST             /v1/pets            pets.write         1     openapi.yaml:9
 `, regexp.MustCompile(`\S*/(Caddyfile|openapi\.yaml):`).ReplaceAllString(w.must(t, "routes", "--config", place), "$1:"))
+}
+
+// TestTheDescriptionOfTheReadmeCanBeServed: the README's block of describe loads as it stands, beside a document and an intro, and what is
+// wrong with the intro is told with its place.
+func TestTheDescriptionOfTheReadmeCanBeServed(t *testing.T) {
+	text, _ := readme(t)
+	blocks := regexp.MustCompile("(?s)```caddyfile\n(.*?)```").FindAllStringSubmatch(text, -1)
+	w := newWorld(t)
+	w.write(t, "openapi.yaml", "openapi: 3.1.1\npaths: {/leads: {get: {}}}\n")
+	place := w.write(t, "Caddyfile", "{\n\tadmin off\n\ttollgate {\n\t\tkeys sqlite tollgate.db\n\t}\n}\n:8080 {\n"+blocks[1][1]+"}\n")
+	w.write(t, "intro.md", "---\n")
+	require.Contains(t, w.paste(t, fmt.Sprintf("%q validate --config %q 2>&1 || true", os.Args[0], place)), "Caddyfile:10: describe: ")
+	w.write(t, "intro.md", "## Before you begin\n")
+	require.Contains(t, w.paste(t, fmt.Sprintf("%q validate --config %q 2>&1", os.Args[0], place)), "Valid configuration")
+	require.Regexp(t, `(?m)^GET +/api/v1/SKILL.md +describe`, w.must(t, "routes", "--config", place))
 }

@@ -29,7 +29,7 @@ var kinds = map[string]string{
 	"yaml":      "TestTheKeysFileOfTheReadme, TestTheCasesOfTheReadmeCanBePasted",
 	"sql":       "TestPostgreSQL/an account that owns no tables",
 	"json":      "an answer",
-	"caddyfile": "TestTheDocumentOfTheReadmeCanBeNamed",
+	"caddyfile": "TestTheDocumentOfTheReadmeCanBeNamed, TestTheDescriptionOfTheReadmeCanBeServed",
 }
 
 // readme is the README, and the lines to type in it and in those of the examples.

@@ -67,7 +67,7 @@ export function showRoutes(routes) {
 	if (!routes.length) return replace("routes", element("p", { class: "quiet" }, "The configuration has no route."));
 	replace("routes", table(`${routes.length} routes`, [
 		{ title: "Route", cell: (r) => [`${r.methods.join(",")} `, name(r.pattern), ...farewell(r.deprecation)] },
-		{ title: "Needs", cell: (r) => r.public ? "nothing, it is public" : r.whoami ? "any key, tells who it is" : r.scopes.length ? name(r.scopes.join(" ")) : "any key" },
+		{ title: "Needs", cell: (r) => r.public ? "nothing, it is public" : r.whoami ? "any key, tells who it is" : r.describes ? "nothing, it tells what the caller may do" : r.scopes.length ? name(r.scopes.join(" ")) : "any key" },
 		{ title: "Cost", number: true, cell: (r) => r.cost || "–" },
 		{ title: "Requests", number: true, cell: (r) => whole(r.requests) },
 		{ title: "Refused", number: true, cell: (r) => whole(r.refused) },

@@ -79,8 +79,8 @@ func readGate(p *site.Place, h *gateway.Handler) audit.Gate {
 	}
 	g := audit.Gate{Place: at(h.Source, "gate")}
 	for _, r := range h.Routes {
-		route := audit.Route{Place: at(r.Source, "route "+r.Path), Methods: r.Methods, Pattern: r.Path, Scopes: r.Scopes, Public: r.Public, Whoami: r.Whoami}
-		if route.Cost = r.Cost; !r.Public && !r.Whoami && !r.MCP {
+		route := audit.Route{Place: at(r.Source, "route "+r.Path), Methods: r.Methods, Pattern: r.Path, Scopes: r.Scopes, Public: r.Public, Whoami: r.Whoami || r.Describes}
+		if route.Cost = r.Cost; !r.Public && !r.Whoami && !r.MCP && !r.Describes {
 			route.Cost = max(1, r.Cost)
 		}
 		g.Routes = append(g.Routes, route)
