@@ -3,6 +3,7 @@ package redis
 import (
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits/internal/stripes"
@@ -27,7 +28,8 @@ type batch struct {
 	recalled  bool // the past of the quotas has been looked up for it
 	probe     bool // asks whether Redis counts, also while the breaker is open
 
-	done  chan struct{} // closed when reply or err is there
+	done  sync.WaitGroup // until reply or err is there
+	ended chan struct{}  // of a probe: closed then
 	reply *reply
 	err   error
 
@@ -43,6 +45,16 @@ type batch struct {
 	asking bool   // a node that only imports the slot is asked
 	hops   int    // how often it was sent on to another node
 	putOff int64  // when it was put off first; 0: it was not
+	answer reply
+	values [2 + 2*2]int64 // of the answer, if there is room: of two windows
+}
+
+// room is where a reply of so many numbers may be kept.
+func (b *batch) room(n int) []int64 {
+	if n > len(b.values) {
+		return make([]int64, 0, n)
+	}
+	return b.values[:0]
 }
 
 // decision is about the request at a position in a batch, without Redis.
@@ -69,8 +81,9 @@ func (a *account) join(s *stripes.Stripe[*account], workspace string, windows []
 	}
 	b = &batch{
 		stripe: s, account: a, workspace: workspace, suffix: countSuffix, windows: windows, cost: cost, recalled: recalled,
-		n: 1, done: make(chan struct{}), sibling: a.joinable,
+		n: 1, sibling: a.joinable,
 	}
+	b.done.Add(1)
 	a.joinable = b
 	a.unsettled++
 	return b, 1
@@ -115,7 +128,10 @@ func (b *batch) settle(r *reply, err error, now int64) (owes bool) {
 		b.reply, b.err = r, err
 		a.leave(b)
 		a.unsettled--
-		close(b.done)
+		b.done.Done()
+		if b.ended != nil {
+			close(b.ended)
+		}
 		return false
 	}
 	if r != nil && b.late == nil {

@@ -36,6 +36,7 @@ type call struct {
 	batch   *batch
 	command *goredis.IntSliceCmd
 	args    []any
+	whole   bool // the script goes along
 	keys    [limits.MaxWindows]key
 	cost, n int64
 	windows [limits.MaxWindows]told
@@ -79,7 +80,7 @@ func (k *key) MarshalBinary() ([]byte, error) {
 // newCall gives a call about so many windows.
 func newCall(windows int) *call {
 	c := &call{}
-	c.args = append(c.args, "evalsha", takeHash, windows)
+	c.args = append(c.args, byHash[0], byHash[1], windows)
 	for i := range windows {
 		c.args = append(c.args, &c.keys[i])
 	}
@@ -121,7 +122,8 @@ func (c *call) prepare(b *batch, prefix string, now int64) {
 
 // ready lets the call be sent, with the whole script or with its hash.
 func (c *call) ready(whole bool) {
-	c.args[0], c.args[1] = "evalsha", takeHash
+	c.whole = whole
+	c.args[0], c.args[1] = byHash[0], byHash[1]
 	if whole {
 		c.args[0], c.args[1] = "eval", takeScript
 	}
@@ -129,13 +131,47 @@ func (c *call) ready(whole bool) {
 	c.command.SetVal(nil)
 }
 
+// byHash begins a call that names the script.
+var byHash = [...]any{"evalsha", takeHash}
+
+// plain reports whether the call names the script by its hash, and nothing goes before it.
+func (c *call) plain() bool { return !c.whole && !c.batch.asking }
+
+// append appends a plain call as it is sent.
+func (c *call) append(to []byte) []byte {
+	n := len(c.batch.windows)
+	to = append(to, heads[n]...)
+	for i := range n {
+		name, _ := c.keys[i].MarshalBinary()
+		to = appendBulk(to, name)
+	}
+	to = appendNumber(appendNumber(to, c.cost), c.n)
+	for i := range n {
+		w := &c.windows[i]
+		for _, number := range [...]int64{w.limit, w.duration, w.seen, w.seenEnd, w.known, w.owed, w.recalled} {
+			to = appendNumber(to, number)
+		}
+	}
+	return to
+}
+
+// heads are the beginnings of plain calls, by the number of windows.
+var heads = func() (heads [limits.MaxWindows + 1][]byte) {
+	for n := range heads {
+		arguments := 3 + n + 2 + 7*n
+		head := append(strconv.AppendInt([]byte{'*'}, int64(arguments), 10), crlf...)
+		heads[n] = appendNumber(appendBulk(appendBulk(head, []byte("evalsha")), []byte(takeHash)), int64(n))
+	}
+	return heads
+}()
+
 // reply gives what the script said in a flight. A reply that is whole counts, even where the connection broke after it.
 func (c *call) reply(f *flight) (*reply, error) {
 	values, err := c.command.Val(), c.command.Err()
 	whole := len(values) == 2+2*len(c.batch.windows) && values[len(values)-1] > 0
 	switch {
 	case whole:
-		return newReply(values, f.sentAt, f.heardAt), nil
+		return c.batch.hear(values, f.sentAt, f.heardAt), nil
 	case err != nil:
 		return nil, err
 	case f.said != nil:
@@ -153,8 +189,13 @@ type reply struct {
 	skew, skewMax int64
 }
 
-func newReply(values []int64, sentAt, heardAt int64) *reply {
-	r := &reply{values: values, sentAt: sentAt, heardAt: heardAt}
+// maxReply is how many numbers a reply has at most.
+const maxReply = 2 + 2*limits.MaxWindows
+
+// hear keeps a reply in the batch, which has one at most.
+func (b *batch) hear(values []int64, sentAt, heardAt int64) *reply {
+	r := &b.answer
+	*r = reply{values: values, sentAt: sentAt, heardAt: heardAt}
 	r.skew = r.unixMilli() - heardAt/int64(time.Millisecond) - 1
 	r.skewMax = r.unixMilli() - sentAt/int64(time.Millisecond) + 1
 	return r

@@ -84,7 +84,7 @@ func (n *cluster) redirect(from *shard, b *batch, err error) (send func(), ofSlo
 	moved, isMoved := goredis.IsMovedError(err)
 	ask, isAsk := goredis.IsAskError(err)
 	unserved := goredis.HasErrorPrefix(err, "CLUSTERDOWN Hash slot not served")
-	if isMoved || unserved || goredis.IsClusterDownError(err) || goredis.IsReadOnlyError(err) {
+	if isMoved || unserved || goredis.IsClusterDownError(err) || isReadOnly(err) {
 		n.slots.ReloadState(context.Background())
 	}
 	switch {

@@ -176,7 +176,7 @@ func (e *Engine) take(workspace string, windows []record.Window, cost int64) (re
 		if position == 1 {
 			node.enqueue(b)
 		}
-		<-b.done
+		b.done.Wait()
 		if b.err == nil && !b.reply.unknown() {
 			return b.verdict(b.reply, position), nil
 		}
@@ -234,7 +234,7 @@ func (e *Engine) Peek(_ context.Context, workspace string, windows []record.Wind
 		if position == 1 {
 			node.enqueue(b)
 		}
-		<-b.done
+		b.done.Wait()
 		if b.err == nil && !b.reply.unknown() {
 			return b.verdict(b.reply, 0).State, nil
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 )
 
-// link is one connection to one node of Redis: a go-redis client of its own, which has no other connection. One pipeline at
-// a time uses it. Once broken it is closed and another one takes its place.
+// link is one connection to one node of Redis: a go-redis client of its own, which has no other connection, and a speaker that
+// goes around it. One flight at a time uses it. Once broken it is closed and another one takes its place.
 type link struct {
 	shard  *shard
 	open   context.Context // ends when the link is closed
@@ -34,7 +34,12 @@ type link struct {
 	silentFrom, silentSince int64
 	excused                 time.Duration
 
-	asked bool // the node was asked which process it is
+	asked   bool                     // the node was asked which process it is
+	conn    atomic.Pointer[net.Conn] // what go-redis was given: the wire, or TLS over it
+	proven  *net.Conn                // the connection on which Redis has done what go-redis sent
+	rested  bool                     // nothing was under way on it until this flight
+	speaker speaker
+	glance  glance
 
 	flight   flight
 	commands []goredis.Cmder
@@ -88,7 +93,7 @@ func (l *link) exchange(f *flight) (err error) {
 	for _, each := range []bool{false, true} {
 		var unknown []*call
 		for _, c := range f.calls {
-			if goredis.HasErrorPrefix(c.command.Err(), "NOSCRIPT") {
+			if err := c.command.Err(); err != nil && goredis.HasErrorPrefix(err, "NOSCRIPT") {
 				c.ready(each || unknown == nil)
 				unknown = append(unknown, c)
 			}
@@ -104,7 +109,16 @@ func (l *link) exchange(f *flight) (err error) {
 }
 
 // run sends calls and reads their replies. The error is that of the link, not one that Redis gave.
-func (l *link) run(f *flight, calls []*call) error {
+func (l *link) run(f *flight, calls []*call) (err error) {
+	if l.fluent(calls) {
+		l.speaker.on(*l.proven)
+		f.sentAt = l.shard.engine.now()
+		err = l.speaker.speak(calls)
+		f.heardAt = l.shard.engine.now()
+		l.rest()
+		l.doubt(calls)
+		return err
+	}
 	ctx, pipeline := context.Background(), l.client.Pipeline()
 	l.commands = l.commands[:0]
 	for _, c := range calls {
@@ -114,18 +128,21 @@ func (l *link) run(f *flight, calls []*call) error {
 		l.commands = append(l.commands, c.command)
 	}
 	var info *goredis.StringCmd
-	if w := l.wire.Load(); !l.asked && (l.shard.near || w != nil && w.near()) {
+	if !l.asked && l.near() {
 		l.asked = true
 		info = goredis.NewStringCmd(ctx, "info", "server")
 		l.commands = append(l.commands, info)
 	}
 	f.sentAt = l.shard.engine.now()
 	_ = pipeline.BatchProcess(ctx, l.commands...) // only queues them
-	_, err := pipeline.Exec(ctx)
+	_, err = pipeline.Exec(ctx)
 	f.heardAt = l.shard.engine.now()
 	l.rest()
 	if info != nil {
 		l.shard.neighbour.Store(newNeighbour(field(info.Val(), "process_id"), field(info.Val(), "executable")))
+	}
+	if err == nil {
+		l.proven = l.conn.Load()
 	}
 	if f.said = err; said(err) {
 		return nil
@@ -133,8 +150,44 @@ func (l *link) run(f *flight, calls []*call) error {
 	return err
 }
 
+// fluent reports whether calls are sent without go-redis: they are plain, on a connection on which Redis has answered.
+func (l *link) fluent(calls []*call) bool {
+	if l.proven == nil || l.proven != l.conn.Load() || !l.asked && l.near() {
+		return false
+	}
+	if l.rested && l.glance.at(*l.socket.Load()) {
+		return false // the connection has ended meanwhile, which go-redis finds out as well: it dials
+	}
+	for _, c := range calls {
+		if !c.plain() {
+			return false
+		}
+	}
+	return true
+}
+
+// doubt gives up the connection to a node that refuses to write, as go-redis does: the name may lead to another one now.
+func (l *link) doubt(calls []*call) {
+	for _, c := range calls {
+		if isReadOnly(c.command.Err()) {
+			l.proven = nil
+			_ = (*l.conn.Load()).Close() // go-redis sees that, and dials
+			return
+		}
+	}
+}
+
+// near reports whether the node runs on this machine.
+func (l *link) near() bool {
+	w := l.wire.Load()
+	return l.shard.near || w != nil && w.near()
+}
+
 // said reports whether an error is one that Redis gave, and not one of the link.
 func said(err error) bool {
+	if err == nil {
+		return false
+	}
 	var reply goredis.Error
 	return errors.As(err, &reply)
 }
@@ -262,7 +315,8 @@ func dialer(secure *tls.Config) func(ctx context.Context, network, address strin
 		if err != nil {
 			return nil, err
 		}
-		if l, found := ctx.Value(linkOf{}).(*link); found {
+		l, found := ctx.Value(linkOf{}).(*link)
+		if found {
 			w := &wire{TCPConn: conn.(*net.TCPConn), link: l}
 			l.wire.Store(w)
 			conn = w
@@ -271,15 +325,18 @@ func dialer(secure *tls.Config) func(ctx context.Context, network, address strin
 				return nil, errClosed
 			}
 		}
-		if secure == nil {
-			return conn, nil
+		if secure != nil {
+			client := tls.Client(conn, secure)
+			if err := client.HandshakeContext(ctx); err != nil {
+				_ = conn.Close()
+				return nil, err
+			}
+			conn = client
 		}
-		client := tls.Client(conn, secure)
-		if err := client.HandshakeContext(ctx); err != nil {
-			_ = conn.Close()
-			return nil, err
+		if found {
+			l.conn.Store(&conn)
 		}
-		return client, nil
+		return conn, nil
 	}
 }
 

@@ -2,7 +2,11 @@
 
 package redis
 
-import "golang.org/x/sys/unix"
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 // ready reports whether the kernel has done what the link waits for, and only the goroutine that waits has not run since:
 // the connection is made, there is room for what is written, or something has come back, be it the connection's end.
@@ -22,4 +26,23 @@ func (l *link) ready() (done bool) {
 	})
 	// Once made, it can only have been closed by this gateway, and who waits is about to hear so.
 	return done || err != nil && l.wire.Load() != nil
+}
+
+// glance looks whether anything has come back on a connection. It allocates nothing after the first time.
+type glance struct {
+	fds  [1]unix.PollFd
+	look func(fd uintptr)
+	came bool
+}
+
+// at reports whether something, or the connection's end, has come.
+func (g *glance) at(socket syscall.RawConn) bool {
+	if g.look == nil {
+		g.look = func(fd uintptr) {
+			g.fds[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+			n, err := unix.Poll(g.fds[:], 0)
+			g.came = n > 0 || err != nil
+		}
+	}
+	return socket.Control(g.look) != nil || g.came
 }

@@ -76,11 +76,12 @@ var probeWindows = []record.Window{{Limit: record.MaxLimit, Duration: record.Min
 func (s *shard) probe(ctx context.Context, workspace string) error {
 	b := &batch{
 		stripe: new(stripes.Stripe[*account]), account: &account{unsettled: 1}, workspace: workspace, suffix: probeSuffix,
-		windows: probeWindows, cost: 1, n: 1, probe: true, done: make(chan struct{}),
+		windows: probeWindows, cost: 1, n: 1, probe: true, ended: make(chan struct{}),
 	}
+	b.done.Add(1)
 	s.enqueue(b)
 	select {
-	case <-b.done:
+	case <-b.ended:
 	case <-ctx.Done():
 		return ctx.Err()
 	}

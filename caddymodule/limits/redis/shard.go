@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,9 +80,26 @@ func (s *shard) enqueue(b *batch) {
 	s.dispatch()
 }
 
-// gather is how long after a flight's departure batches wait for it to land, instead of taking another link: the next flight
-// carries them all. On a Redis that is near, nearly all flights are that short.
-const gather = 250 * time.Microsecond
+// gather is how long after a flight's departure batches wait for it to land, instead of taking another link, and how long a
+// link waits at most for requests that are about to ask: the next flight carries them all. On a Redis that is near, nearly
+// all flights are that short. What a round trip costs is mostly the system calls and the waking of whoever waits, however many
+// requests it carries.
+const gather = time.Millisecond
+
+// rounds is how often a link at most lets everything else that can run do so before it departs.
+const rounds = 8
+
+// settleDown lets requests that can run now join the next flight. On a machine that has nothing else to do it is over at once.
+func (s *shard) settleDown() {
+	began := s.engine.now()
+	for range rounds {
+		newest := s.queue.Load()
+		runtime.Gosched()
+		if s.queue.Load() == newest || s.engine.now()-began >= int64(gather) {
+			return
+		}
+	}
+}
 
 // dispatch lets a free link take what waits.
 func (s *shard) dispatch() {
@@ -106,7 +124,9 @@ func (s *shard) dispatch() {
 // send takes what waits, again and again, until nothing does.
 func (s *shard) send(l *link) {
 	defer s.sending.Done()
+	l.rested = true
 	for {
+		s.settleDown()
 		batches := s.takeAll()
 		if batches == nil {
 			s.idle <- l
@@ -115,6 +135,7 @@ func (s *shard) send(l *link) {
 			}
 			select { // a batch came in between, and found no link
 			case l = <-s.idle:
+				l.rested = true
 				continue
 			default:
 				return
@@ -123,7 +144,9 @@ func (s *shard) send(l *link) {
 		if s.find != nil {
 			l = l.seek(batches)
 		} else if f := l.depart(batches); f != nil {
-			l = l.land(f, l.exchange(f))
+			broken := l.exchange(f)
+			l.rested = false
+			l = l.land(f, broken)
 		}
 		if l == nil {
 			return // another one has taken its place

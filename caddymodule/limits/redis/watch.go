@@ -2,7 +2,6 @@ package redis
 
 import (
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -72,9 +71,9 @@ func (s *shard) tick() {
 	s.mu.Lock()
 	late := now-s.ticked > int64(muchTooLate*d)
 	s.ticked = now
-	starved := sync.OnceValue(func() bool { n := s.neighbour.Load(); return late || n != nil && n.waits(d) })
+	at := machine{starved: late, known: late, neighbour: s.neighbour.Load(), step: d}
 	for _, f := range s.flights {
-		mute := f.link.mute(own, now, timeout, d, starved)
+		mute := f.link.mute(own, now, timeout, d, &at)
 		switch {
 		case f.late && own-f.lateAt < int64(grace):
 		case f.late && (mute || own-f.lateAt >= 2*int64(grace)):
@@ -86,7 +85,11 @@ func (s *shard) tick() {
 			slow = append(slow, f)
 		}
 	}
-	for _, f := range slices.Concat(silent, slow) {
+	given := silent
+	if len(slow) > 0 {
+		given = slices.Concat(silent, slow)
+	}
+	for _, f := range given {
 		f.late, f.lateAt = true, own
 		f.link.late.Store(true)
 		s.late++
@@ -109,9 +112,23 @@ func (s *shard) tick() {
 	}
 }
 
+// machine is this machine at a tick. Whether it, or the Redis on it, gets no processor is found out once, if anybody asks.
+type machine struct {
+	starved, known bool
+	neighbour      *neighbour
+	step           time.Duration
+}
+
+func (m *machine) starves() bool {
+	if !m.known {
+		m.starved, m.known = m.neighbour != nil && m.neighbour.waits(m.step), true
+	}
+	return m.starved
+}
+
 // mute reports whether the link has waited for the network for the timeout, and nothing has come back from the node
 // meanwhile, on this link or on another one. Steps in which the node or this machine is starved do not count.
-func (l *link) mute(own, now int64, timeout, d time.Duration, starved func() bool) bool {
+func (l *link) mute(own, now int64, timeout, d time.Duration, machine *machine) bool {
 	since := l.waiting.Load()
 	if since == resting {
 		return false
@@ -120,7 +137,7 @@ func (l *link) mute(own, now int64, timeout, d time.Duration, starved func() boo
 		l.silentFrom, l.silentSince, l.excused = from, now, 0
 	}
 	silent := time.Duration(own - l.silentFrom)
-	if silent > d && now-l.silentSince < int64(maxExcuse) && starved() {
+	if silent > d && now-l.silentSince < int64(maxExcuse) && machine.starves() {
 		l.excused += d
 	}
 	if silent-l.excused < timeout+d {
