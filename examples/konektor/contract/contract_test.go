@@ -17,7 +17,7 @@ paths:
     parameters: [{$ref: "#/components/parameters/id"}]
     patch:
       operationId: change
-      x-scope: things.write
+      security: [{key: [things.write]}]
       parameters: [{name: kind, in: query, schema: {$ref: "#/components/schemas/Kind"}}]
       requestBody:
         content:

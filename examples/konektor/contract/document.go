@@ -32,10 +32,11 @@ type Operation struct {
 	Method, Path string
 	ID           string `yaml:"operationId"`
 	Summary      string `yaml:"summary"`
-	// Scope is what a key must hold; empty means public.
-	Scope      string       `yaml:"x-scope"`
-	Parameters []*Parameter `yaml:"parameters"`
-	Body       *Body        `yaml:"requestBody"`
+	// Scope is what a key must hold, by the first scheme of Security; empty means public.
+	Scope      string                `yaml:"-"`
+	Security   []map[string][]string `yaml:"security"`
+	Parameters []*Parameter          `yaml:"parameters"`
+	Body       *Body                 `yaml:"requestBody"`
 	// Responses are by status; "default" is for all that are not named.
 	Responses map[string]*Response `yaml:"responses"`
 }
@@ -110,6 +111,11 @@ func (d *Document) addPath(path string, item map[string]yaml.Node) error {
 			return err
 		}
 		op.Parameters = append(slices.Clone(shared), op.Parameters...)
+		for _, alternative := range op.Security {
+			for _, scopes := range alternative {
+				op.Scope = strings.Join(scopes, " ")
+			}
+		}
 		if err := d.resolveOperation(op); err != nil {
 			return fmt.Errorf("%s: %w", op.Method, err)
 		}
