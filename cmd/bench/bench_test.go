@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -73,10 +74,55 @@ func TestUsageIsRead(t *testing.T) {
 	require.Greater(t, u.peak, int64(1<<20))
 }
 
+// TestWhoIsAway answers as who is near does, later, and many answers are on their way at once.
+func TestWhoIsAway(t *testing.T) {
+	t.Parallel()
+	near, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer near.Close()
+	go func() {
+		for {
+			conn, err := near.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(conn, conn) }()
+		}
+	}()
+	const delay = 30 * time.Millisecond
+	way, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer way.Close()
+	go func() { _ = passAll(way, near.Addr().String(), delay) }()
+	conn, err := net.Dial("tcp", way.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	began := time.Now()
+	for range 3 {
+		_, err := io.WriteString(conn, "hello")
+		require.NoError(t, err)
+		answer := make([]byte, 5)
+		_, err = io.ReadFull(conn, answer)
+		require.NoError(t, err)
+		require.Equal(t, "hello", string(answer))
+	}
+	require.GreaterOrEqual(t, time.Since(began), 3*delay)
+}
+
+func TestNobodyTakesPartUnasked(t *testing.T) {
+	t.Parallel()
+	o, err := read(nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"stock", "bare", "memory", "redis", "nginx", "haproxy"}, o.only)
+	o, err = read([]string{"--only", "redis-1ms"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"redis-1ms"}, o.only)
+}
+
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"--only nobody": `unknown contestant "nobody": write one of stock, bare, memory, redis, nginx, haproxy`,
+		"--only nobody": `unknown contestant "nobody": write one of stock, bare, memory, redis, redis-1ms, nginx, haproxy`,
 		"--case 500":    `unknown case "500"`,
 		"extra":         `unexpected argument "extra"`,
 		"--rounds 0":    "must be at least 1",

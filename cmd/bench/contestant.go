@@ -22,6 +22,8 @@ type contestant struct {
 	config func(w *world, port, admin string) string
 	// gateway says that it checks keys and counts; redis, that it counts in Redis.
 	gateway, redis bool
+	// asked says that it takes part only where --only names it.
+	asked bool
 	// caddy says that it has an admin endpoint.
 	caddy bool
 }
@@ -33,6 +35,7 @@ var contestants = []*contestant{
 	{name: "bare", about: "our binary, bare", program: ourBinary, arguments: runCaddy, config: bareCaddy, caddy: true},
 	{name: "memory", about: "gateway, memory counters", program: ourBinary, arguments: runCaddy, config: wholeGateway("counters memory"), gateway: true, caddy: true},
 	{name: "redis", about: "gateway, Redis counters", program: ourBinary, arguments: runCaddy, config: wholeGateway("counters redis redis://$REDIS/0"), gateway: true, redis: true, caddy: true},
+	{name: "redis-1ms", about: "gateway, Redis 1 ms away", program: ourBinary, arguments: runCaddy, config: wholeGateway("counters redis redis://$AWAY/0"), gateway: true, redis: true, asked: true, caddy: true},
 	{name: "nginx", about: "nginx, bare", program: installed("nginx"), arguments: func(file string) []string { return []string{"-c", file, "-g", "daemon off;"} }, config: bareNginx},
 	{name: "haproxy", about: "haproxy, bare", program: installed("haproxy"), arguments: func(file string) []string { return []string{"-f", file} }, config: bareHaproxy},
 }
@@ -89,7 +92,7 @@ func (w *world) start(ctx context.Context, c *contestant) (*running, error) {
 	}
 	port, admin := freePort(), freePort()
 	file := filepath.Join(w.dir, c.name+".conf")
-	text := strings.NewReplacer("$BACKEND", w.backend, "$PORT", port, "$ADMIN", "127.0.0.1:"+admin, "$DIR", w.dir, "$REDIS", w.redis).
+	text := strings.NewReplacer("$BACKEND", w.backend, "$PORT", port, "$ADMIN", "127.0.0.1:"+admin, "$DIR", w.dir, "$REDIS", w.redis, "$AWAY", w.away).
 		Replace(c.config(w, port, admin))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err

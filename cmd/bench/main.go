@@ -5,6 +5,8 @@
 //
 //	go run ./cmd/bench                    # all contestants, all cases
 //	go run ./cmd/bench --rounds 5 --only stock,memory --case 200
+//	go run ./cmd/bench --only memory,redis --case 200 --workspaces 1    # one workspace that is busy
+//	go run ./cmd/bench --only memory,redis-1ms --case 200               # Redis on another machine, as it were
 //	go run ./cmd/bench --start            # how long until the first answer
 //
 // Load generator, backend and contestants are processes of their own; a request's CPU is the contestant's alone. Machines
@@ -76,6 +78,11 @@ func read(args []string) (options, error) {
 	var err error
 	if o.only, err = chosen("contestant", only, contestants); err != nil {
 		return o, err
+	}
+	if only == "" {
+		o.only = slices.DeleteFunc(o.only, func(name string) bool {
+			return slices.ContainsFunc(contestants, func(c *contestant) bool { return c.name == name && c.asked })
+		})
 	}
 	o.cases, err = chosen("case", cases, allCases)
 	return o, err

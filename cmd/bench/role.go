@@ -12,12 +12,14 @@ import (
 // roleArgument makes this program play another part than the one that measures, in a process of its own.
 const roleArgument = "-play"
 
-// playRole is the backend, or the load generator, and gives the exit status.
+// playRole is the backend, the way to a distant Redis, or the load generator, and gives the exit status.
 func playRole(args []string) int {
 	var err error
 	switch {
 	case len(args) == 2 && args[0] == "backend":
 		err = serveBackend(args[1])
+	case len(args) == 3 && args[0] == "away":
+		err = passOn(args[1], args[2], time.Millisecond)
 	case len(args) == 1 && args[0] == "load": // the plan comes on standard input
 		var plan loadPlan
 		if err = json.NewDecoder(os.Stdin).Decode(&plan); err == nil {

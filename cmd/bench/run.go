@@ -17,6 +17,7 @@ import (
 // world is what all contestants share.
 type world struct {
 	dir, backend, redis string
+	away                string // where the same Redis answers a millisecond later
 	self                string
 }
 
@@ -96,7 +97,16 @@ func (w *world) surround(ctx context.Context) (stop func(), err error) {
 		return backend.stop, err
 	}
 	w.redis = "127.0.0.1:" + port
-	return func() { redis.stop(); backend.stop() }, redis.await(ctx, w.redis)
+	both := func() { redis.stop(); backend.stop() }
+	if err := redis.await(ctx, w.redis); err != nil {
+		return both, err
+	}
+	w.away = "127.0.0.1:" + freePort()
+	away, err := w.launch(ctx, "away", w.self, roleArgument, "away", w.away, w.redis)
+	if err != nil {
+		return both, err
+	}
+	return func() { away.stop(); both() }, away.await(ctx, w.away)
 }
 
 // measure drives all contestants of a case in turn, round by round, and prints a line for each.
