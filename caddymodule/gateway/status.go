@@ -84,6 +84,9 @@ func (c *call) remember(report *envelope.Report, why *why, took time.Duration) {
 			Key: why.key, Address: c.facts.ClientIP, Status: report.Status, Code: string(report.Code), Reason: why.reason,
 			MissingScopes: why.missing, File: why.file, Line: why.line,
 		}
+		if c.tool {
+			r.Refusal.Way = "mcp"
+		}
 		if why.trace.IsValid() {
 			r.Refusal.TraceID = why.trace.String()
 		}

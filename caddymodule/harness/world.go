@@ -152,7 +152,7 @@ func AccessLine(t *testing.T, g *Gateway, id string) map[string]any {
 	for _, name := range []string{"request_id", "workspace", "plan", "key_id", "user_id", "route", "decision", "code"} {
 		own[name] = fields[name]
 	}
-	for _, name := range []string{"reason", "policy_file", "policy_line", "missing_scopes", "trace_id"} {
+	for _, name := range []string{"way", "reason", "policy_file", "policy_line", "missing_scopes", "trace_id"} {
 		if value, told := fields[name]; told {
 			own[name] = value
 		}

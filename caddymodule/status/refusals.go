@@ -25,6 +25,8 @@ type Refusal struct {
 	TraceID string `json:"trace_id,omitempty"`
 	// Method is one of Methods.
 	Method string `json:"method"`
+	// Way is "mcp" if it is the call of a tool; empty: it came over HTTP.
+	Way string `json:"way,omitempty"`
 	// Route is the route's pattern; empty: none matched.
 	Route     string `json:"route"`
 	Workspace string `json:"workspace"`
