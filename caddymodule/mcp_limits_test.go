@@ -200,6 +200,29 @@ func TestMCPIsTold(t *testing.T) {
 	require.Equal(t, usage.Sum{Requests: 3, Cost: 1}, total)
 }
 
+// TestMCPResources has clients read what the key may call: for each what describe tells it over HTTP.
+func TestMCPResources(t *testing.T) {
+	g := agentWorld(t, "")
+	setup := harness.Setup{
+		Keys: harness.WorldKeys, Options: "plan big 1000/1h", Gate: "openapi $DIR/openapi.yaml {\nvalidate\nresponses log\n}\nmcp /mcp\ndescribe /docs\n",
+	}
+	require.NoError(t, g.Load(setup.Caddyfile()))
+	body, h := modernMessage("resources/list", "", nil)
+	require.Contains(t, sendMessage(t, g, reader, body, h).http.Body, `"uri":"tollgate://SKILL.md"`)
+	for _, key := range []string{crm, reader} {
+		for _, name := range []string{"SKILL.md", "openapi.json"} {
+			body, h := modernMessage("resources/read", "tollgate://"+name, map[string]any{"uri": "tollgate://" + name})
+			said := sendMessage(t, g, key, body, h)
+			var read struct{ Contents []struct{ Text string } }
+			require.NoError(t, json.Unmarshal(said.Result, &read), said.http.Body)
+			require.Equal(t, g.Do(t, harness.Request{Path: "/docs/" + name, Key: key}).Body, read.Contents[0].Text)
+			require.Equal(t, key == crm, strings.Contains(read.Contents[0].Text, "createLead") || strings.Contains(read.Contents[0].Text, "Create a lead"), name)
+		}
+	}
+	body, h = modernMessage("tools/list", "", nil)
+	require.Contains(t, sendMessage(t, g, reader, body, h).http.Body, `"outputSchema":{"type":"object"`, "since broken answers are logged")
+}
+
 // TestMCPTwoAtOnce calls tools at the same time: each answer is its own caller's.
 func TestMCPTwoAtOnce(t *testing.T) {
 	g := agentWorld(t, "")

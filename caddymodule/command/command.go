@@ -38,7 +38,7 @@ func init() {
 func Subcommands() []caddycmd.Command {
 	commands := []caddycmd.Command{
 		workspaceCommands(), keyCommands(), explainCommand(), policyCommands(), testCommand(), storeCommands(), usageCommand(), dashboardCommand(),
-		healthCommand(), auditCommand(), routesCommand(), versionCommand(),
+		healthCommand(), auditCommand(), routesCommand(), mcpCommands(), versionCommand(),
 	}
 	for n := range commands {
 		fill, words := commands[n].CobraFunc, commands[n].Name

@@ -32,6 +32,7 @@ var examples = map[string][]string{
 	"version":           {"version --json"},
 	"usage":             {"usage ws_acme --from 30d --by day,route", "usage --csv > november.csv"},
 	"usage export":      {"usage export --since 493210.17"},
+	"mcp call":          {"mcp call getLead --data '{\"id\": \"l1\"}' < key"},
 	"routes":            {"routes --config /etc/caddy/Caddyfile"},
 	"store export":      {"store export --output keys.jsonl", "store export --config Caddyfile.old |\n      tollgate store import --config Caddyfile"},
 	"store import":      {"store import --dry-run keys.jsonl", "store import keys.jsonl"},

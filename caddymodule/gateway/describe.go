@@ -218,27 +218,31 @@ func (c *call) describe() error {
 			kind = one
 		}
 	}
-	caller, public := describe.Caller{Base: c.base()}, c.verdict.Identity == nil || kind.Everywhere()
-	callable := live.anybody
+	caller, public := &describe.Caller{Base: c.base(), Routes: live.anybody.Routes, Key: live.anybody.Key()}, c.verdict.Identity == nil || kind.Everywhere()
 	if !public {
-		var refused *refusal.Refusal
-		if callable, refused = c.callable(live); refused != nil {
+		callable, refused := c.callable(live)
+		if refused != nil {
 			c.writer.Refuse(refused)
 			return nil
 		}
-		caller.Plan = c.verdict.Plan
-		if !caller.Plan.Denied {
-			caller.Limits = caller.Plan.Limits(c.verdict.Identity.Workspace, c.verdict.Identity.Key)
-		}
+		caller = c.describedCaller(callable)
 	}
-	caller.Routes, caller.Key = callable.Routes, callable.Key()
-	text, err := live.tells.Document(kind, &caller)
+	text, err := live.tells.Document(kind, caller)
 	if err != nil {
 		c.writer.Refuse(&refusal.Refusal{Kind: refusal.Internal, Cause: err})
 		return nil
 	}
 	c.document(kind, text, public)
 	return nil
+}
+
+// describedCaller is the caller of a request with a key, for documents that tell it what it may do.
+func (c *call) describedCaller(callable gate.Callable) *describe.Caller {
+	caller := &describe.Caller{Base: c.base(), Routes: callable.Routes, Key: callable.Key(), Plan: c.verdict.Plan}
+	if !caller.Plan.Denied {
+		caller.Limits = caller.Plan.Limits(c.verdict.Identity.Workspace, c.verdict.Identity.Key)
+	}
+	return caller
 }
 
 // document is the answer.

@@ -98,6 +98,7 @@ func (h *Handler) serverOf(s *siteRoutes) (*mcp.Server, []string, error) {
 		return nil, nil, wrong(err)
 	}
 	options := m.Options
+	options.Outputs = h.OpenAPI.Responses == "log" // the operator then hears of answers that clients refuse
 	if m.InstructionsFile != "" {
 		path, err := dispenser.Resolve(m.InstructionsFile, m.Folder)
 		if err != nil {

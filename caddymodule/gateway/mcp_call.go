@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/describe"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/inner"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/site"
@@ -51,9 +52,9 @@ func (c *call) mcp(next caddyhttp.Handler) error {
 			return c.refuseMessage(refused)
 		}
 	}
-	may, err := c.handler.mayCall.Of(c.request.Context(), &c.facts.Facts, c.verdict.Identity, c.verdict.Plan, routes.table)
-	if err != nil {
-		return c.refuseMessage(&refusal.Refusal{Kind: refusal.PolicyFailed, Cause: err})
+	may, refused := c.callable(routes)
+	if refused != nil {
+		return c.refuseMessage(refused)
 	}
 	reply := routes.mcp.Answer(c.request.Context(), &request, &agent{call: c, routes: routes, next: next, may: may})
 	if reply.Refused != nil {
@@ -106,9 +107,29 @@ func (a *agent) May(t *mcp.Tool) bool {
 	return slices.Contains(a.all[t.Route], t.Method())
 }
 
-// Resources and Read are mcp.Site: there are none yet.
-func (a *agent) Resources() []mcp.Resource                   { return nil }
-func (a *agent) Read(context.Context, string) (string, bool) { return "", false }
+// readable are the documents of describe that clients may read as resources.
+var readable = map[string]describe.Kind{"tollgate://SKILL.md": describe.Skill, "tollgate://openapi.json": describe.OpenAPI}
+
+// Resources is mcp.Site: where the site has describe, what it tells this caller.
+func (a *agent) Resources() []mcp.Resource {
+	if a.handler.Describe == nil {
+		return nil
+	}
+	return []mcp.Resource{
+		{URI: "tollgate://SKILL.md", Name: "SKILL.md", Title: "How to use this API", Description: "What the key may call, with examples: read it first.", Type: "text/markdown"},
+		{URI: "tollgate://openapi.json", Name: "openapi.json", Title: "The API's OpenAPI document", Description: "The operations that the key may call.", Type: "application/json"},
+	}
+}
+
+// Read is mcp.Site.
+func (a *agent) Read(_ context.Context, uri string) (string, bool) {
+	kind, known := readable[uri]
+	if !known || a.routes.tells == nil {
+		return "", false
+	}
+	text, err := a.routes.tells.Document(kind, a.describedCaller(a.may))
+	return string(text), err == nil
+}
 
 // hiddenVar reports whether a variable is not handed on to a tool's request: that has been judged by nobody.
 func hiddenVar(name string) bool {

@@ -52,6 +52,7 @@ http://:$PORT {
 		openapi $DIR/openapi.yaml {
 			validate
 		}
+		mcp /mcp
 	}
 	handle {
 		request_body {
