@@ -67,7 +67,7 @@ type Kind string
 const (
 	// Pass: it has a good key and goes on to what stands behind the gate.
 	Pass Kind = "pass"
-	// Public: it goes on unchecked.
+	// Public: it goes on unchecked, or is told what it may do.
 	Public Kind = "public"
 	// Whoami: the gateway answers who the key is.
 	Whoami Kind = "whoami"

@@ -42,7 +42,11 @@ const caddyfile = `{
 http://:%[1]d {
 	bind ` + network + `/127.0.0.1
 	tollgate {
-%[2]s		whoami ` + agentapi.Base + `/me
+%[2]s		describe ` + agentapi.Base + ` {
+			title "Konektor Agent API"
+			everything
+		}
+		whoami ` + agentapi.Base + `/me
 	}
 	reverse_proxy 127.0.0.1:%[3]d
 }
@@ -113,10 +117,6 @@ func routes() string {
 	var b strings.Builder
 	for _, route := range agentapi.Routes() {
 		path := strings.NewReplacer("{", ":", "}", "").Replace(agentapi.Base + route.Path)
-		if route.Scope == "" {
-			fmt.Fprintf(&b, "\t\tpublic %s %s\n", route.Method, path)
-			continue
-		}
 		fmt.Fprintf(&b, "\t\troute %s %s %s\n", route.Method, path, route.Scope)
 	}
 	return b.String()

@@ -11,9 +11,9 @@ import (
 	"github.com/tollgate-gateway/tollgate/examples/konektor/agentapi"
 )
 
-// TestTheCaddyfileProtectsEveryRoute compares the gateway's routes and scopes with those that the backend serves.
-func TestTheCaddyfileProtectsEveryRoute(t *testing.T) {
-	text, err := os.ReadFile("Caddyfile")
+// TestTheCaddyfileThatTeamsCopyProtectsEveryRoute: its routes and scopes are those that the backend serves. Those of the example are its document's.
+func TestTheCaddyfileThatTeamsCopyProtectsEveryRoute(t *testing.T) {
+	text, err := os.ReadFile("../../Caddyfile")
 	require.NoError(t, err)
 	var protected, served []string
 	for _, line := range regexp.MustCompile(`(?m)^\t\t(?:route|public) .*$`).FindAllString(string(text), -1) {
@@ -23,11 +23,7 @@ func TestTheCaddyfileProtectsEveryRoute(t *testing.T) {
 	}
 	for _, route := range agentapi.Routes() {
 		path := agentapi.Base + strings.ReplaceAll(route.Path, "{id}", ":id")
-		line := "route " + route.Method + " " + path + " " + route.Scope
-		if route.Scope == "" {
-			line = "public " + route.Method + " " + path
-		}
-		served = append(served, line)
+		served = append(served, "route "+route.Method+" "+path+" "+route.Scope)
 	}
 	require.ElementsMatch(t, served, protected)
 }

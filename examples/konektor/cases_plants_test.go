@@ -6,20 +6,27 @@ import "slices"
 func regressions() map[string]plant {
 	periods := func(path string) string { return "periods: GET " + agentPath + path + " as analyst" }
 	route := func(words string) string { return "\n\t\troute " + words + "\n" }
+	// needs is what the document says of an operation, and except a document without some.
+	needs := func(id, scopes string) string {
+		return "operationId: " + id + "\n      security: [{key: [" + scopes + "]}]\n"
+	}
+	const gate = "\n\ttollgate {\n\t\t# The operations "
+	const document = "\n\t\topenapi openapi.yaml\n"
+	except := func(words string) string { return "\n\t\topenapi openapi.yaml {\n\t\t\texcept " + words + "\n\t\t}\n" }
 	block := func(words, line string) string { return "\n\t\troute " + words + " {\n\t\t\t" + line + "\n\t\t}\n" }
 	all := func(groups ...[]string) []string { return slices.Concat(groups...) }
 	workspace, tickets := agentPath+"/workspace", agentPath+"/support/tickets"
 	return map[string]plant{
 		"a scope renamed": {
-			change: []string{route("GET " + workspace + " agent.workspace.read"), route("GET " + workspace + " agent.workspaces.read")},
+			change: []string{needs("getWorkspace", "agent.workspace.read"), needs("getWorkspace", "agent.workspaces.read")},
 			red:    cells("scopes", "GET", workspace, "workspace.read"),
 		},
 		"a route made public": {
-			change: []string{route("GET " + workspace + " agent.workspace.read"), "\n\t\tpublic GET " + workspace + "\n"},
+			change: []string{document, document + "\n\t\tpublic GET " + workspace + "\n"},
 			red:    all(cells("scopes", "GET", workspace, single()...), cells("callers", "GET", workspace, everyone...)),
 		},
 		"a cost raised": {
-			change: []string{route("POST " + tickets + " agent.support.write"), block("POST "+tickets+" agent.support.write", "cost 5")},
+			change: []string{needs("createTicket", "agent.support.write"), needs("createTicket", "agent.support.write") + "      x-tollgate: {cost: 5}\n"},
 			red:    cells("scopes", "POST", tickets, "support.write"),
 		},
 		"a cost forgotten": {
@@ -28,7 +35,7 @@ func regressions() map[string]plant {
 				[]string{"what costs more than a workspace's limit is never let in"}),
 		},
 		"a method added": {
-			change: []string{route("GET " + agentPath + "/leads/:id agent.leads.read"), route("GET,DELETE " + agentPath + "/leads/:id agent.leads.read")},
+			change: []string{document, document + route("DELETE "+agentPath+"/leads/:id agent.leads.read")},
 			red:    cells("callers", "DELETE", agentPath+"/leads/CRM-1024", "everything", "office"),
 		},
 		"a method lost": {
@@ -36,26 +43,26 @@ func regressions() map[string]plant {
 			red:    cells("keys over HTTP", "DELETE", "/keys/key_1", "manager"),
 		},
 		"a route lost": {
-			change: []string{route("GET " + agentPath + "/conversions/pending agent.conversions.read"), "\n"},
+			change: []string{document, except("GET " + agentPath + "/conversions/pending")},
 			red:    cells("scopes", "GET", agentPath+"/conversions/pending", single()...),
 		},
 		"a literal route lost beside its parameter": {
-			change: []string{route("POST " + agentPath + "/leads/upsert agent.leads.write"), "\n"},
+			change: []string{document, except("POST " + agentPath + "/leads/upsert")},
 			red: all(cells("scopes", "POST", agentPath+"/leads/upsert", single()...),
 				[]string{"upsert is a route of its own, and no lead's id"}),
 		},
 		"a scope forgotten": {
-			change: []string{route("GET " + agentPath + "/analytics/funnel agent.analytics.read"), route("GET " + agentPath + "/analytics/funnel")},
+			change: []string{needs("getFunnel", "agent.analytics.read"), needs("getFunnel", "")},
 			red: all(cells("scopes", "GET", agentPath+"/analytics/funnel", single("analytics.read")...),
 				[]string{"periods: GET " + agentPath + "/analytics/funnel?from=yesterday as leads.write"}),
 		},
 		"read in place of write": {
-			change: []string{route("POST " + agentPath + "/leads agent.leads.write"), route("POST " + agentPath + "/leads agent.leads.read")},
+			change: []string{needs("createLead", "agent.leads.write"), needs("createLead", "agent.leads.read")},
 			red: all(cells("scopes", "POST", agentPath+"/leads", "leads.read", "leads.write"),
 				[]string{"a reader is told which scope a writer needs"}),
 		},
 		"a scope too many": {
-			change: []string{route("PATCH " + agentPath + "/leads/:id agent.leads.write"), route("PATCH " + agentPath + "/leads/:id agent.leads.write agent.leads.read")},
+			change: []string{needs("changeLead", "agent.leads.write"), needs("changeLead", "agent.leads.write, agent.leads.read")},
 			red:    cells("scopes", "PATCH", agentPath+"/leads/CRM-1024", "leads.write"),
 		},
 		"everything public": {
@@ -66,10 +73,10 @@ func regressions() map[string]plant {
 			change: []string{"\n\t\tpublic OPTIONS " + agentPath + "/*\n", "\n"},
 			red:    []string{"a preflight of a browser carries no key"},
 		},
-		"the public page behind a key": {
-			change: []string{"\n\t\tpublic GET " + agentPath + "/SKILL.md {\n\t\t\tlimit 60/1m\n\t\t}\n", route("GET " + agentPath + "/SKILL.md")},
+		"the description elsewhere": {
+			change: []string{"\n\t\tdescribe " + agentPath + " {\n", "\n\t\tdescribe " + agentPath + "/docs {\n"},
 			red: all(cells("scopes", "GET", agentPath+"/SKILL.md", single()...),
-				cells("callers", "GET", agentPath+"/SKILL.md", everyone...)),
+				cells("callers", "GET", agentPath+"/SKILL.md", "nobody", "everything", "trial", "office", "thief")),
 		},
 		"whoami lost": {
 			change: []string{"\n\t\twhoami " + agentPath + "/me\n", "\n"},
@@ -97,11 +104,11 @@ func regressions() map[string]plant {
 			red:    all(cells("keys over HTTP", "POST", "/keys", "manager"), cells("keys over HTTP", "POST", "/keys/key_1/rotate", "manager")),
 		},
 		"a rewrite in front of the gate": {
-			change: []string{"\n\ttollgate {\n\t\tpublic ", "\n\trewrite " + workspace + " " + agentPath + "/leads\n\ttollgate {\n\t\tpublic "},
+			change: []string{gate, "\n\trewrite " + workspace + " " + agentPath + "/leads" + gate},
 			red:    cells("scopes", "GET", workspace, "leads.read", "workspace.read"),
 		},
 		"an answer in front of the gate": {
-			change: []string{"\n\ttollgate {\n\t\tpublic ", "\n\tredir " + workspace + " /login\n\ttollgate {\n\t\tpublic "},
+			change: []string{gate, "\n\tredir " + workspace + " /login" + gate},
 			red:    all(cells("scopes", "GET", workspace, single()...), cells("callers", "GET", workspace, everyone...)),
 		},
 		"the policies lost": {

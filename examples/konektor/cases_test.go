@@ -40,7 +40,7 @@ func desk(t *testing.T, caddyfile string) *harness.Desk {
 	text, err := os.ReadFile(caddyfile)
 	require.NoError(t, err)
 	files := map[string]string{}
-	for _, name := range []string{"cases.yaml", "cases_periods.yaml"} {
+	for _, name := range []string{"cases.yaml", "cases_periods.yaml", "openapi.yaml", "intro.md"} {
 		content, err := os.ReadFile(name)
 		require.NoError(t, err)
 		files[name] = string(content)
@@ -72,7 +72,7 @@ func tested(t *testing.T, d *harness.Desk, files ...string) (v verdicts, err err
 	return v, o.Err
 }
 
-// TestTheCasesHoldForTheShippedCaddyfiles: the table of 13 endpoints and 6 single scopes among them.
+// TestTheCasesHoldForTheShippedCaddyfiles: the table of SKILL.md, 12 endpoints and 6 single scopes among them.
 func TestTheCasesHoldForTheShippedCaddyfiles(t *testing.T) {
 	for name, caddyfile := range caddyfiles {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +101,7 @@ func TestTheTableOfCasesIsThatOfTheContract(t *testing.T) {
 	_, table, _ := strings.Cut(string(text), "- name: scopes")
 	table, _, _ = strings.Cut(table, "- name: ")
 	requests := plain(t)
-	require.Len(t, requests, 13)
+	require.Len(t, requests, 12)
 	for _, r := range requests {
 		path, _, _ := strings.Cut(r.Target, "?")
 		require.Contains(t, table, "\n      "+r.Operation.Method+" "+path+": ", "the endpoint has a row")
@@ -126,7 +126,7 @@ func TestTheCasesOfTheReadmeCanBePasted(t *testing.T) {
 
 // plant is a change of the configuration that somebody made by mistake, and the cases that must tell it.
 type plant struct {
-	// change are pairs of words in the Caddyfile: what stands there once, and what comes in its place.
+	// change are pairs of words in the Caddyfile or the document: what stands there once, and what comes in its place.
 	change []string
 	// policies are files of policies that are written.
 	policies map[string]string
@@ -164,12 +164,20 @@ func TestPlantedRegressionsTurnTheirCasesRed(t *testing.T) {
 			d := desk(t, "Caddyfile")
 			text, err := os.ReadFile("Caddyfile")
 			require.NoError(t, err)
-			changed := string(text)
+			document, err := os.ReadFile("openapi.yaml")
+			require.NoError(t, err)
+			files := map[string]string{"Caddyfile": string(text), "openapi.yaml": string(document)}
 			for n := 0; n < len(p.change); n += 2 {
-				require.Equal(t, 1, strings.Count(changed, p.change[n]), p.change[n])
-				changed = strings.Replace(changed, p.change[n], p.change[n+1], 1)
+				in := "Caddyfile"
+				if strings.Contains(files["openapi.yaml"], p.change[n]) {
+					in = "openapi.yaml"
+				}
+				require.Equal(t, 1, strings.Count(files["Caddyfile"], p.change[n])+strings.Count(files["openapi.yaml"], p.change[n]), p.change[n])
+				files[in] = strings.Replace(files[in], p.change[n], p.change[n+1], 1)
 			}
-			d.Write(t, "Caddyfile", changed)
+			for name, content := range files {
+				d.Write(t, name, content)
+			}
 			for file, content := range p.policies {
 				d.Write(t, file, content)
 			}

@@ -10,8 +10,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,32 +21,6 @@ import (
 	"github.com/tollgate-gateway/tollgate/examples/konektor/agentapi"
 	"github.com/tollgate-gateway/tollgate/examples/shipped"
 )
-
-// describedGate is a gateway of the Agent API whose routes are those of its document.
-const describedGate = `
-{
-	tollgate {
-		keys sqlite tollgate.db
-	}
-}
-
-:8080 {
-	tollgate {
-		openapi openapi.yaml {
-			validate strict_query
-			public
-		}
-		describe /api/v2/agent {
-			skill konektor "Work with a CRM workspace."
-			contact api@example.com
-		}
-		whoami /api/v2/agent/me
-	}
-	reverse_proxy localhost:9000 {
-		transport http
-	}
-}
-`
 
 // fifty are keys with random scopes: in a workspace that may use the API, from anywhere or from a network that the test is in or not, and
 // some on a plan that may not.
@@ -224,11 +196,7 @@ func describedGateway(t *testing.T) (*harness.Gateway, []string) {
 	api, err := agentapi.New(context.Background(), agentapi.Options{Seed: []string{"ws_acme"}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, api.Close()) })
-	openapi, err := os.ReadFile("openapi.yaml")
-	require.NoError(t, err)
-	place := filepath.Join(t.TempDir(), "Caddyfile")
-	require.NoError(t, os.WriteFile(place, []byte(describedGate), 0o600))
 	return shipped.Start(t, shipped.Setup{
-		Caddyfile: place, Backend: api, Keys: text, Options: "policy_timeout 20s", Files: map[string]string{"openapi.yaml": string(openapi)},
+		Files: documents(t), Caddyfile: "Caddyfile", Backend: api, Keys: text, Options: "policy_timeout 20s\nrefusal_throttle off",
 	}), secrets
 }

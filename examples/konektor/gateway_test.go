@@ -83,8 +83,20 @@ func start(t *testing.T, caddyfile string, options ...string) *harness.Gateway {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, api.Close()) })
 	return shipped.Start(t, shipped.Setup{
-		Caddyfile: caddyfile, Backend: api, Keys: keys(), Options: strings.Join(append(options, "policy_timeout 20s"), "\n"),
+		Files: documents(t), Caddyfile: caddyfile, Backend: api, Keys: keys(), Options: strings.Join(append(options, "policy_timeout 20s"), "\n"),
 	})
+}
+
+// documents are the files beside the example's Caddyfile.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, name := range []string{"openapi.yaml", "intro.md"} {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		files[name] = string(text)
+	}
+	return files
 }
 
 // document is the API's contract.

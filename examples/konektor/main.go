@@ -39,7 +39,6 @@ func parseSettings(arguments []string, getenv func(string) string, output io.Wri
 	flags.BoolVar(&s.beyondLoopback, "beyond-loopback", false, "allow an address that others reach: only where nobody but the gateway can")
 	flags.StringVar(&s.backend.Folder, "data", "", "folder of the database; needs "+keyVariable+" (default a temporary folder and a new key)")
 	seed := flags.String("seed", "", "workspaces to fill with example data, separated by commas, such as ws_acme,ws_globex")
-	flags.StringVar(&s.backend.BaseURL, "base-url", "", "address that SKILL.md tells agents (default the host it was asked at)")
 	if err := program.Parse(flags, arguments); err != nil {
 		return s, err
 	}

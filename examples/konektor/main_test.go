@@ -91,20 +91,17 @@ func TestRunServesUntilItIsToldToStop(t *testing.T) {
 	log, output := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, []string{"--listen", "127.0.0.1:0", "--seed", "ws_acme", "--base-url", "https://api.example.com"}, none, output)
+		ended <- run(ctx, []string{"--listen", "127.0.0.1:0", "--seed", "ws_acme"}, none, output)
 		_ = output.Close()
 	}()
 	base := awaitAddress(t, log)
 
-	status, text := ask(t, "GET", base+"/SKILL.md", "")
-	require.Equal(t, http.StatusOK, status)
-	require.Contains(t, text, "https://api.example.com/api/v2/agent")
-	status, text = ask(t, "GET", base+"/leads/CRM-1024", "")
+	status, text := ask(t, "GET", base+"/leads/CRM-1024", "")
 	require.Equal(t, http.StatusOK, status, text)
 
 	stop()
 	require.NoError(t, <-ended)
-	_, err := http.Get(base + "/SKILL.md")
+	_, err := http.Get(base + "/leads/CRM-1024")
 	require.Error(t, err)
 	http.DefaultClient.CloseIdleConnections()
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"regexp"
 	"testing"
 	"time"
 
@@ -21,8 +20,10 @@ func TestAnAgentsSession(t *testing.T) {
 			skill := g.Do(t, harness.Request{Path: agentapi.Base + "/SKILL.md"})
 			require.Equal(t, http.StatusOK, skill.Status)
 			require.Contains(t, skill.Header.Get("Content-Type"), "text/markdown")
-			base := regexp.MustCompile(`https?://\S+/api/v2/agent`).FindString(skill.Body)
-			require.Equal(t, "http://"+g.Addr+agentapi.Base, base, "SKILL.md names the gateway's address")
+			require.Contains(t, skill.Body, "Base URL: `http://"+g.Addr+"`.", "SKILL.md names the gateway's address")
+			mine := g.Do(t, get("/SKILL.md", agent)).Body
+			require.Contains(t, mine, "### POST /api/v2/agent/leads\n")
+			require.NotContains(t, mine, "/analytics/summary", "a key reads of its own")
 
 			list := g.Do(t, get("/leads?limit=2", agent))
 			require.Equal(t, http.StatusOK, list.Status, list.Body)

@@ -142,7 +142,7 @@ func TestABackendThatNeverAnswersIsATimeout(t *testing.T) {
 	for name, caddyfile := range caddyfiles {
 		t.Run(name, func(t *testing.T) {
 			silent := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-			g := shipped.Start(t, shipped.Setup{Caddyfile: caddyfile, Backend: silent, Keys: keys(), Options: "policy_timeout 20s",
+			g := shipped.Start(t, shipped.Setup{Files: documents(t), Caddyfile: caddyfile, Backend: silent, Keys: keys(), Options: "policy_timeout 20s",
 				Changes: []string{"response_header_timeout 30s", "response_header_timeout 300ms"}})
 			a := g.Do(t, get("/leads", acme))
 			require.Equal(t, http.StatusGatewayTimeout, a.Status, a.Body)
@@ -161,7 +161,7 @@ func TestASlowBodyIsCutOff(t *testing.T) {
 				_, err := io.ReadAll(r.Body)
 				ended <- err
 			})
-			g := shipped.Start(t, shipped.Setup{Caddyfile: caddyfile, Backend: reads, Keys: keys(), Options: "policy_timeout 20s",
+			g := shipped.Start(t, shipped.Setup{Files: documents(t), Caddyfile: caddyfile, Backend: reads, Keys: keys(), Options: "policy_timeout 20s",
 				Changes: []string{"read_body 1m", "read_body 300ms"}})
 			conn, err := net.Dial("tcp", g.Addr)
 			require.NoError(t, err)

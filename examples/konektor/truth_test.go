@@ -2,25 +2,20 @@ package main
 
 import (
 	"net/http"
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
-	"github.com/tollgate-gateway/tollgate/examples/konektor/agentapi"
 )
 
-// TestWhatCounts is what SKILL.md says of refused requests: those that the gateway refuses spend nothing, those that the API
+// TestWhatCounts is what intro.md says of refused requests: those that the gateway refuses spend nothing, those that the API
 // refuses do.
 func TestWhatCounts(t *testing.T) {
 	for name, caddyfile := range caddyfiles {
 		t.Run(name, func(t *testing.T) {
 			g := start(t, caddyfile)
-			skill := g.Do(t, harness.Request{Path: agentapi.Base + "/SKILL.md"}).Body
-			require.Contains(t, skill, "A request counts once it reaches the API, also if the API refuses it")
 			left := func(r harness.Request, status int) int64 {
 				t.Helper()
 				a := g.Do(t, r)
@@ -73,20 +68,5 @@ func TestKeysAreManagedOverHTTP(t *testing.T) {
 			made := g.Do(t, harness.Request{Method: "POST", Path: "/keys", Key: manager, Body: `{}`, Header: http.Header{"Content-Type": {"application/json"}}})
 			require.Contains(t, made.Body, "the keys file is edited by hand", "the tests' keys are in a file: %s", made.Body)
 		})
-	}
-}
-
-// TestPlansAreThoseThatAreDescribed: the Caddyfiles give no plan another limit than SKILL.md says.
-func TestPlansAreThoseThatAreDescribed(t *testing.T) {
-	skill, err := os.ReadFile("agentapi/SKILL.md")
-	require.NoError(t, err)
-	for _, caddyfile := range caddyfiles {
-		text, err := os.ReadFile(caddyfile)
-		require.NoError(t, err)
-		for _, plan := range regexp.MustCompile(`(?m)^\t\tplan (\S+) (.*)$`).FindAllStringSubmatch(string(text), -1) {
-			described := regexp.MustCompile(`(?m)^\| ` + plan[1] + ` \| (\d+)\b`).FindStringSubmatch(string(skill))
-			require.NotNil(t, described, plan[1])
-			require.Equal(t, described[1]+"/1m", plan[2])
-		}
 	}
 }

@@ -28,9 +28,6 @@ type Options struct {
 	Key []byte
 	// Seed names workspaces that get realistic data when they have none yet; the same for the same name and day.
 	Seed []string
-	// BaseURL is the address that SKILL.md tells agents to use, such as https://api.example.com. Empty means the host
-	// that the request for SKILL.md was sent to.
-	BaseURL string
 	// Logger receives failures, never personal data. Nil means none.
 	Logger *slog.Logger
 	// Now is the clock. Nil means time.Now.
@@ -43,13 +40,12 @@ type API struct {
 	mux       *http.ServeMux
 	log       *slog.Logger
 	now       func() time.Time
-	baseURL   string
 	temporary string
 }
 
 // New opens the database, creating and seeding it where needed. The caller closes the API.
 func New(ctx context.Context, options Options) (*API, error) {
-	a := &API{log: options.Logger, now: options.Now, baseURL: options.BaseURL}
+	a := &API{log: options.Logger, now: options.Now}
 	if a.log == nil {
 		a.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}

@@ -1,6 +1,6 @@
 package agentapi
 
-// The closed lists of the API. openapi.yaml and SKILL.md name the same values; a test compares.
+// The closed lists of the API. openapi.yaml names the same values; a test compares.
 var (
 	// leadStatuses are in the order of the funnel; lost stands outside of it.
 	leadStatuses = []string{"pageview", "new", "contacted", "responded", "qualified", "hot", "proposal", "negotiation", "invoice", "won", "lost"}

@@ -23,8 +23,6 @@ type answer struct {
 	data   any
 	// pagination stands beside data in lists.
 	pagination *pagination
-	// markdown, where set, is the whole body instead of the envelope.
-	markdown []byte
 }
 
 // failure is an error that the caller may see.
@@ -62,11 +60,6 @@ func notFound(message string) *failure {
 }
 
 func (a *API) succeed(w http.ResponseWriter, r *http.Request, ok *answer) {
-	if ok.markdown != nil {
-		w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
-		_, _ = w.Write(ok.markdown)
-		return
-	}
 	body, err := json.Marshal(struct {
 		Success    bool        `json:"success"`
 		Data       any         `json:"data"`

@@ -146,7 +146,7 @@ func TestACodeOrReferenceBelongsToOneLead(t *testing.T) {
 func TestAWrongMethodIs405AndAWrongPath404(t *testing.T) {
 	h := empty(t)
 	for target, allow := range map[string]string{"/leads": "GET, POST", "/leads/upsert": "POST", "/leads/x": "GET, PATCH", "/workspace": "GET",
-		"/support/tickets": "POST", "/SKILL.md": "GET"} {
+		"/support/tickets": "POST"} {
 		got := h.ask("ws_a", "DELETE", target, nil)
 		require.Equal(t, http.StatusMethodNotAllowed, got.status, target)
 		require.Equal(t, "NOT_FOUND", got.body.Error.Code)

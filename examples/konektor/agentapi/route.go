@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Route is one endpoint, as openapi.yaml, SKILL.md and the gateway's Caddyfile know it.
+// Route is one endpoint, as openapi.yaml knows it.
 type Route struct {
 	// Method is the HTTP method. GET endpoints answer HEAD as well.
 	Method string
 	// Path is relative to Base; {id} stands for one segment.
 	Path string
-	// Scope is what a key must hold. The gateway asks for it, this backend does not. Empty means public.
+	// Scope is what a key must hold. The gateway asks for it, this backend does not.
 	Scope string
 
 	handle handler
@@ -23,7 +23,6 @@ type handler func(a *API, r *http.Request, who identity) (*answer, error)
 // Routes are the endpoints that are served, in the order of the documentation.
 func Routes() []Route {
 	return []Route{
-		{"GET", "/SKILL.md", "", (*API).getSkill},
 		{"GET", "/leads", "agent.leads.read", (*API).listLeads},
 		{"GET", "/leads/{id}", "agent.leads.read", (*API).getLead},
 		{"POST", "/leads", "agent.leads.write", (*API).createLead},
@@ -50,7 +49,7 @@ func (a *API) newMux() *http.ServeMux {
 		mux.HandleFunc(Base+path, func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, routes) })
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		a.refuse(w, r, notFound("No such endpoint; SKILL.md lists them all"))
+		a.refuse(w, r, notFound("No such endpoint"))
 	})
 	return mux
 }

@@ -152,7 +152,7 @@ func TestTheDocumentOfTheAgentAPI(t *testing.T) {
 	require.NoError(t, err)
 	d, err := contract.Parse(text)
 	require.NoError(t, err)
-	require.Len(t, d.Operations(), 13)
+	require.Len(t, d.Operations(), 12)
 	require.Equal(t, "/api/v2/agent", d.Base())
 	for _, requests := range [][]contract.Request{d.Valid(map[string]string{"id": "x"}), d.Invalid(map[string]string{"id": "x"})} {
 		names := map[string]bool{}
