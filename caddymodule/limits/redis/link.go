@@ -37,7 +37,7 @@ type link struct {
 	asked   bool                     // the node was asked which process it is
 	conn    atomic.Pointer[net.Conn] // what go-redis was given: the wire, or TLS over it
 	proven  *net.Conn                // the connection on which Redis has done what go-redis sent
-	rested  bool                     // nothing was under way on it until this flight
+	lastAt  int64                    // when the replies of the last flight were there, on the engine's clock
 	speaker speaker
 	glance  glance
 
@@ -115,6 +115,7 @@ func (l *link) run(f *flight, calls []*call) (err error) {
 		f.sentAt = l.shard.engine.now()
 		err = l.speaker.speak(calls)
 		f.heardAt = l.shard.engine.now()
+		l.lastAt = f.heardAt
 		l.rest()
 		l.doubt(calls)
 		return err
@@ -137,6 +138,7 @@ func (l *link) run(f *flight, calls []*call) (err error) {
 	_ = pipeline.BatchProcess(ctx, l.commands...) // only queues them
 	_, err = pipeline.Exec(ctx)
 	f.heardAt = l.shard.engine.now()
+	l.lastAt = f.heardAt
 	l.rest()
 	if info != nil {
 		l.shard.neighbour.Store(newNeighbour(field(info.Val(), "process_id"), field(info.Val(), "executable")))
@@ -150,12 +152,15 @@ func (l *link) run(f *flight, calls []*call) (err error) {
 	return err
 }
 
+// rest is for how long nothing was under way on a connection that is looked at before it is used: meanwhile it may have ended.
+const rest = 100 * time.Microsecond
+
 // fluent reports whether calls are sent without go-redis: they are plain, on a connection on which Redis has answered.
 func (l *link) fluent(calls []*call) bool {
 	if l.proven == nil || l.proven != l.conn.Load() || !l.asked && l.near() {
 		return false
 	}
-	if l.rested && l.glance.at(*l.socket.Load()) {
+	if l.shard.engine.now()-l.lastAt > int64(rest) && l.glance.at(*l.socket.Load()) {
 		return false // the connection has ended meanwhile, which go-redis finds out as well: it dials
 	}
 	for _, c := range calls {

@@ -124,7 +124,6 @@ func (s *shard) dispatch() {
 // send takes what waits, again and again, until nothing does.
 func (s *shard) send(l *link) {
 	defer s.sending.Done()
-	l.rested = true
 	for {
 		s.settleDown()
 		batches := s.takeAll()
@@ -135,7 +134,6 @@ func (s *shard) send(l *link) {
 			}
 			select { // a batch came in between, and found no link
 			case l = <-s.idle:
-				l.rested = true
 				continue
 			default:
 				return
@@ -144,9 +142,7 @@ func (s *shard) send(l *link) {
 		if s.find != nil {
 			l = l.seek(batches)
 		} else if f := l.depart(batches); f != nil {
-			broken := l.exchange(f)
-			l.rested = false
-			l = l.land(f, broken)
+			l = l.land(f, l.exchange(f))
 		}
 		if l == nil {
 			return // another one has taken its place
