@@ -171,17 +171,6 @@ func (l *link) fluent(calls []*call) bool {
 	return true
 }
 
-// doubt gives up the connection to a node that refuses to write, as go-redis does: the name may lead to another one now.
-func (l *link) doubt(calls []*call) {
-	for _, c := range calls {
-		if isReadOnly(c.command.Err()) {
-			l.proven = nil
-			_ = (*l.conn.Load()).Close() // go-redis sees that, and dials
-			return
-		}
-	}
-}
-
 // near reports whether the node runs on this machine.
 func (l *link) near() bool {
 	w := l.wire.Load()

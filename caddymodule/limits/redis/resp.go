@@ -34,6 +34,17 @@ func isReadOnly(err error) bool {
 	return said(err) && (goredis.HasErrorPrefix(err, "READONLY ") || strings.Contains(err.Error(), "-READONLY "))
 }
 
+// doubt gives up the connection to a node that refuses to write, as go-redis does: the name may lead to another one now.
+func (l *link) doubt(calls []*call) {
+	for _, c := range calls {
+		if isReadOnly(c.command.Err()) {
+			l.proven = nil
+			_ = (*l.conn.Load()).Close() // go-redis sees that, and dials
+			return
+		}
+	}
+}
+
 // speaker speaks RESP on a connection.
 type speaker struct {
 	conn net.Conn
