@@ -55,8 +55,9 @@ func installed(name string) func(context.Context, *world) (string, error) {
 	}
 }
 
+// ourBinary is built as the image is, by the profile of what it does at work.
 func ourBinary(ctx context.Context, w *world) (string, error) {
-	return w.build(ctx, "tollgate", "./cmd/tollgate")
+	return w.build(ctx, "tollgate", "-pgo", "cmd/tollgate/requests.pgo", "./cmd/tollgate")
 }
 
 // stockCaddy is Caddy itself, as its module has it, in the version that ours is built on.
@@ -64,15 +65,15 @@ func stockCaddy(ctx context.Context, w *world) (string, error) {
 	return w.build(ctx, "caddy", "github.com/caddyserver/caddy/v2/cmd/caddy")
 }
 
-// build builds a program once.
-func (w *world) build(ctx context.Context, name, source string) (string, error) {
+// build builds a program once, with flags and the package that is last of them.
+func (w *world) build(ctx context.Context, name string, source ...string) (string, error) {
 	path := filepath.Join(w.dir, name)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", path, source).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", append([]string{"build", "-o", path}, source...)...).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("building %s: %w: %s", source, err, out)
+		return "", fmt.Errorf("building %s: %w: %s", source[len(source)-1], err, out)
 	}
 	return path, nil
 }

@@ -34,6 +34,7 @@ type options struct {
 	workspaces  int
 	only, cases []string
 	start       bool
+	profiles    string
 }
 
 func main() {
@@ -65,6 +66,7 @@ func read(args []string) (options, error) {
 	flags.IntVar(&o.workspaces, "workspaces", 100, "workspaces, with a key each")
 	flags.StringVar(&only, "only", "", "contestants, separated by commas: "+strings.Join(names(contestants), ", "))
 	flags.StringVar(&cases, "case", "", "cases, separated by commas: "+strings.Join(names(allCases), ", "))
+	flags.StringVar(&o.profiles, "profiles", "", "folder for CPU profiles of the gateways, one a round and contestant: what the image is built by is made of them")
 	flags.BoolVar(&o.start, "start", false, "measure how long the gateway takes to its first answer instead")
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -162,8 +162,15 @@ func (w *world) drive(ctx context.Context, o *options, c *benchCase, r *running,
 	generator := exec.CommandContext(ctx, w.self, roleArgument, "load")
 	generator.Stdin = bytes.NewReader(text)
 	generator.Stdout, generator.Stderr = &out, &problem
+	profiled := func() error { return nil }
+	if !warming {
+		profiled = o.profile(ctx, c, r)
+	}
 	if err := generator.Run(); err != nil {
 		return s, fmt.Errorf("the load generator: %w: %s", err, problem.Bytes())
+	}
+	if err := profiled(); err != nil {
+		return s, err
 	}
 	if err := json.Unmarshal(out.Bytes(), &s.load); err != nil {
 		return s, err
