@@ -41,6 +41,7 @@ var families = map[string][]string{
 	"tollgate_policies_loaded_timestamp_seconds":   nil,
 	"tollgate_openapi_failing":                     nil,
 	"tollgate_responses_checked_total":             {"result", "route"},
+	"tollgate_mcp_calls_total":                     {"code", "route"},
 	"tollgate_tracked_workspaces":                  nil,
 	"tollgate_redis_calls_total":                   nil,
 	"tollgate_redis_call_requests_total":           nil,
@@ -102,12 +103,13 @@ func TestMetricsAreCompleteAndTheirLabelsClosed(t *testing.T) {
 	countOn(t, "on_outage local")
 	setup := watched()
 	setup.Options += "\nusage sqlite $DIR/usage.db"
-	setup.Gate += "openapi $DIR/openapi.yaml {\nresponses log\npublic\n}\n"
+	setup.Gate += "openapi $DIR/openapi.yaml {\nresponses log\npublic\n}\nmcp /mcp\n"
 	g := harness.New(t)
 	g.WriteFile(t, "keys.yaml", setup.Keys)
-	g.WriteFile(t, "openapi.yaml", "openapi: 3.1.0\npaths: {/described: {get: {security: [], responses: {200: {}}}}}\n")
+	g.WriteFile(t, "openapi.yaml", "openapi: 3.1.0\npaths: {/described: {get: {security: [], responses: {200: {}}}}, /told: {get: {operationId: told, responses: {200: {}}}}}\n")
 	require.NoError(t, g.Load(setup.Caddyfile()))
 	g.Do(t, harness.Request{Path: "/described"})
+	callTool(t, g, harness.CRM, "told", nil)
 	require.Eventually(t, func() bool {
 		return strings.Contains(g.Do(t, harness.Request{Path: "/metrics"}).Body, "tollgate_responses_checked_total{")
 	}, harness.WaitFor, harness.Tick)

@@ -128,6 +128,7 @@ func answersFit(t *testing.T, workspace string, table int) {
 	for _, other := range []string{
 		"health", "dashboard", // need a gateway, and print its address
 		"store export", "store backup", "usage export", // print a stream, or a path
+		"mcp call",         // needs a gateway, and prints what a tool answers as it came
 		"usage",            // has a ledger only where a gateway wrote one
 		"workspace create", // prints as workspace set does
 	} {

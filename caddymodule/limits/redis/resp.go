@@ -14,8 +14,8 @@ import (
 
 // go-redis makes the connection of a link: it dials, asks Sentinels, makes it TLS, authenticates, and sends what comes first on
 // it, or is out of the ordinary. All other flights speak on the same connection without it: its contexts, its pool, its look at
-// the socket before each write, and a value for each argument and each number of a reply were a quarter of the CPU that a
-// round trip took, and 16 of its 18 allocations. Between two flights nothing is under way, so that it does not matter who
+// the socket before each write, and a value for each argument and each number of a reply were 16 of the 18 allocations
+// of a round trip, and a good part of its CPU. Between two flights nothing is under way, so that it does not matter who
 // sends the next one.
 
 // errProtocol is the end of a connection on which Redis, or who speaks for it, said what the protocol does not allow here.
