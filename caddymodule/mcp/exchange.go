@@ -196,5 +196,5 @@ func (x *exchange) call(ctx context.Context) *Reply {
 	} else {
 		a = x.site.Call(ctx, request)
 	}
-	return x.result(x.appendResult(make([]byte, 0, 2*len(a.Body)+512), a))
+	return x.result(x.appendResult(make([]byte, 0, 2*len(a.Body)+512), t, a))
 }

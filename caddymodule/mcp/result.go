@@ -38,8 +38,9 @@ var spelled = map[string]string{"X-Ratelimit-Limit": "X-RateLimit-Limit", "X-Rat
 // maxDepth is how deep an answer may lie in itself that is passed on as JSON.
 const maxDepth = 128
 
-// appendResult appends what a call gave as the result of tools/call.
-func (x *exchange) appendResult(b []byte, a *Answer) []byte {
+// appendResult appends what a call gave as the result of tools/call. An error of a tool that says what it answers with is text alone:
+// clients hold structured content against that, errors too.
+func (x *exchange) appendResult(b []byte, t *Tool, a *Answer) []byte {
 	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	body, wrong := a.Body, a.Status >= 400
 	stream := kind == "text/event-stream"
@@ -64,7 +65,7 @@ func (x *exchange) appendResult(b []byte, a *Answer) []byte {
 		b = x.appendBlob(b, kind, body)
 	}
 	b = append(b, ']')
-	if object := bytes.TrimSpace(body); isJSON && text && len(object) > 0 && (object[0] == '{' || x.modern) && !strictjson.Deeper(object, maxDepth) && json.Valid(object) {
+	if object := bytes.TrimSpace(body); !(wrong && t.promises) && isJSON && text && len(object) > 0 && (object[0] == '{' || x.modern) && !strictjson.Deeper(object, maxDepth) && json.Valid(object) {
 		b = append(append(b, `,"structuredContent":`...), object...)
 	}
 	if wrong {

@@ -70,6 +70,7 @@ func (t *Tool) describe(o *openapi.Operation, outputs bool) error {
 	b = append(append(b, `,"inputSchema":`...), input...)
 	if outputs {
 		if output := output(o); output != nil {
+			t.promises = true
 			b = append(append(b, `,"outputSchema":`...), output...)
 		}
 	}

@@ -120,6 +120,14 @@ func TestSchemas(t *testing.T) {
 		"outputSchema":{"type":"object","properties":{"a":{"type":"object","properties":{"b":{},"c":{}}},"d":{}}},
 		"annotations":{"readOnlyHint":false,"idempotentHint":true}}`, string(said.Result.Tools[0]))
 	require.NotContains(t, string(said.Result.Tools[1]), "outputSchema", "a client takes objects alone")
+
+	of := &site{answer: &mcp.Answer{Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"a":{}}`)}}
+	call := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"putA","arguments":{"id":"1","body_n":null}}}`
+	require.Contains(t, string(ask(s, of, call).Body), `"structuredContent":{"a":{}}`)
+	of.answer.Status = 409
+	failed := string(ask(s, of, call).Body)
+	require.Contains(t, failed, `"isError":true`)
+	require.NotContains(t, failed, "structuredContent", "clients hold it against the schema, that of an error too")
 }
 
 // TestMessages holds what is no message, and what is asked by none.

@@ -68,6 +68,7 @@ type Tool struct {
 	arguments map[string]*argument
 	order     []*argument
 	body      body
+	promises  bool // it says what it answers with
 }
 
 // Method is the method of its requests.
