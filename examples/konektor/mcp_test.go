@@ -51,9 +51,6 @@ func TestToolsAgreeWithHTTP(t *testing.T) {
 				}
 			}
 			for place, allowed := range map[string]string{"here": "127.0.0.0/8", "elsewhere": "203.0.113.0/24"} {
-				if set%9 != 0 && !harness.Long() {
-					continue
-				}
 				secret := fmt.Sprintf("secret-of-the-tests-%s-%s-%d", plan, place, set)
 				secrets = append(secrets, secret)
 				text += fmt.Sprintf("      - {id: key_%s_%s_%d, name: a, sha256: $SHA(%s), scopes: [%s], allowed_ips: [%s]}\n", plan, place, set, secret, strings.Join(held, ", "), allowed)
@@ -123,10 +120,6 @@ func TestToolsAgreeWithHTTP(t *testing.T) {
 			}
 			require.Len(t, listed, count, "nothing else is listed")
 		})
-	}
-	if !harness.Long() {
-		require.Len(t, verdicts, 4)
-		return
 	}
 	require.Equal(t, map[string]int{
 		"message 200, HTTP 200, listed true": 288, "message 200, HTTP 400, listed true": 96, "message 200, HTTP 403, listed false": 384,
