@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -119,14 +117,9 @@ func (h *Handler) describes(s *siteRoutes) error {
 }
 
 func readIntro(path string) (string, error) {
-	file, err := os.Open(path)
+	text, err := readText("intro", path, describe.MaxIntro)
 	if err != nil {
-		return "", fmt.Errorf("reading the intro: %w", err)
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, describe.MaxIntro+1))
-	if err != nil {
-		return "", fmt.Errorf("reading the intro: %w", err)
+		return "", err
 	}
 	if err := describe.CheckIntro(text); err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)

@@ -84,13 +84,7 @@ func (h *Handler) serverOf(s *siteRoutes) (*mcp.Server, []string, error) {
 	if m == nil {
 		return nil, nil, nil
 	}
-	wrong := func(err error) error {
-		source := m.Source
-		if source == "" {
-			source = "tollgate"
-		}
-		return fmt.Errorf("%s: mcp: %w", source, err)
-	}
+	wrong := func(err error) error { return fmt.Errorf("%s: mcp: %w", cmp.Or(m.Source, "tollgate"), err) }
 	if h.OpenAPI == nil {
 		return nil, nil, wrong(errors.New("the site has no openapi: tools are made of the operations of a document; write openapi <file>"))
 	}
@@ -133,19 +127,28 @@ func (s *siteRoutes) operations() (list []mcp.Operation) {
 }
 
 func readInstructions(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("reading the instructions: %w", err)
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxInstructions+1))
+	text, err := readText("instructions", path, maxInstructions)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("reading the instructions: %w", err)
+		return "", err
 	case len(text) > maxInstructions || !utf8.Valid(text):
 		return "", fmt.Errorf("%s: instructions are a text in UTF-8 of at most 64 KiB", path)
 	}
 	return strings.TrimSpace(string(text)), nil
+}
+
+// readText reads a file that the configuration names, but for what is longer than most and a byte, which whoever asks refuses.
+func readText(what, path string, most int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the %s: %w", what, err)
+	}
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the %s: %w", what, err)
+	}
+	return text, nil
 }
 
 // parseMCP reads the word mcp. Its grammar stands with that of the directive.

@@ -91,13 +91,8 @@ func members(text json.RawMessage) (list []member, err error) {
 
 // output is the schema of the answer; nil: the document describes none that is an object.
 func output(o *openapi.Operation) []byte {
-	content := success(o)
-	if content == nil {
-		return nil
-	}
-	definitions := openapi.Definitions{Prefix: "#/$defs/", Modern: true, Most: maxSchema}
-	schema, err := definitions.Add(content.Schema)
-	if err != nil {
+	schema, definitions := answerOf(o)
+	if schema == nil {
 		return nil
 	}
 	var is struct {
@@ -108,18 +103,32 @@ func output(o *openapi.Operation) []byte {
 		return nil
 	}
 	if is.Ref != "" {
-		if _, flat := asObject(schema, &definitions); !flat {
+		if _, flat := asObject(schema, definitions); !flat {
 			return nil
 		}
 		schema = append([]byte(`{"type":"object",`), schema[1:]...)
 	} else if is.Type != "object" {
 		return nil
 	}
-	whole, err := withDefinitions(schema[:len(schema)-1:len(schema)-1], &definitions)
+	whole, err := withDefinitions(schema[:len(schema)-1:len(schema)-1], definitions)
 	if err != nil {
 		return nil
 	}
 	return whole
+}
+
+// answerOf is the schema of the first 2xx answer in JSON, and what it refers to; nil: there is none.
+func answerOf(o *openapi.Operation) (json.RawMessage, *openapi.Definitions) {
+	content := success(o)
+	if content == nil {
+		return nil, nil
+	}
+	definitions := &openapi.Definitions{Prefix: "#/$defs/", Modern: true, Most: maxSchema}
+	schema, err := definitions.Add(content.Schema)
+	if err != nil {
+		return nil, nil
+	}
+	return schema, definitions
 }
 
 // success is the JSON of the first 2xx answer; nil: there is none.
@@ -164,28 +173,23 @@ func description(o *openapi.Operation) string {
 
 // fields are the members of the answer, and of the first object or list in it that is its only content.
 func fields(o *openapi.Operation) (names []string) {
-	content := success(o)
-	if content == nil {
+	schema, definitions := answerOf(o)
+	if schema == nil {
 		return nil
 	}
-	definitions := openapi.Definitions{Prefix: "#/$defs/", Modern: true, Most: maxSchema}
-	schema, err := definitions.Add(content.Schema)
-	if err != nil {
-		return nil
-	}
-	answer, is := asObject(schema, &definitions)
+	answer, is := asObject(schema, definitions)
 	if !is {
 		return nil
 	}
 	for _, property := range answer.properties {
 		name := property.name
-		inner, is := asObject(property.value, &definitions)
+		inner, is := asObject(property.value, definitions)
 		if !is {
 			var list struct {
 				Items json.RawMessage `json:"items"`
 			}
 			if json.Unmarshal(property.value, &list) == nil && list.Items != nil {
-				inner, is = asObject(list.Items, &definitions)
+				inner, is = asObject(list.Items, definitions)
 			}
 		}
 		if is && len(inner.properties) > 0 {

@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -30,4 +31,37 @@ func TestAConnectionThatEndsAtRestCostsNobodyAnything(t *testing.T) {
 	require.Equal(t, limits.FromRedis, take(t, g[0], "ws", w, 1).Source)
 	require.Zero(t, o[0].errors.Load())
 	require.Equal(t, "61", client.Get(ctx, "tollgate:{ws}:3600").Val())
+}
+
+// TestANodeThatRefusesToWriteIsDialledAnew: after a failover the name may lead to another node than the connection does.
+func TestANodeThatRefusesToWriteIsDialledAnew(t *testing.T) {
+	server, g, _ := newGateways(t, 1, patient)
+	client := server.Client()
+	defer client.Close()
+	w := windows(t, "1000000/1h")
+	ctx := context.Background()
+	for range 3 { // the later ones go-redis does not see
+		require.Equal(t, limits.FromRedis, take(t, g[0], "ws", w, 1).Source)
+	}
+	others := func() string {
+		var ids []string
+		own := client.ClientID(ctx).Val()
+		for line := range strings.Lines(client.ClientList(ctx).Val()) {
+			id, _, _ := strings.Cut(strings.TrimPrefix(line, "id="), " ")
+			if id != strconv.FormatInt(own, 10) && !strings.Contains(line, "flags=M") {
+				ids = append(ids, id)
+			}
+		}
+		return strings.Join(ids, " ")
+	}
+	before := others()
+	require.NotEmpty(t, before)
+	require.NoError(t, client.Do(ctx, "REPLICAOF", "127.0.0.1", "1").Err())
+	_, _ = g[0].Take(ctx, "ws", w, 1) // which the replica refuses
+	require.NoError(t, client.Do(ctx, "REPLICAOF", "NO", "ONE").Err())
+	services.Wait(t, "the count to go on in Redis", func() bool {
+		result, err := g[0].Take(ctx, "ws", w, 1)
+		return err == nil && result.Source == limits.FromRedis
+	})
+	require.NotEqual(t, before, others(), "another connection has taken its place")
 }
