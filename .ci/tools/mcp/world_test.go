@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -121,10 +120,9 @@ func agentAPI(t *testing.T) *world {
 	}
 	text, err := os.ReadFile("../../../examples/konektor/openapi.yaml")
 	require.NoError(t, err)
-	document := regexp.MustCompile(`x-scope: (agent\.\S+)`).ReplaceAllString(string(text), "security: [{key: [$1]}]")
 	backend := free(t)
 	run(t, new(bytes.Buffer), backend, exec.Command(binary, "--listen", backend, "--seed", "ws_acme"))
-	return start(t, document, backend, "\t\t\tpublic\n\t\t\tresponses log\n")
+	return start(t, string(text), backend, "\t\t\tpublic\n\t\t\tresponses log\n")
 }
 
 // forwarder adds the key for clients that cannot: the suite of conformance has no option for it.
