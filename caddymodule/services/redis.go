@@ -87,15 +87,27 @@ func (r *RedisServer) Start() {
 	if r.process != nil {
 		return
 	}
+	said, err := os.CreateTemp(r.t.TempDir(), "")
+	if err != nil {
+		r.t.Fatalf("keeping what redis-server says: %v", err)
+	}
+	defer said.Close()
 	process := exec.Command(r.binary, r.args...)
-	process.Env = append(os.Environ(), r.env...)
+	process.Env, process.Stdout, process.Stderr = append(os.Environ(), r.env...), said, said
 	if err := process.Start(); err != nil {
 		r.t.Fatalf("starting redis-server: %v", err)
 	}
 	r.process = process
 	client := r.Client()
 	defer client.Close()
-	Wait(r.t, "redis-server", func() bool { return client.Ping(context.Background()).Err() == nil })
+	ready := false
+	defer func() {
+		if !ready {
+			text, _ := os.ReadFile(said.Name())
+			r.t.Logf("redis-server said: %s", text)
+		}
+	}()
+	Wait(r.t, "redis-server", func() bool { ready = client.Ping(context.Background()).Err() == nil; return ready })
 }
 
 // Kill ends the server at once; all that it counted is lost.

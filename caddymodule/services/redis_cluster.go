@@ -53,8 +53,14 @@ func Cluster(t testing.TB) *RedisCluster {
 // RedisNode starts a node of a Cluster that knows no other one.
 func RedisNode(t testing.TB) *RedisServer {
 	t.Helper()
-	return Redis(t, "--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--cluster-port", strconv.Itoa(FreePort(t)),
-		"--cluster-require-full-coverage", "no", "--cluster-node-timeout", "60000")
+	return Redis(t, append(ClusterArgs(t), "--cluster-require-full-coverage", "no", "--cluster-node-timeout", "60000")...)
+}
+
+// ClusterArgs are the arguments by which a server is a node of a Cluster. The nodes' own port is named too: by itself Redis
+// takes the one 10,000 above the clients', which may be that of somebody's outgoing connection.
+func ClusterArgs(t testing.TB) []string {
+	t.Helper()
+	return []string{"--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--cluster-port", strconv.Itoa(FreePort(t))}
 }
 
 // Join has a node meet the others.

@@ -21,7 +21,7 @@ func TestALostReplyIsNotAskedForAgain(t *testing.T) {
 			args, query := []string{}, ""
 			if cluster {
 				query = "?cluster=true"
-				args = []string{"--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", strconv.Itoa(port)}
+				args = append(services.ClusterArgs(t), "--cluster-announce-port", strconv.Itoa(port))
 			}
 			server := services.Redis(t, args...)
 			client := server.Client()

@@ -139,7 +139,7 @@ func TestACLUser(t *testing.T) {
 func TestACLUserOfACluster(t *testing.T) {
 	own := append([]string{"~tollgate:*"}, rights...)
 	url := aclServer(t, map[string][]string{"gateway": append([]string{"+cluster|slots"}, own...), "single": own},
-		"--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1")
+		services.ClusterArgs(t)...)
 	backend, err := goredis.ParseURL(url("tester"))
 	require.NoError(t, err)
 	client := goredis.NewClient(backend)
@@ -172,7 +172,7 @@ func TestPing(t *testing.T) {
 }
 
 func TestCluster(t *testing.T) {
-	server := services.Redis(t, "--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1")
+	server := services.Redis(t, services.ClusterArgs(t)...)
 	client := server.Client()
 	defer client.Close()
 	require.NoError(t, client.ClusterAddSlotsRange(context.Background(), 0, 16383).Err())
