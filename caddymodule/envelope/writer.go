@@ -97,6 +97,9 @@ func (w *Writer) Init(under http.ResponseWriter, o Options) {
 	w.report.Source = SourceBackend
 }
 
+// CancelWith sets Options.Cancel, where that is not known from the beginning. It is called before the request goes to the backend.
+func (w *Writer) CancelWith(cancel context.CancelFunc) { w.opt.Cancel = cancel }
+
 // Unwrap is the writer below, for http.ResponseController.
 func (w *Writer) Unwrap() http.ResponseWriter { return w.under }
 

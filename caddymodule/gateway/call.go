@@ -21,11 +21,11 @@ import (
 // call is one request on its way through a handler: what is known of it, what was decided, and the writer of its answer.
 type call struct {
 	handler *Handler
-	request *http.Request // what goes to the handlers behind the gate; its context ends with the answer
+	request *http.Request // what goes to the handlers behind the gate; from then on its context ends with the answer
 	own     http.Request
 	repl    *caddy.Replacer
-	vars    map[string]any // Caddy's, of the request
-	cancel  context.CancelFunc
+	vars    map[string]any     // Caddy's, of the request
+	cancel  context.CancelFunc // ends the request to the backend; nil: none went there
 	// judgement is there until the end; told is what those may ask who come later.
 	*judgement
 	told   told
@@ -81,19 +81,18 @@ func (c *call) release() {
 // begin reads the facts and puts the writer between the client and everything that answers.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *call {
 	outer := r.Context()
-	ctx, cancel := context.WithCancel(outer)
 	r.Host = withoutFinalDot(r.Host) // policies, and matchers and backends behind the gate, see one name
-	c := &call{handler: h, repl: outer.Value(caddy.ReplacerCtxKey).(*caddy.Replacer), cancel: cancel, judgement: judgements.Get().(*judgement)}
+	c := &call{handler: h, repl: outer.Value(caddy.ReplacerCtxKey).(*caddy.Replacer), judgement: judgements.Get().(*judgement)}
 	c.vars, _ = outer.Value(caddyhttp.VarsCtxKey).(map[string]any)
 	c.id.find(r, c.vars, c.repl)
 	read(r, c.vars, &c.facts)
-	c.own = *r.WithContext(ctx) // inlined, so that the copy costs no allocation of its own
+	c.own = *r
 	c.request, c.facts.Body, c.facts.Upstream = &c.own, &c.body, c
 	c.body = requestBody{c.request, &c.inbound, w}
 	c.shown = placeholders{&c.told, h.app.secrets, &c.writer}
 	c.inbound.take(c.request)
 	options := envelope.Options{
-		Mapper: h.mapper, Method: r.Method, Context: outer, Cancel: cancel, Hook: c, Credential: h.injects.authorization,
+		Mapper: h.mapper, Method: r.Method, Context: outer, Hook: c, Credential: h.injects.authorization,
 	}
 	if c.inbound.expects {
 		options.Busy = c.inbound.awaited
@@ -150,6 +149,10 @@ func (c *call) Ready() *refusal.Refusal {
 // pass hands the request to the handlers behind the gate, and answers for whatever they return or panic with.
 func (c *call) pass(next caddyhttp.Handler) error {
 	var err error
+	var ctx context.Context
+	ctx, c.cancel = context.WithCancel(c.own.Context())
+	c.own = *c.own.WithContext(ctx) // inlined, so that the copy costs no allocation of its own
+	c.writer.CancelWith(c.cancel)
 	c.passing, c.passed = true, true
 	defer func() {
 		c.passing = false

@@ -118,8 +118,8 @@ var handled = []struct {
 	most               float64
 }{
 	{"200", "/leads/l1", harness.CRM, http.StatusOK, 14},
-	{"401", "/leads/l1", harness.Unknown, http.StatusUnauthorized, 14},
-	{"403", "/forbidden", harness.CRM, http.StatusForbidden, 21},
+	{"401", "/leads/l1", harness.Unknown, http.StatusUnauthorized, 9},
+	{"403", "/forbidden", harness.CRM, http.StatusForbidden, 12},
 }
 
 // TestAllocationsOfARequest holds what the whole handler allocates for a request, beside what Caddy and the backend do. Counts are

@@ -24,7 +24,9 @@ import (
 func (c *call) end() {
 	defer c.release() // a panic below must not keep it
 	c.linger()
-	c.cancel()
+	if c.cancel != nil {
+		c.cancel()
+	}
 	report := c.writer.Report()
 	if c.answersItself() {
 		report.Source = envelope.SourceGateway

@@ -53,17 +53,25 @@ func appendValue(b []byte, v any) []byte {
 	case []any:
 		return appendList(b, v, appendValue)
 	case map[string]any:
-		b = append(b, '{')
-		for i, name := range slices.Sorted(maps.Keys(v)) {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = append(appendString(b, name), ':')
-			b = appendValue(b, v[name])
-		}
-		return append(b, '}')
+		return appendMembers(b, v)
 	}
 	return append(b, "null"...)
+}
+
+// appendMembers writes an object with its names in order. As many as most have cost no allocation.
+func appendMembers(b []byte, v map[string]any) []byte {
+	var few [8]string
+	b = append(b, '{')
+	names := slices.AppendSeq(few[:0], maps.Keys(v))
+	slices.Sort(names)
+	for i, name := range names {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendString(b, name), ':')
+		b = appendValue(b, v[name])
+	}
+	return append(b, '}')
 }
 
 func appendList[T any](b []byte, list []T, appendOne func([]byte, T) []byte) []byte {
