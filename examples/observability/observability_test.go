@@ -68,15 +68,22 @@ func answers(t *testing.T, g *harness.Gateway, ask func(string) int, query strin
 func gatewayUnderWatch(t *testing.T, redis *services.RedisServer) *harness.Gateway {
 	t.Helper()
 	setup := harness.World()
-	setup.Options += fmt.Sprintf("\nplan small 2/1h\ncounters redis %s\n", redis.URL())
-	setup.Keys += "\n  - {id: ws_small, plan: small, keys: [{id: key_small, name: s, sha256: $SHA(small-secret-0123456789)}]}\n"
-	setup.Gate += "public GET /metrics\n"
+	setup.Options += fmt.Sprintf("\nplan small 2/1h\nplan metered 100000/1m {\nquota 2/day\nover allow\nwarn 50%%\n}\ncounters redis %s\nusage sqlite $DIR/usage.db\n", redis.URL())
+	setup.Keys += "\n  - {id: ws_small, plan: small, keys: [{id: key_small, name: s, sha256: $SHA(small-secret-0123456789)}]}" +
+		"\n  - {id: ws_metered, plan: metered, keys: [{id: key_metered, name: m, scopes: [agent.leads.read], sha256: $SHA(metered-secret-0123456789)}]}\n"
+	setup.Gate += "public GET /metrics\nopenapi $DIR/openapi.yaml {\nresponses log\n}\nmcp /mcp\n"
 	setup.Then = "metrics /metrics\nreverse_proxy $BACKEND"
-	g := harness.Start(t, setup)
+	g := harness.New(t)
+	g.WriteFile(t, "keys.yaml", setup.Keys)
+	g.WriteFile(t, "openapi.yaml", "openapi: 3.1.0\npaths: {/told: {get: {operationId: told, responses: {200: {content: {application/json: {schema: {type: object}}}}}}}}\n")
+	require.NoError(t, g.Load(setup.Caddyfile()))
 	g.Backend.Answer(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/leads/failing":
 			w.WriteHeader(http.StatusInternalServerError)
+		case "/told":
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`[]`))
 		case "/leads/strange":
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusBadRequest)
@@ -89,11 +96,16 @@ func gatewayUnderWatch(t *testing.T, redis *services.RedisServer) *harness.Gatew
 // load makes requests of all kinds.
 func load(t *testing.T, g *harness.Gateway) {
 	t.Helper()
-	for _, key := range []string{"", harness.CRM, harness.Unknown, harness.Expired, harness.Denied, "small-secret-0123456789"} {
+	for _, key := range []string{"", harness.CRM, harness.Unknown, harness.Expired, harness.Denied, "small-secret-0123456789", "metered-secret-0123456789"} {
 		for _, path := range []string{"/leads", "/leads/failing", "/leads/strange", "/files/a", "/plain", "/nothing", "/public"} {
 			g.Do(t, harness.Request{Path: path, Key: key})
 		}
 	}
+	g.Do(t, harness.Request{Path: "/told", Key: harness.CRM}) // the document says that it is an object, and the backend sends a list
+	g.Do(t, harness.Request{
+		Method: http.MethodPost, Path: "/mcp", Key: harness.CRM, Body: `{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "told"}}`,
+		Header: harness.Header("Content-Type", "application/json", "Accept", "application/json, text/event-stream", "MCP-Protocol-Version", "2025-11-25"),
+	})
 }
 
 // prometheus runs one that scrapes the gateway every second by the configuration of this folder. Asking it gives the
