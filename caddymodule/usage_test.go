@@ -199,7 +199,7 @@ func TestUsageAsCloudEvents(t *testing.T) {
 		{Hour: 490_001, Workspace: "ws_acme", Key: "*", Route: "*", Outcome: "*"},
 		{Hour: 490_001, Workspace: "W.s-1", Key: "key_2", Route: `/\"<é>/*`, Outcome: "5xx"},
 	} {
-		batch.Entries = append(batch.Entries, usage.Entry{Cell: cell, Sum: usage.Sum{Requests: int64(n + 1), Cost: int64(10 * n)}})
+		batch.Entries = append(batch.Entries, usage.Entry{Cell: cell, Sum: usage.Sum{Requests: int64(n + 1), Cost: int64(10 * n)}, MCP: usage.Sum{Requests: int64(n / 3), Cost: int64(5 * (n / 3))}})
 	}
 	require.NoError(t, store.Book(t.Context(), batch))
 	require.NoError(t, store.Close())

@@ -23,7 +23,7 @@ func usageCommand() caddycmd.Command {
 		Short: "Shows what workspaces used, in requests and cost",
 		Long: `Shows what workspaces used: how many requests, and what they took from the limits. What was
 granted has the class of the answer's status as its code, such as 2xx, what the gateway refused the
-code of the error. Gateways write every 5 seconds. Days and months are those of UTC.`,
+code of the error. The way is mcp for calls of MCP tools, and http for all else. Gateways write every 5 seconds. Days and months are those of UTC.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			runnable(withTable(cmd), showUsage)
 			cmd.Flags().String("from", "", "first day, such as 2026-12-01, an RFC 3339 time, or how long ago (default the first of the month)")
@@ -154,8 +154,8 @@ type entryView struct {
 	Key       string    `json:"key"`
 	Route     string    `json:"route"`
 	Code      string    `json:"code"`
-	Requests  int64     `json:"requests"`
-	Cost      int64     `json:"cost"`
+	usage.Sum
+	MCP *usage.Sum `json:"mcp,omitempty"` // how much of it came as calls of MCP tools
 }
 
 // cloudEvent is an entry as an event of CloudEvents 1.0, in the JSON format. Its id and source are those of no other entry.
@@ -188,7 +188,10 @@ func exportUsage(i *invocation) error {
 	}
 	return i.ledger(func(ledger usage.Keeper, place string) error {
 		next, err := ledger.Entries(i, since, func(c usage.Cursor, e usage.Entry) error {
-			view := entryView{c.String(), time.Unix(e.Hour*3600, 0).UTC(), e.Workspace, e.Key, e.Route, e.Outcome, e.Requests, e.Cost}
+			view := entryView{c.String(), time.Unix(e.Hour*3600, 0).UTC(), e.Workspace, e.Key, e.Route, e.Outcome, e.Sum, nil}
+			if e.MCP != (usage.Sum{}) {
+				view.MCP = &e.MCP
+			}
 			if format == "json" {
 				return output.JSON(i.out(), view)
 			}

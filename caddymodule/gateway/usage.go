@@ -121,7 +121,7 @@ func (c *call) use(report *envelope.Report) {
 		return
 	}
 	c.used = true
-	u := usage.Use{At: time.Now(), Workspace: identity.Workspace.ID, Key: identity.Key.ID, Outcome: string(report.Code)}
+	u := usage.Use{At: time.Now(), Workspace: identity.Workspace.ID, Key: identity.Key.ID, Outcome: string(report.Code), MCP: c.tool}
 	if r := c.verdict.Match.Route; r != nil {
 		u.Route = r.Pattern
 	}

@@ -39,6 +39,7 @@ type schema struct {
 	Ref        string `json:"$ref"`
 	Properties map[string]schema
 	Items      *schema
+	Enum       []string
 	OneOf      []schema
 }
 
@@ -142,7 +143,7 @@ func TestTheDescriptionNamesTheFields(t *testing.T) {
 	desk := newDesk(t, "tollgate.*", "tollgate.admin.*", "agent.*")
 	desk.Usage = desk.store
 	require.NoError(t, desk.store.Book(t.Context(), usage.Batch{Instance: "one", Number: 1, Entries: []usage.Entry{{
-		Cell: usage.Cell{Hour: usage.HourOf(time.Now()), Workspace: "ws", Key: "key_target", Route: "/x", Outcome: "2xx"}, Sum: usage.Sum{Requests: 3, Cost: 6},
+		Cell: usage.Cell{Hour: usage.HourOf(time.Now()), Workspace: "ws", Key: "key_target", Route: "/x", Outcome: "2xx"}, Sum: usage.Sum{Requests: 3, Cost: 6}, MCP: usage.Sum{Requests: 1, Cost: 2},
 	}}}))
 	require.NoError(t, desk.store.CreateWorkspace(t.Context(), by, &record.Workspace{ID: "ws_other", Plan: "pro", Limits: []record.Window{{Limit: 5, Duration: time.Minute}}, Quotas: []record.Quota{{Limit: 5, Period: record.Daily}}}))
 	seen := map[string]bool{}
@@ -150,7 +151,7 @@ func TestTheDescriptionNamesTheFields(t *testing.T) {
 		{"POST", "", "", `{"name":"a","scopes":["agent.read"],"allowed_ips":["10.0.0.0/8"],"limits":["50/1m"],"expires_at":"2087-01-01T00:00:00Z","workspace":"ws"}`},
 		{"PATCH", "/key_target", "", `{"name":"","disabled":false}`}, {"POST", "/key_target/rotate", "", `{"grace":"1h"}`},
 		{"GET", "", "workspace=*&limit=1", ""}, {"GET", "/key_target", "", ""}, {"DELETE", "/key_target", "", ""},
-		{"GET", "/usage", "by=hour,workspace,key,route,code&to=2087-01-01", ""}, {"GET", "/usage", "by=month", ""}, {"GET", "/usage", "workspace=*&to=2087-01-01", ""},
+		{"GET", "/usage", "by=hour,workspace,key,route,code,way&to=2087-01-01", ""}, {"GET", "/usage", "by=month", ""}, {"GET", "/usage", "workspace=*&to=2087-01-01", ""},
 		{"POST", "/workspaces/ws_other/suspend", "", `{"reason":"unpaid"}`}, {"GET", "/workspaces/ws_other", "", ""}, {"GET", "/workspaces", "limit=1", ""},
 		{"POST", "/workspaces/ws_other/resume", "", ""}, {"GET", "/workspaces/ws_other/history", "", ""}, {"DELETE", "/workspaces/ws_other", "", ""},
 	} {
@@ -165,6 +166,8 @@ func TestTheDescriptionNamesTheFields(t *testing.T) {
 		require.NoError(t, json.Unmarshal(text, &value))
 		d.see(t, "answer", response.Content["application/json"].Schema, value, seen)
 	}
+	require.Equal(t, usage.FieldNames(), d.Components.Schemas["Usage"].Properties["by"].Items.Enum)
+	require.Equal(t, []string{usage.WayHTTP, usage.WayMCP}, d.Components.Schemas["Usage"].Properties["rows"].Items.Properties["way"].Enum)
 	for _, name := range []string{"Secret", "Key", "Workspace", "Suspended", "DeletedWorkspace", "Event", "Usage", "Sum", "Pagination"} {
 		for property := range d.Components.Schemas[name].Properties {
 			require.True(t, seen[name+"."+property], "%s.%s is in openapi.json, and in no answer", name, property)

@@ -4,7 +4,7 @@ package keystore
 // one store. Package sqlstore has the steps between them.
 const (
 	// Schema is the version that this program knows, and brings an older store to.
-	Schema = 4
+	Schema = 5
 	// OldestSchema is the oldest version whose programs may use a store of Schema, as such a store says itself.
 	OldestSchema = 4
 )

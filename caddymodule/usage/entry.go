@@ -9,6 +9,23 @@ import (
 type Entry struct {
 	Cell
 	Sum
+	// MCP is how much of the Sum came as calls of MCP tools. It is no field of the Cell: which way requests came is known of every
+	// entry, however coarse, and makes no entry more.
+	MCP Sum
+}
+
+// The ways in which requests come in, as the access log and the status name them.
+const (
+	WayHTTP = "http"
+	WayMCP  = "mcp"
+)
+
+// Ways gives what came in each way in which something came.
+func (e *Entry) Ways(yield func(way string, sum Sum) bool) {
+	rest := Sum{e.Requests - e.MCP.Requests, e.Cost - e.MCP.Cost}
+	if (rest == Sum{} || yield(WayHTTP, rest)) && e.MCP != (Sum{}) {
+		yield(WayMCP, e.MCP)
+	}
 }
 
 // Cell is what an Entry's sum is of. Any of key, route and outcome is Merged where the ledger had to become coarser.

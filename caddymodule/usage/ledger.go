@@ -22,6 +22,8 @@ type Use struct {
 	Workspace, Key, Route, Outcome string
 	// Cost is what it took from the workspace's limits.
 	Cost int64
+	// MCP says that it came as a call of an MCP tool.
+	MCP bool
 }
 
 // Ledger adds up what was used until it is taken. Its methods are safe for concurrent use.
@@ -35,7 +37,7 @@ type Ledger struct {
 // stripe is one lock and the cells under it, padded so that two locks never share a cache line.
 type stripe struct {
 	sync.Mutex
-	cells map[Cell]*Sum
+	cells map[Cell]*amount
 	_     [48]byte
 }
 
@@ -46,7 +48,7 @@ func NewLedger(bound int) *Ledger {
 	}
 	l := &Ledger{seed: maphash.MakeSeed(), bound: max(1, bound/stripeCount)}
 	for i := range l.stripes {
-		l.stripes[i].cells = map[Cell]*Sum{}
+		l.stripes[i].cells = map[Cell]*amount{}
 	}
 	return l
 }
@@ -54,10 +56,16 @@ func NewLedger(bound int) *Ledger {
 // Add adds a request. It allocates nothing for a cell that there is already.
 func (l *Ledger) Add(u *Use) {
 	s := &l.stripes[maphash.String(l.seed, u.Key)%stripeCount]
-	cell := Cell{Hour: HourOf(u.At), Workspace: u.Workspace, Key: u.Key, Route: u.Route, Outcome: u.Outcome}
+	e := Entry{
+		Cell: Cell{Hour: HourOf(u.At), Workspace: u.Workspace, Key: u.Key, Route: u.Route, Outcome: u.Outcome},
+		Sum:  Sum{Requests: 1, Cost: u.Cost},
+	}
+	if u.MCP {
+		e.MCP = e.Sum
+	}
 	s.Lock()
 	defer s.Unlock()
-	if !book(s.cells, l.bound, cell, Sum{Requests: 1, Cost: u.Cost}) {
+	if !book(s.cells, l.bound, &e) {
 		l.dropped.Add(1)
 	}
 }
@@ -70,13 +78,13 @@ func (l *Ledger) Take() (entries []Entry) {
 	for i := range l.stripes {
 		s := &l.stripes[i]
 		s.Lock()
-		var cells map[Cell]*Sum // nobody else's from here on
+		var cells map[Cell]*amount // nobody else's from here on
 		if len(s.cells) > 0 {
-			cells, s.cells = s.cells, map[Cell]*Sum{}
+			cells, s.cells = s.cells, map[Cell]*amount{}
 		}
 		s.Unlock()
-		for cell, sum := range cells {
-			entries = append(entries, Entry{Cell: cell, Sum: *sum})
+		for cell, a := range cells {
+			entries = append(entries, a.of(cell))
 		}
 	}
 	return entries

@@ -2,6 +2,7 @@ package usage
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -28,15 +29,16 @@ func TestALedgerAddsUpByCell(t *testing.T) {
 	for range 3 {
 		l.Add(used("ws_a", "key_1", "/leads", "2xx", 5))
 	}
+	l.Add(&Use{At: noon, Workspace: "ws_a", Key: "key_1", Route: "/leads", Outcome: "2xx", Cost: 5, MCP: true})
 	l.Add(used("ws_a", "key_1", "/leads", "RATE_LIMITED", 0))
 	l.Add(used("ws_a", "key_1", "/leads/:id", "2xx", 1))
 	l.Add(&Use{At: noon.Add(time.Hour), Workspace: "ws_a", Key: "key_1", Route: "/leads", Outcome: "2xx", Cost: 5})
 	hour := noon.Unix() / 3600
 	require.ElementsMatch(t, []Entry{
-		{Cell{hour, "ws_a", "key_1", "/leads", "2xx"}, Sum{3, 15}},
-		{Cell{hour, "ws_a", "key_1", "/leads", "RATE_LIMITED"}, Sum{1, 0}},
-		{Cell{hour, "ws_a", "key_1", "/leads/:id", "2xx"}, Sum{1, 1}},
-		{Cell{hour + 1, "ws_a", "key_1", "/leads", "2xx"}, Sum{1, 5}},
+		{Cell{hour, "ws_a", "key_1", "/leads", "2xx"}, Sum{4, 20}, Sum{1, 5}},
+		{Cell{hour, "ws_a", "key_1", "/leads", "RATE_LIMITED"}, Sum{1, 0}, Sum{}},
+		{Cell{hour, "ws_a", "key_1", "/leads/:id", "2xx"}, Sum{1, 1}, Sum{}},
+		{Cell{hour + 1, "ws_a", "key_1", "/leads", "2xx"}, Sum{1, 5}, Sum{}},
 	}, l.Take())
 	require.Empty(t, l.Take(), "taken once")
 }
@@ -53,33 +55,40 @@ func TestAnHourBeginsAtItsFirstSecond(t *testing.T) {
 }
 
 func TestAFullLedgerBecomesCoarserBeforeItDrops(t *testing.T) {
-	cells := map[Cell]*Sum{}
+	cells := map[Cell]*amount{}
 	const bound = 60
 	for n := range 1000 {
-		cell := Cell{Workspace: "ws_a", Key: fmt.Sprint("key_", n%7), Route: fmt.Sprint("/", n), Outcome: "2xx"}
-		require.True(t, book(cells, bound, cell, Sum{1, 2}))
+		e := Entry{Cell: Cell{Workspace: "ws_a", Key: fmt.Sprint("key_", n%7), Route: fmt.Sprint("/", n), Outcome: "2xx"}, Sum: Sum{1, 2}}
+		if n%10 == 0 {
+			e.MCP = e.Sum
+		}
+		require.True(t, book(cells, bound, &e))
 	}
 	require.LessOrEqual(t, len(cells), bound)
 	require.Equal(t, Sum{30, 60}, sumOf(cells, func(c Cell) bool { return c.Route != Merged }), "half of it is for the finest")
 	require.Equal(t, Sum{970, 1940}, sumOf(cells, func(c Cell) bool { return c.Route == Merged && c.Key != Merged }))
 
+	mcp := Sum{}
+	for _, a := range cells {
+		mcp.add(a.mcp)
+	}
+	require.Equal(t, Sum{100, 200}, mcp, "the way is kept, however coarse it becomes")
 	dropped := 0
 	for n := range 1000 {
-		if !book(cells, bound, Cell{Workspace: fmt.Sprint("ws_", n), Key: fmt.Sprint("key_", n), Outcome: "2xx"}, Sum{1, 0}) {
+		if !book(cells, bound, &Entry{Cell: Cell{Workspace: fmt.Sprint("ws_", n), Key: fmt.Sprint("key_", n), Outcome: "2xx"}, Sum: Sum{1, 0}}) {
 			dropped++
 		}
 	}
 	require.LessOrEqual(t, len(cells), bound)
 	require.Positive(t, dropped)
 	require.Equal(t, int64(2000-dropped), sumOf(cells, func(Cell) bool { return true }).Requests, "what is not dropped is counted")
-	require.True(t, book(cells, bound, Cell{Workspace: "ws_a", Key: "key_1", Route: "/", Outcome: "2xx"}, Sum{1, 0}), "who is in it still counts")
+	require.True(t, book(cells, bound, &Entry{Cell: Cell{Workspace: "ws_a", Key: "key_1", Route: "/", Outcome: "2xx"}, Sum: Sum{1, 0}}), "who is in it still counts")
 }
 
-func sumOf(cells map[Cell]*Sum, which func(Cell) bool) (sum Sum) {
-	for c, s := range cells {
+func sumOf(cells map[Cell]*amount, which func(Cell) bool) (sum Sum) {
+	for c, a := range cells {
 		if which(c) {
-			sum.Requests += s.Requests
-			sum.Cost += s.Cost
+			sum.add(a.all)
 		}
 	}
 	return sum
@@ -112,10 +121,30 @@ func TestNothingIsLostBetweenAddAndTake(t *testing.T) {
 	require.Zero(t, l.Dropped())
 }
 
+func TestAnEntryTellsItsWays(t *testing.T) {
+	for name, c := range map[string]struct {
+		entry Entry
+		want  map[string]Sum
+	}{
+		"over HTTP":       {Entry{Sum: Sum{3, 15}}, map[string]Sum{WayHTTP: {3, 15}}},
+		"as tools":        {Entry{Sum: Sum{3, 15}, MCP: Sum{3, 15}}, map[string]Sum{WayMCP: {3, 15}}},
+		"both":            {Entry{Sum: Sum{3, 15}, MCP: Sum{1, 5}}, map[string]Sum{WayHTTP: {2, 10}, WayMCP: {1, 5}}},
+		"refused as tool": {Entry{Sum: Sum{3, 0}, MCP: Sum{2, 0}}, map[string]Sum{WayHTTP: {1, 0}, WayMCP: {2, 0}}},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, maps.Collect(c.entry.Ways)) })
+	}
+	both := Entry{Sum: Sum{3, 15}, MCP: Sum{1, 5}}
+	for range both.Ways { // who has enough is given no more
+		break
+	}
+}
+
 func TestAddAllocatesNothingForAKnownCell(t *testing.T) {
 	l, u := NewLedger(0), used("ws_a", "key_1", "/leads", "2xx", 1)
-	l.Add(u)
-	require.Zero(t, testing.AllocsPerRun(100, func() { l.Add(u) }))
+	for _, u.MCP = range []bool{false, true} {
+		l.Add(u)
+		require.Zero(t, testing.AllocsPerRun(100, func() { l.Add(u) }))
+	}
 }
 
 func BenchmarkAdd(b *testing.B) {

@@ -25,8 +25,11 @@ var fields = []struct {
 	period string
 }{
 	{"hour", ByHour, asHour}, {"day", ByHour, asDay}, {"month", ByHour, asMonth},
-	{"workspace", ByWorkspace, ""}, {"key", ByKey, ""}, {"route", ByRoute, ""}, {"code", ByOutcome, ""},
+	{"workspace", ByWorkspace, ""}, {"key", ByKey, ""}, {"route", ByRoute, ""}, {"code", ByOutcome, ""}, {"way", byWay, ""},
 }
+
+// byWay is the field of no Cell: every Entry tells its ways.
+const byWay Field = -1
 
 // FieldNames are the words by which sums are asked for.
 func FieldNames() (names []string) {
@@ -43,7 +46,8 @@ type Report struct {
 	// Query is what is asked for.
 	Query Query
 
-	period string // the format of the hour; empty: it is not asked for
+	fields []Field // of the names
+	period string  // the format of the hour; empty: it is not asked for
 }
 
 // Row is one sum of a report, with a value for each name.
@@ -69,7 +73,10 @@ func NewReport(workspace string, from, to time.Time, names string) (*Report, err
 			return nil, fmt.Errorf("'%s' is one period too many: write one of hour, day and month", name)
 		}
 		r.period = cmp.Or(r.period, fields[at].period)
-		r.Names, r.Query.By = append(r.Names, name), append(r.Query.By, fields[at].field)
+		r.Names, r.fields = append(r.Names, name), append(r.fields, fields[at].field)
+		if fields[at].field != byWay {
+			r.Query.By = append(r.Query.By, fields[at].field)
+		}
 	}
 	return r, nil
 }
@@ -117,7 +124,7 @@ func (r *Report) View(rows []Row, total Sum) *View {
 
 // Rows asks for the sums, sorted by their values from left to right, and for the sum of all of them.
 func (r *Report) Rows(ctx context.Context, k Keeper) (rows []Row, total Sum, err error) {
-	sums := map[Cell]*Sum{}
+	sums := map[line]*Sum{}
 	err = k.Sums(ctx, r.Query, func(e Entry) error {
 		switch hour := time.Unix(e.Hour*3600, 0); r.period {
 		case asDay:
@@ -125,25 +132,38 @@ func (r *Report) Rows(ctx context.Context, k Keeper) (rows []Row, total Sum, err
 		case asMonth:
 			e.Hour = HourOf(MonthOf(hour))
 		}
-		sum := sums[e.Cell]
-		if sum == nil {
-			sum = new(Sum)
-			sums[e.Cell] = sum
-		}
-		sum.add(e.Sum)
 		total.add(e.Sum)
+		book := func(way string, sum Sum) bool {
+			at := line{e.Cell, way}
+			if sums[at] == nil {
+				sums[at] = new(Sum)
+			}
+			sums[at].add(sum)
+			return true
+		}
+		if slices.Contains(r.fields, byWay) {
+			e.Ways(book)
+		} else {
+			book("", e.Sum)
+		}
 		return nil
 	})
-	for cell, sum := range sums {
-		rows = append(rows, Row{r.values(&cell), *sum})
+	for line, sum := range sums {
+		rows = append(rows, Row{r.values(&line), *sum})
 	}
 	slices.SortFunc(rows, func(a, b Row) int { return slices.CompareFunc(a.Values, b.Values, cmp.Compare) })
 	return rows, total, err
 }
 
-func (r *Report) values(c *Cell) []string {
+// line is what a Row's sum is of.
+type line struct {
+	Cell
+	way string
+}
+
+func (r *Report) values(c *line) []string {
 	values := make([]string, len(r.Names))
-	for i, field := range r.Query.By {
+	for i, field := range r.fields {
 		switch field {
 		case ByHour:
 			values[i] = time.Unix(c.Hour*3600, 0).UTC().Format(r.period)
@@ -155,6 +175,8 @@ func (r *Report) values(c *Cell) []string {
 			values[i] = c.Route
 		case ByOutcome:
 			values[i] = c.Outcome
+		case byWay:
+			values[i] = c.way
 		}
 	}
 	return values

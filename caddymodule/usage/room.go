@@ -17,20 +17,26 @@ func (c Cell) coarser(level int) Cell {
 	return c
 }
 
-// book adds a sum to the finest cell that there is, or that there is room for. It reports false if there is none: the sum is lost.
-func book(cells map[Cell]*Sum, bound int, cell Cell, sum Sum) bool {
+// amount is what an Entry has beside its Cell.
+type amount struct{ all, mcp Sum }
+
+// of makes an Entry of it.
+func (a *amount) of(c Cell) Entry { return Entry{Cell: c, Sum: a.all, MCP: a.mcp} }
+
+// book adds an entry to the finest cell that there is, or that there is room for. It reports false if there is none: the sum is lost.
+func book(cells map[Cell]*amount, bound int, e *Entry) bool {
 	for level := 0; level <= coarsest; level++ {
-		c := cell.coarser(level)
+		c := e.coarser(level)
 		known := cells[c]
 		if known == nil {
 			if len(cells) >= room(bound, level) {
 				continue
 			}
-			known = &Sum{}
+			known = &amount{}
 			cells[c] = known
 		}
-		known.Requests += sum.Requests
-		known.Cost += sum.Cost
+		known.all.add(e.Sum)
+		known.mcp.add(e.MCP)
 		return true
 	}
 	return false

@@ -29,8 +29,8 @@ type Writer struct {
 	instance string
 	dropped  atomic.Int64
 
-	cells   map[Cell]*Sum // what waits to be booked
-	sent    *Batch        // was sent, and is not known to be booked
+	cells   map[Cell]*amount // what waits to be booked
+	sent    *Batch           // was sent, and is not known to be booked
 	number  int64
 	failing atomic.Bool
 	behind  atomic.Bool // not all that was taken from the ledger is booked
@@ -46,7 +46,7 @@ type Writer struct {
 // NewWriter makes one that has not started. Report is told when booking begins to fail (with the reason) and when it works
 // again (with nil).
 func NewWriter(ledger *Ledger, store Store, report func(error)) *Writer {
-	w := &Writer{ledger: ledger, store: store, report: report, instance: rand.Text(), cells: map[Cell]*Sum{}}
+	w := &Writer{ledger: ledger, store: store, report: report, instance: rand.Text(), cells: map[Cell]*amount{}}
 	w.Keep(DefaultKeep)
 	return w
 }
@@ -72,8 +72,8 @@ func (w *Writer) Close() {
 		}
 		w.running.Wait()
 		w.write()
-		for _, sum := range w.cells {
-			w.dropped.Add(sum.Requests)
+		for _, a := range w.cells {
+			w.dropped.Add(a.all.Requests)
 		}
 		if w.sent != nil {
 			for _, entry := range w.sent.Entries {
@@ -111,7 +111,7 @@ func (w *Writer) run(ctx context.Context) {
 // write books all that was used until now, batch by batch, until one fails.
 func (w *Writer) write() {
 	for _, entry := range w.ledger.Take() {
-		if !book(w.cells, DefaultBound, entry.Cell, entry.Sum) {
+		if !book(w.cells, DefaultBound, &entry) {
 			w.dropped.Add(entry.Requests)
 		}
 	}
@@ -153,15 +153,15 @@ func (w *Writer) note(err error) {
 func (w *Writer) next() *Batch {
 	w.number++
 	batch := &Batch{Instance: w.instance, Number: w.number}
-	for cell, sum := range w.cells {
+	for cell, a := range w.cells {
 		if len(batch.Entries) == batchSize {
 			break
 		}
-		batch.Entries = append(batch.Entries, Entry{Cell: cell, Sum: *sum})
+		batch.Entries = append(batch.Entries, a.of(cell))
 		delete(w.cells, cell)
 	}
 	if len(w.cells) == 0 {
-		w.cells = map[Cell]*Sum{} // after a burst it would hold megabytes for ever
+		w.cells = map[Cell]*amount{} // after a burst it would hold megabytes for ever
 	}
 	slices.SortFunc(batch.Entries, func(a, b Entry) int { return a.compare(b.Cell) })
 	return batch

@@ -17,7 +17,7 @@ import (
 type books struct {
 	mu      sync.Mutex
 	numbers map[string]int64
-	cells   map[Cell]*Sum
+	cells   map[Cell]*amount
 	calls   int
 	folds   int
 	before  error
@@ -33,12 +33,12 @@ func (b *books) Book(_ context.Context, batch Batch) error {
 		return b.before
 	}
 	if b.numbers == nil {
-		b.numbers, b.cells = map[string]int64{}, map[Cell]*Sum{}
+		b.numbers, b.cells = map[string]int64{}, map[Cell]*amount{}
 	}
 	if batch.Number > b.numbers[batch.Instance] {
 		b.numbers[batch.Instance] = batch.Number
 		for _, e := range batch.Entries {
-			book(b.cells, math.MaxInt, e.Cell, e.Sum)
+			book(b.cells, math.MaxInt, &e)
 		}
 	}
 	return b.after

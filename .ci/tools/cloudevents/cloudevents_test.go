@@ -14,7 +14,7 @@ import (
 func TestEachLineIsAnEvent(t *testing.T) {
 	text, err := os.ReadFile("../../../caddymodule/testdata/usage.cloudevents.jsonl")
 	require.NoError(t, err)
-	ids := map[string]bool{}
+	ids, tools := map[string]bool{}, int64(0)
 	for line := range strings.Lines(string(text)) {
 		var e event.Event
 		require.NoError(t, e.UnmarshalJSON([]byte(line)), line)
@@ -27,11 +27,15 @@ func TestEachLineIsAnEvent(t *testing.T) {
 			Workspace, Key, Route, Code string
 			Hour                        string
 			Requests, Cost              int64
+			MCP                         struct{ Requests, Cost int64 }
 		}
 		require.NoError(t, e.DataAs(&data), line)
 		require.Equal(t, e.Subject(), data.Workspace, line)
 		require.Equal(t, e.Time().Format("2006-01-02T15:04:05Z"), data.Hour, line)
 		require.Positive(t, data.Requests, line)
+		require.LessOrEqual(t, data.MCP.Requests, data.Requests, "a part of it: %s", line)
+		tools += data.MCP.Requests
 	}
 	require.Greater(t, len(ids), 3)
+	require.Positive(t, tools)
 }

@@ -104,7 +104,7 @@ func TestCheckNames(t *testing.T) {
 		"a gap in the log":            {[]string{"DELETE FROM tollgate_history WHERE revision = 4"}, "the log of changes lacks 1 revisions, the first of them 4"},
 		"a log that ends elsewhere":   {[]string{"UPDATE tollgate_meta SET revision = revision + 3"}, "the log of changes ends at revision"},
 		"details that are no JSON":    {[]string{"UPDATE tollgate_history SET details = 'x' WHERE revision = 6"}, "revision 6: its details are not JSON"},
-		"what was used as a text":     {[]string{"INSERT INTO tollgate_usage VALUES (0, 0, 'ws_a', 'key_full', '', '2xx', 'many', 0)"}, "the hours of the ledger: rows that cannot be read: 1, the first of ws_a at 1970"},
+		"what was used as a text":     {[]string{"INSERT INTO tollgate_usage VALUES (0, 0, 'ws_a', 'key_full', '', '2xx', 'many', 0, 0, 0)"}, "the hours of the ledger: rows that cannot be read: 1, the first of ws_a at 1970"},
 		"pages that nobody knows":     {[]string{"PRAGMA writable_schema = ON", "DELETE FROM sqlite_master WHERE name = 'tollgate_secrets_key'"}, "SQLite finds the database damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,6 +17,7 @@ type ledgerRow struct {
 	who                 string // a workspace, or the instance of a writer
 	key, route, outcome string
 	requests, cost      int64
+	mcp                 struct{ requests, cost int64 }
 	until, folded       int64 // as the clock says
 }
 
@@ -26,15 +27,17 @@ var ledgerTables = []struct {
 	span        int64 // hours that one of the table's is
 	wrong       map[string]func(*ledgerRow) bool
 }{
-	{"the hours of the ledger", "SELECT booked, hour, workspace_id, key_id, route, outcome, requests, cost FROM tollgate_usage", 1, map[string]func(*ledgerRow) bool{
+	{"the hours of the ledger", "SELECT booked, hour, workspace_id, key_id, route, outcome, requests, cost, mcp_requests, mcp_cost FROM tollgate_usage", 1, map[string]func(*ledgerRow) bool{
 		"count no request or less than no cost":    (*ledgerRow).countsNothing,
+		countsMoreMCP:                              (*ledgerRow).moreMCP,
 		"were booked in an hour that has not come": func(r *ledgerRow) bool { return r.booked > r.until },
 		"are left in hours that became days":       func(r *ledgerRow) bool { return r.booked < r.folded },
 	}},
-	{"the days of the ledger", "SELECT 0, day, workspace_id, key_id, route, outcome, requests, cost FROM tollgate_usage_days", 24, map[string]func(*ledgerRow) bool{
+	{"the days of the ledger", "SELECT 0, day, workspace_id, key_id, route, outcome, requests, cost, mcp_requests, mcp_cost FROM tollgate_usage_days", 24, map[string]func(*ledgerRow) bool{
 		"count no request or less than no cost": (*ledgerRow).countsNothing,
+		countsMoreMCP:                           (*ledgerRow).moreMCP,
 	}},
-	{"the writers of the ledger", "SELECT hour, hour, instance, '', '', '', number, 0 FROM tollgate_usage_writers", 1, map[string]func(*ledgerRow) bool{
+	{"the writers of the ledger", "SELECT hour, hour, instance, '', '', '', number, 0, 0, 0 FROM tollgate_usage_writers", 1, map[string]func(*ledgerRow) bool{
 		"have no number":                     (*ledgerRow).countsNothing,
 		"wrote in an hour that has not come": func(r *ledgerRow) bool { return r.booked > r.until },
 	}},
@@ -43,6 +46,13 @@ var ledgerTables = []struct {
 // countsNothing reports whether the row says what no gateway writes.
 func (r *ledgerRow) countsNothing() bool {
 	return r.requests < 1 || r.cost < 0 || r.who == "" || r.hour < 0
+}
+
+const countsMoreMCP = "count more or less calls of MCP tools than there can be"
+
+// moreMCP reports whether the row says that more than all of it, or less than nothing, came as calls of MCP tools.
+func (r *ledgerRow) moreMCP() bool {
+	return !r.countsNothing() && (r.mcp.requests < 0 || r.mcp.requests > r.requests || r.mcp.cost < 0 || r.mcp.cost > r.cost)
 }
 
 // ledger holds every row of what was used to what gateways write.
@@ -69,7 +79,7 @@ func ledger(ctx context.Context, tx *sql.Tx, found func(keystore.Finding)) error
 					first[wrong] = fmt.Sprintf("%s at %s", r.who, time.Unix(3600*table.span*r.hour, 0).UTC().Format(time.RFC3339))
 				}
 			}
-			if err := scanned.Scan(&r.booked, &r.hour, &r.who, &r.key, &r.route, &r.outcome, &r.requests, &r.cost); err != nil {
+			if err := scanned.Scan(&r.booked, &r.hour, &r.who, &r.key, &r.route, &r.outcome, &r.requests, &r.cost, &r.mcp.requests, &r.mcp.cost); err != nil {
 				if isScan(err) {
 					note("cannot be read")
 					return nil

@@ -64,7 +64,7 @@ func TestMigration(t *testing.T) {
 
 	require.NoError(t, dialect.Migrate(t.Context(), db, "here", true))
 	require.NoError(t, dialect.Migrate(t.Context(), db, "here", true), "a second time does nothing")
-	require.Equal(t, []string{`schema {"version":4}`, `schema {"version":3}`, `schema {"version":2}`, `schema {"version":1}`}, actions(t, s))
+	require.Equal(t, []string{`schema {"version":5}`, `schema {"version":4}`, `schema {"version":3}`, `schema {"version":2}`, `schema {"version":1}`}, actions(t, s))
 	require.NoError(t, s.CreateWorkspace(t.Context(), keystore.Act{Action: "create"}, &record.Workspace{ID: "ws_1", Plan: "pro"}))
 	before, err := s.Poll(t.Context(), db, keystore.Position{})
 	require.NoError(t, err)
@@ -126,7 +126,8 @@ func TestTheSchemaIsWhatTheProgramSays(t *testing.T) {
 func TestReleasedStepsAreNeverChanged(t *testing.T) {
 	t.Parallel()
 	for i, sum := range []string{"f5f95dddebfd9c55a2d74c9ba9493f90660f8804109683b4e1b9801a6ac7b3e0", "194a74c1154eaf4cd5decef2f8ed01f01db58297e4ea9c47e689cf1eca0b58e9",
-		"fe29d95599cfb8049125766dfa16b09d1d52aea0c2819715f55eb01a84de5db3", "5d39ca61bccfa0359e02bf4ffae975f44598ec358625916ca195f22279533952"} {
+		"fe29d95599cfb8049125766dfa16b09d1d52aea0c2819715f55eb01a84de5db3", "5d39ca61bccfa0359e02bf4ffae975f44598ec358625916ca195f22279533952",
+		"44d860e2c957bfb137af8c721f44b68d7c80049abc901bb316d1737353806c1c"} {
 		got := sha256.Sum256([]byte(schema[i]))
 		require.Equal(t, sum, hex.EncodeToString(got[:]), "step %d", i+1)
 	}

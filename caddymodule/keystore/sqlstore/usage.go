@@ -31,15 +31,16 @@ func (s *Store) Book(ctx context.Context, batch usage.Batch) error {
 		}
 		rows := make([][]any, len(batch.Entries))
 		for i, e := range batch.Entries {
-			rows[i] = []any{now, e.Hour, e.Workspace, e.Key, e.Route, e.Outcome, e.Requests, e.Cost}
+			rows[i] = []any{now, e.Hour, e.Workspace, e.Key, e.Route, e.Outcome, e.Requests, e.Cost, e.MCP.Requests, e.MCP.Cost}
 		}
 		if err := s.Dialect.insertRows(ctx, tx, "tollgate_usage_spent (workspace_id, day, cost)", spent(batch.Entries),
 			" ON CONFLICT (workspace_id, day) DO UPDATE SET cost = tollgate_usage_spent.cost + excluded.cost"); err != nil {
 			return err
 		}
-		return s.Dialect.insertRows(ctx, tx, "tollgate_usage (booked, hour, workspace_id, key_id, route, outcome, requests, cost)", rows,
+		return s.Dialect.insertRows(ctx, tx, "tollgate_usage (booked, hour, workspace_id, key_id, route, outcome, requests, cost, mcp_requests, mcp_cost)", rows,
 			` ON CONFLICT (booked, hour, workspace_id, key_id, route, outcome)
-			DO UPDATE SET requests = tollgate_usage.requests + excluded.requests, cost = tollgate_usage.cost + excluded.cost`)
+			DO UPDATE SET requests = tollgate_usage.requests + excluded.requests, cost = tollgate_usage.cost + excluded.cost,
+			mcp_requests = tollgate_usage.mcp_requests + excluded.mcp_requests, mcp_cost = tollgate_usage.mcp_cost + excluded.mcp_cost`)
 	})
 }
 
@@ -111,11 +112,13 @@ func (d *Dialect) fold(ctx context.Context, tx *sql.Tx, keep usage.Keep) (more b
 		text string
 		arg  int64
 	}{
-		{`INSERT INTO tollgate_usage_days (day, workspace_id, key_id, route, outcome, requests, cost)
-			SELECT hour / 24, workspace_id, key_id, route, outcome, sum(requests), sum(cost) FROM tollgate_usage WHERE booked < $1
+		{`INSERT INTO tollgate_usage_days (day, workspace_id, key_id, route, outcome, requests, cost, mcp_requests, mcp_cost)
+			SELECT hour / 24, workspace_id, key_id, route, outcome, sum(requests), sum(cost), sum(mcp_requests), sum(mcp_cost)
+			FROM tollgate_usage WHERE booked < $1
 			GROUP BY hour / 24, workspace_id, key_id, route, outcome
 			ON CONFLICT (workspace_id, day, key_id, route, outcome)
-			DO UPDATE SET requests = tollgate_usage_days.requests + excluded.requests, cost = tollgate_usage_days.cost + excluded.cost`, first},
+			DO UPDATE SET requests = tollgate_usage_days.requests + excluded.requests, cost = tollgate_usage_days.cost + excluded.cost,
+			mcp_requests = tollgate_usage_days.mcp_requests + excluded.mcp_requests, mcp_cost = tollgate_usage_days.mcp_cost + excluded.mcp_cost`, first},
 		{"DELETE FROM tollgate_usage WHERE booked < $1", first},
 		{"UPDATE tollgate_usage_clock SET folded = $1 WHERE folded < $1", first},
 		{"DELETE FROM tollgate_usage_days WHERE day < $1", now/24 - keep.Days},
@@ -161,7 +164,10 @@ func (s *Store) Sums(ctx context.Context, q usage.Query, give func(usage.Entry) 
 			if q.Workspace != "" {
 				text, args = text+" AND workspace_id = $3", append(args, q.Workspace)
 			}
-			columns := append(by, "CAST(sum(requests) AS BIGINT)", "CAST(sum(cost) AS BIGINT)")
+			columns := by
+			for _, sum := range []string{"requests", "cost", "mcp_requests", "mcp_cost"} {
+				columns = append(columns, "CAST(sum("+sum+") AS BIGINT)")
+			}
 			text = "SELECT " + strings.Join(columns, ", ") + " " + text
 			if len(by) > 0 {
 				text += " GROUP BY " + strings.Join(by, ", ")
@@ -174,7 +180,7 @@ func (s *Store) Sums(ctx context.Context, q usage.Query, give func(usage.Entry) 
 				for _, field := range q.By {
 					fields = append(fields, usageColumns[field].of(&e.Cell))
 				}
-				if err := rows.Scan(append(fields, &e.Requests, &e.Cost)...); err != nil {
+				if err := rows.Scan(append(fields, &e.Requests, &e.Cost, &e.MCP.Requests, &e.MCP.Cost)...); err != nil {
 					return err
 				}
 				return give(e)
@@ -203,13 +209,13 @@ func (s *Store) Entries(ctx context.Context, since usage.Cursor, give func(usage
 			return &usage.Folded{Cursor: since, Hour: folded}
 		}
 		at, bytewise := usage.Cursor{Hour: since.Hour}, s.Dialect.Bytewise
-		return eachRow(ctx, tx, `SELECT booked, hour, workspace_id, key_id, route, outcome, requests, cost FROM tollgate_usage
+		return eachRow(ctx, tx, `SELECT booked, hour, workspace_id, key_id, route, outcome, requests, cost, mcp_requests, mcp_cost FROM tollgate_usage
 			WHERE booked >= $1 AND booked < $2
 			ORDER BY booked, hour, workspace_id`+bytewise+`, key_id`+bytewise+`, route`+bytewise+`, outcome`+bytewise,
 			[]any{since.Hour, next.Hour}, func(rows *sql.Rows) error {
 				var e usage.Entry
 				var booked int64
-				if err := rows.Scan(&booked, &e.Hour, &e.Workspace, &e.Key, &e.Route, &e.Outcome, &e.Requests, &e.Cost); err != nil {
+				if err := rows.Scan(&booked, &e.Hour, &e.Workspace, &e.Key, &e.Route, &e.Outcome, &e.Requests, &e.Cost, &e.MCP.Requests, &e.MCP.Cost); err != nil {
 					return err
 				}
 				if booked != at.Hour {

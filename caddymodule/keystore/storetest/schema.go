@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -40,6 +41,7 @@ func (d Databases) open(t *testing.T, database string) Writable {
 func Schema(t *testing.T, d Databases) {
 	t.Run("a store of version 1 is brought up with all that is in it", func(t *testing.T) { fromVersionOne(t, d) })
 	t.Run("what was used before the sums of it is in them", func(t *testing.T) { spentBefore(t, d) })
+	t.Run("a ledger of schema version 4 keeps every sum", func(t *testing.T) { ledgerOfFour(t, d) })
 	t.Run("several processes bring it up at once", func(t *testing.T) { severalAtOnce(t, d) })
 	t.Run("an older program uses a newer store that lets it", func(t *testing.T) { olderMayUse(t, d) })
 	t.Run("an older program keeps off a newer store that does not let it", func(t *testing.T) { olderMayNot(t, d) })
@@ -82,17 +84,26 @@ func fromVersionOne(t *testing.T, d Databases) {
 	require.True(t, suspended.Suspended())
 }
 
-// spentBefore has hours and days, of one day too, of a program of schema version 3. A row that is not as it shall be breaks a rule of
-// the last table.
-func spentBefore(t *testing.T, d Databases) {
+// ofVersion makes an empty database as a program of that schema version did.
+func ofVersion(t *testing.T, d Databases, version int) string {
+	t.Helper()
 	database := d.Fresh(t)
-	for _, step := range []string{"0001_keys", "0002_suspension", "0003_usage"} {
-		text, err := os.ReadFile("../sqlstore/migrations/" + step + ".sql")
+	steps, err := filepath.Glob("../sqlstore/migrations/*.sql")
+	require.NoError(t, err)
+	for _, step := range steps[:version] {
+		text, err := os.ReadFile(step)
 		require.NoError(t, err)
 		d.Execute(t, database, strings.ReplaceAll(string(text), "BYTES", d.Bytes))
 	}
-	d.Execute(t, database, `UPDATE tollgate_meta SET version = 3;
-		INSERT INTO tollgate_usage VALUES (500, 479, 'ws_acme', 'k', '/a', '2xx', 2, 10), (500, 480, 'ws_acme', 'k', '/a', '2xx', 1, 5),
+	d.Execute(t, database, fmt.Sprintf("UPDATE tollgate_meta SET version = %d", version))
+	return database
+}
+
+// spentBefore has hours and days, of one day too, of a program of schema version 3. A row that is not as it shall be breaks a rule of
+// the last table.
+func spentBefore(t *testing.T, d Databases) {
+	database := ofVersion(t, d, 3)
+	d.Execute(t, database, `INSERT INTO tollgate_usage VALUES (500, 479, 'ws_acme', 'k', '/a', '2xx', 2, 10), (500, 480, 'ws_acme', 'k', '/a', '2xx', 1, 5),
 			(501, 503, 'ws_acme', 'j', '/b', '4xx', 1, 1), (501, 480, 'ws_other', 'l', '/a', '2xx', 7, 70), (501, 480, 'ws_none', 'm', '/a', 'RATE_LIMITED', 7, 0);
 		INSERT INTO tollgate_usage_days VALUES (20, 'ws_acme', 'k', '/a', '2xx', 3, 300), (3, 'ws_acme', 'k', '/a', '2xx', 3, 3);`)
 	_, err := d.open(t, database).Workspaces(t.Context(), "", 1)
@@ -190,8 +201,13 @@ func newerStepUnderAGateway(t *testing.T, d Databases) {
 	_, err := admin.UpdateKey(t.Context(), Act, "key_full", func(k *record.Key) error { k.Disabled = true; return nil })
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return !known() }, 3*time.Second, time.Millisecond, "it follows the newer store's changes")
-	_, err = admin.UpdateKey(t.Context(), Act, "key_full", func(k *record.Key) error { k.Disabled = false; return nil })
+	_, err = gateway.Lookup(t.Context(), plain)
 	require.NoError(t, err)
+	for _, id := range []string{"key_full", "key_plain"} {
+		_, err = admin.UpdateKey(t.Context(), Act, id, func(k *record.Key) error { k.Disabled = id == "key_plain"; return nil })
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool { return gateway.Known(plain) == nil }, 3*time.Second, time.Millisecond, "it has heard of both changes")
 	require.Eventually(t, known, 3*time.Second, time.Millisecond)
 	require.Empty(t, told, "nothing failed")
 

@@ -19,7 +19,7 @@ func Usage(t *testing.T, open func(t *testing.T) (k usage.Keeper, execute func(s
 	for name, test := range map[string]func(*testing.T, usage.Keeper, func(string)){
 		"a batch counts once": countsOnce, "sums by each field": sumsByField, "gateways at once": bookedAtOnce,
 		"a check finds what is wrong": wrongIsFound, "entries are told once, and none is missed": toldOnce, "hours become days, days go": hoursBecomeDays,
-		"what a workspace spent": spentByDay,
+		"what a workspace spent": spentByDay, "the way that requests came": waysAreKept, "a program of schema 4 beside this one": schemaFourBeside,
 	} {
 		t.Run(name, func(t *testing.T) {
 			k, execute := open(t)
@@ -130,11 +130,13 @@ func wrongIsFound(t *testing.T, k usage.Keeper, execute func(string)) {
 	var want []string
 	for _, c := range []struct{ statement, finding string }{
 		{"UPDATE tollgate_usage_clock SET booked = booked + 1", ""},
-		{"INSERT INTO tollgate_usage_days VALUES (20000, 'ws_a', 'key_1', '', '2xx', 1, 0)", ""},
+		{"INSERT INTO tollgate_usage_days VALUES (20000, 'ws_a', 'key_1', '', '2xx', 1, 0, 1, 0)", ""},
 		{"UPDATE tollgate_usage SET requests = -5 WHERE workspace_id = 'ws_b'", "the hours of the ledger: rows that count no request or less than no cost: 2, the first of ws_b at "},
 		{"UPDATE tollgate_usage SET booked = booked + 100 WHERE workspace_id = 'ws_a'", "the hours of the ledger: rows that were booked in an hour that has not come: 1, the first of ws_a at "},
+		{"UPDATE tollgate_usage SET mcp_cost = cost + 1", "the hours of the ledger: rows that count more or less calls of MCP tools than there can be: 1, the first of ws_a at "},
+		{"INSERT INTO tollgate_usage_days VALUES (20001, 'ws_c', 'key_1', '', '2xx', 1, 0, 2, 0)", "the days of the ledger: rows that count more or less calls of MCP tools than there can be: 1, the first of ws_c at 2024-10-05T00:00:00Z"},
 		{"UPDATE tollgate_usage_clock SET folded = booked", "the hours of the ledger: rows that are left in hours that became days: 2, the first of ws_b at "},
-		{"UPDATE tollgate_usage_days SET cost = -1", "the days of the ledger: rows that count no request or less than no cost: 1, the first of ws_a at 2024-10-04T00:00:00Z"},
+		{"UPDATE tollgate_usage_days SET cost = -1 WHERE workspace_id = 'ws_a'", "the days of the ledger: rows that count no request or less than no cost: 1, the first of ws_a at 2024-10-04T00:00:00Z"},
 		{"UPDATE tollgate_usage_writers SET number = 0 WHERE instance = 'two'", "the writers of the ledger: rows that have no number: 1, the first of two at "},
 		{"UPDATE tollgate_usage_writers SET hour = hour + 50 WHERE instance = 'one'", "the writers of the ledger: rows that wrote in an hour that has not come: 1, the first of one at "},
 	} {

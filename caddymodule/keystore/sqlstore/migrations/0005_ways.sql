@@ -1,0 +1,4 @@
+ALTER TABLE tollgate_usage ADD COLUMN mcp_requests BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE tollgate_usage ADD COLUMN mcp_cost BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE tollgate_usage_days ADD COLUMN mcp_requests BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE tollgate_usage_days ADD COLUMN mcp_cost BIGINT NOT NULL DEFAULT 0;
