@@ -56,14 +56,14 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			except <methods> <path>…          # not these
 //			name <tool> <method> <path>       # default: the operationId
 //			title <text>                      # default: the document's title
-//			instructions <file>               # what clients' models read first
+//			instructions <file>               # what clients' models read first; watched
 //			max_result <size>                 # of an answer; default 256KiB
 //			cost <number>                     # of a message, besides what a tool's request costs; default: nothing
 //			origins <origin>…                 # whose pages may use it besides the site's own
 //		}
 //		describe <path> {                         # <path>/SKILL.md, openapi.json, llms.txt: what the caller may do; the block is optional
 //			skill <name> "<description>"      # as the Agent Skills specification has it; default: made of the title
-//			intro <file>                      # Markdown in front of the endpoints, for callers with a key
+//			intro <file>                      # Markdown in front of the endpoints, for callers with a key; watched
 //			title <text>                      # default: the document's title
 //			contact <address>                 # where a key is had: a mail address, or https://…
 //			except <methods> <path>           # nobody is told of these: /v1/leads/:id, or /v1/* for all below it

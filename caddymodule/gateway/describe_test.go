@@ -160,6 +160,42 @@ func TestDescriptionsAreThrottled(t *testing.T) {
 	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/docs/SKILL.md", Key: harness.Reader}).Status, "each document counts by itself")
 }
 
+// TestTextsAreWatched: what the operator writes beside the document is told as it is now, and the last good words while it is wrong.
+func TestTextsAreWatched(t *testing.T) {
+	g, setup := documented(t, "/about=-", describing)
+	g.WriteFile(t, "intro.md", "First words.")
+	g.WriteFile(t, "agents.md", "First advice.")
+	setup.Gate = strings.Replace(describing, "skill", "limit 1000000/1m\nintro intro.md\nskill", 1) + "\nmcp /mcp {\ninstructions agents.md\n}"
+	require.NoError(t, g.Load(setup.Caddyfile()))
+	skill := func() string { return g.Do(t, harness.Request{Path: "/docs/SKILL.md", Key: harness.Reader}).Body }
+	advice := func() string {
+		return g.Do(t, harness.Request{
+			Method: "POST", Path: "/mcp", Key: harness.Reader, Header: harness.Header("Content-Type", "application/json", "Accept", "application/json, text/event-stream"),
+			Body: `{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}`,
+		}).Body
+	}
+	soon := func(say func() string, words string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return strings.Contains(say(), words) }, harness.WaitFor, harness.Tick, words)
+	}
+	require.Contains(t, skill(), "First words.")
+	require.Contains(t, advice(), "First advice.")
+	g.WriteFile(t, "intro.md", "Other words.")
+	soon(skill, "Other words.")
+	g.WriteFile(t, "agents.md", "Other advice.")
+	soon(advice, "Other advice.")
+
+	g.WriteFile(t, "intro.md", "---\nname: x\n---\n")
+	soon(func() string { return g.ReadFile(t, "caddy.log") }, "texts for callers are not taken, the last good ones go on")
+	require.Contains(t, g.ReadFile(t, "caddy.log"), "intro.md: an intro has no front matter")
+	require.Contains(t, skill(), "Other words.")
+	g.WriteFile(t, "intro.md", "Last words.")
+	soon(skill, "Last words.")
+	g.WriteFile(t, "api/openapi.yaml", described("/told=agent.leads.read"))
+	soon(skill, "/doc/told")
+	require.Contains(t, skill(), "Last words.")
+}
+
 // TestMistakesOfADescription are told with file and line when the configuration is loaded.
 func TestMistakesOfADescription(t *testing.T) {
 	g, setup := documented(t, "/about=-", describing)

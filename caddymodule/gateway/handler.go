@@ -16,6 +16,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/headers"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/lines"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/pool"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/watch"
 	"github.com/tollgate-gateway/tollgate/caddymodule/openapi"
 )
 
@@ -64,6 +65,7 @@ type Handler struct {
 	document  pool.Lease[*document] // its value is nil where there is none
 	changes   lines.Changes         // of the document
 	reading   loading               // of the document
+	texts     *watch.Files          // beside it; nil: there are none
 	decisions *zap.Logger
 	responses *zap.Logger
 }
@@ -81,6 +83,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("joining the tollgate app: %w", err)
 	}
+	h.lookAtTexts()
 	described, err := h.openDocument()
 	if err != nil {
 		return err

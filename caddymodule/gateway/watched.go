@@ -13,11 +13,12 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/build"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/dispenser"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/lines"
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/watch"
 	"github.com/tollgate-gateway/tollgate/caddymodule/keystore"
 	"github.com/tollgate-gateway/tollgate/caddymodule/secrets"
 )
 
-// watchEvery is how often policies and secrets are looked at. A change is obeyed after one to two looks.
+// watchEvery is how often policies, documents, secrets and texts are looked at. A change is obeyed after one to two looks.
 const watchEvery = 500 * time.Millisecond
 
 // stopPatience is how long what is being loaded may hold up the end of its configuration.
@@ -71,12 +72,17 @@ func (a *App) provisionSecrets() (err error) {
 	return err
 }
 
-// watchFiles says what has started, and follows the secrets for changes.
+// watchFiles says what has started, and follows the secrets, and the texts that sites tell their callers, for changes.
 func (a *App) watchFiles() {
 	follow := []func(context.Context){a.announce, a.turnStatus}
 	if a.secrets != nil {
 		a.logSecretWarnings()
 		follow = append(follow, a.watchSecrets)
+	}
+	for _, h := range a.sites {
+		if h.texts != nil {
+			follow = append(follow, h.watchTexts)
+		}
 	}
 	a.watchers.start(follow...)
 }
@@ -94,6 +100,61 @@ func (a *App) watchSecrets(ctx context.Context) {
 		a.watchers.secrets.Say(func(leftOut int) { a.logger.Info("secrets loaded", lines.LeftOut(leftOut)) })
 		a.logSecretWarnings()
 	})
+}
+
+// lookAtTexts finds what the site tells its callers in the operator's words: the intro of describe and the instructions of mcp. It
+// looks before they are read, so that a change meanwhile is seen as one.
+func (h *Handler) lookAtTexts() {
+	var paths []string
+	named := func(file, folder string) {
+		if path, err := dispenser.Resolve(file, folder); file != "" && err == nil { // the error comes with the reading
+			paths = append(paths, path)
+		}
+	}
+	if h.Describe != nil {
+		named(h.Describe.IntroFile, h.Describe.Folder)
+	}
+	if h.MCP != nil {
+		named(h.MCP.InstructionsFile, h.MCP.Folder)
+	}
+	if paths != nil {
+		h.texts = watch.New(paths...)
+	}
+}
+
+// watchTexts has the site tell its callers what its texts say now, whenever they change.
+func (h *Handler) watchTexts(ctx context.Context) {
+	var changes lines.Changes
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !h.texts.Changed() {
+			continue
+		}
+		err := h.retake()
+		changes.Say(func(leftOut int) {
+			if err != nil {
+				h.logger.Error("texts for callers are not taken, the last good ones go on", zap.Error(err),
+					zap.String("do", "correct the file that the error names; it is read again when it changes"), lines.LeftOut(leftOut))
+				return
+			}
+			h.logger.Info("texts for callers loaded", lines.LeftOut(leftOut))
+		})
+	}
+}
+
+// retake has the site take the document once more that it has, and with it the texts beside it.
+func (h *Handler) retake() error {
+	if d := h.document.Value; d != nil {
+		d.mu.Lock() // who reads the document takes it as well
+		defer d.mu.Unlock()
+	}
+	return h.take(h.live.Load().document)
 }
 
 func (a *App) logSecretWarnings() {
