@@ -97,8 +97,8 @@ type Operation struct {
 	Route *route.Route
 }
 
-// New makes a server of a site's operations: each whose route is not public becomes a tool, in their order. The warnings name what
-// cannot be one.
+// New makes a server of a site's operations: each whose route leads to the backend and is not public becomes a tool, in their order.
+// The warnings name what cannot be one.
 func New(options Options, operations []Operation) (*Server, []string, error) {
 	if options.MaxResult == 0 {
 		options.MaxResult = DefaultMaxResult
@@ -107,8 +107,8 @@ func New(options Options, operations []Operation) (*Server, []string, error) {
 	m := maker{options: &s.options, used: map[*openapi.Selection]bool{}}
 	for _, operation := range operations {
 		r, o := operation.Route, operation.Operation
-		if r.Public || r.Whoami || r.MCP || !m.chosen(o) {
-			continue
+		if r.Public || r.Whoami || r.Describes || r.MCP || !m.chosen(o) {
+			continue // what the gateway answers itself must not go to the backend, with the caller's key
 		}
 		if s.title == "" {
 			s.title = o.Document().Title()

@@ -1,0 +1,36 @@
+package caddymodule_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
+)
+
+// TestMCPOwnAnswers has a document describe what the gateway answers itself. None of it is a tool: its request would go to a backend
+// that is not meant to see it, unjudged, and with the caller's key.
+func TestMCPOwnAnswers(t *testing.T) {
+	document := `openapi: 3.1.0
+info: {title: Leads, version: 1.2.0}
+components: {securitySchemes: {key: {type: http, scheme: bearer}}}
+paths:
+  /leads: {get: {operationId: listLeads, security: [{key: [agent.leads.read]}], responses: {"200": {description: ok}}}}
+`
+	for _, path := range []string{"/api/SKILL.md", "/api/openapi.json", "/api/llms.txt", "/.well-known/agent-skills/index.json", "/.well-known/api-catalog", "/me", "/mcp", "/.well-known/oauth-protected-resource"} {
+		document += "  " + path + `: {get: {operationId: "of ` + path + `", security: [{key: [agent.admin.read]}], responses: {"200": {description: ok}}}}` + "\n"
+	}
+	g := harness.New(t)
+	g.WriteFile(t, "openapi.yaml", document)
+	g.WriteFile(t, "keys.yaml", harness.WorldKeys)
+	setup := harness.Setup{Options: "plan big 100/1m", Gate: "openapi $DIR/openapi.yaml\nmcp /mcp\ndescribe /api\nwhoami /me"}
+	require.NoError(t, g.Load(setup.Caddyfile()))
+	require.Equal(t, []string{"listLeads"}, toolsOf(t, g, wildcard))
+	for _, tool := range []string{"of_api_SKILL_md", "of_api_openapi_json", "of_me", "of_mcp"} {
+		body, h := modernMessage("tools/call", tool, map[string]any{"name": tool})
+		require.NotNil(t, sendMessage(t, g, wildcard, body, h).Error, tool)
+	}
+	require.Empty(t, g.Backend.Seen())
+	require.True(t, strings.HasPrefix(g.Do(t, harness.Request{Path: "/api/SKILL.md", Key: wildcard}).Body, "---\nname: "), "over HTTP they are what they were")
+}
