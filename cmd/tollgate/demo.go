@@ -27,7 +27,7 @@ func demoCommand() caddycmd.Command {
 	return caddycmd.Command{
 		Name: "demo", Short: "Shows the gateway at work here: a backend, keys, requests to paste",
 		Long: `Starts an example backend and the gateway in front of it, on loopback and in a temporary folder, with workspaces and
-keys, and prints requests to paste into another terminal, and where its dashboard is. Its admin endpoint is at a free port of
+keys, and prints requests to paste into another terminal, the configuration of an MCP client, and where its dashboard is. Its admin endpoint is at a free port of
 loopback; it touches nothing of yours. Ctrl-C ends it and removes the folder.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args = cobra.NoArgs

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -24,11 +23,13 @@ const network = "demo"
 
 func init() { caddy.RegisterNetwork(network, takeHeld) }
 
-// caddyfile is the gateway's: %[1]d its port, %[2]s the routes, %[3]d the
-// backend's port, %[4]d the admin endpoint's. It names no folder, whose name
+// documentName is the backend's contract, beside the Caddyfile.
+const documentName = "openapi.yaml"
+
+// caddyfile is the gateway's: %[1]d its port, %[2]d the backend's port, %[3]d the admin endpoint's. It names no folder, whose name
 // might mean something in it.
 const caddyfile = `{
-	admin 127.0.0.1:%[4]d
+	admin 127.0.0.1:%[3]d
 	persist_config off
 	auto_https off
 	grace_period 2s
@@ -37,18 +38,24 @@ const caddyfile = `{
 	}
 	tollgate {
 		keys sqlite tollgate.db
+		plan pro 200/1m {
+			quota 10000/month
+		}
 	}
 }
 http://:%[1]d {
 	bind ` + network + `/127.0.0.1
 	tollgate {
-%[2]s		describe ` + agentapi.Base + ` {
-			title "Konektor Agent API"
+		openapi ` + documentName + ` {
+			validate
+		}
+		describe ` + agentapi.Base + ` {
 			everything
 		}
+		mcp /mcp
 		whoami ` + agentapi.Base + `/me
 	}
-	reverse_proxy 127.0.0.1:%[3]d
+	reverse_proxy 127.0.0.1:%[2]d
 }
 `
 
@@ -88,7 +95,10 @@ func (d *demo) loadGateway() error {
 		return err
 	}
 	d.admin = fmt.Sprintf("127.0.0.1:%d", admin)
-	text := fmt.Appendf(nil, caddyfile, d.port, routes(), d.backend.port, admin)
+	if err := os.WriteFile(filepath.Join(d.folder, documentName), []byte(agentapi.Document), 0o600); err != nil {
+		return err
+	}
+	text := fmt.Appendf(nil, caddyfile, d.port, d.backend.port, admin)
 	if err := os.WriteFile(d.config(), text, 0o600); err != nil {
 		return err
 	}
@@ -111,13 +121,3 @@ func freePort() (int, error) {
 
 // config is the gateway's Caddyfile, for the commands that are printed.
 func (d *demo) config() string { return filepath.Join(d.folder, "Caddyfile") }
-
-// routes are the lines for the endpoints that the backend has.
-func routes() string {
-	var b strings.Builder
-	for _, route := range agentapi.Routes() {
-		path := strings.NewReplacer("{", ":", "}", "").Replace(agentapi.Base + route.Path)
-		fmt.Fprintf(&b, "\t\troute %s %s %s\n", route.Method, path, route.Scope)
-	}
-	return b.String()
-}

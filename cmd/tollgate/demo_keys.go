@@ -25,14 +25,16 @@ const (
 	reader
 	office
 	trial
+	assistant
 )
 
 func customers() []*customer {
 	return []*customer{
-		pro:    {workspace: "ws_pro", plan: "pro", name: "crm agent", scope: "agent.*"},
-		reader: {workspace: "ws_starter", plan: "starter", name: "reports", scope: "agent.leads.read"},
-		office: {workspace: "ws_pro", plan: "pro", name: "office only", scope: "agent.*", network: "203.0.113.0/24"},
-		trial:  {workspace: "ws_trial", plan: "trial", name: "trying it out", scope: "agent.*"},
+		pro:       {workspace: "ws_pro", plan: "pro", name: "crm agent", scope: "agent.*"},
+		reader:    {workspace: "ws_starter", plan: "starter", name: "reports", scope: "agent.leads.read"},
+		office:    {workspace: "ws_pro", plan: "pro", name: "office only", scope: "agent.*", network: "203.0.113.0/24"},
+		trial:     {workspace: "ws_trial", plan: "trial", name: "trying it out", scope: "agent.*"},
+		assistant: {workspace: "ws_pro", plan: "pro", name: "AI assistant", scope: "agent.leads.*"},
 	}
 }
 

@@ -3,9 +3,11 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,6 +92,7 @@ func TestDemo(t *testing.T) {
 	for _, step := range d.steps(t) {
 		t.Run(step.shows, func(t *testing.T) { checkStep(t, w, step.shows, step.line) })
 	}
+	t.Run("the configuration of an MCP client", d.clientSeesTools)
 	d.ends(t)
 	require.Empty(t, filesBelow(t, w.dir), "nothing is left, and nothing was written elsewhere")
 }
@@ -103,12 +106,60 @@ func checkStep(t *testing.T, w *world, text, line string) {
 	case strings.Contains(line, " explain "):
 		require.Contains(t, out, "allowlist.rego:")
 		require.Contains(t, out, `input.request.client_ip = "192.0.2.7"`)
+	case strings.Contains(line, " mcp call "):
+		require.True(t, strings.HasPrefix(out, `{"success":true,"data":[{`), out)
+		require.Contains(t, out, `"limit":1,`, "it has the argument")
 	case strings.Contains(line, " key revoke "):
 		require.Contains(t, out, "revoked")
 	default:
 		require.NotNil(t, promised, "the text promises a status")
 		require.True(t, strings.HasPrefix(out, "HTTP/1.1 "+promised[1]+" "), out)
+		require.Equal(t, strings.Contains(text, "its month"), strings.Contains(out, `"name":"month"`), out)
 	}
+}
+
+// clientSeesTools asks as a client does that has read the configuration, and sees the tools of its key.
+func (d *running) clientSeesTools(t *testing.T) {
+	printed := regexp.MustCompile(`(?m)^\{"mcpServers".*$`).FindString(d.text)
+	var configuration struct {
+		Servers map[string]struct {
+			Type, URL string
+			Headers   map[string]string
+		} `json:"mcpServers"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(printed), &configuration), d.text)
+	server := configuration.Servers["tollgate-demo"]
+	require.Equal(t, "http", server.Type)
+	var answer struct {
+		Result struct {
+			ProtocolVersion string
+			Tools           []struct{ Name string }
+		}
+	}
+	for _, message := range []string{
+		`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}`,
+		`{"jsonrpc":"2.0","id":2,"method":"tools/list"}`,
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader(message))
+		require.NoError(t, err)
+		for name, value := range server.Headers {
+			request.Header.Set(name, value)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Accept", "application/json, text/event-stream")
+		request.Header.Set("Mcp-Protocol-Version", "2025-11-25")
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, json.NewDecoder(response.Body).Decode(&answer))
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, http.StatusOK, response.StatusCode)
+	}
+	require.Equal(t, "2025-11-25", answer.Result.ProtocolVersion)
+	var names []string
+	for _, tool := range answer.Result.Tools {
+		names = append(names, tool.Name)
+	}
+	require.ElementsMatch(t, []string{"listLeads", "createLead", "upsertLead", "getLead", "changeLead"}, names)
 }
 
 // filesBelow are all regular files of a folder.

@@ -17,19 +17,20 @@ type step struct{ shows, line string }
 func (d *demo) invite() {
 	d.say("\nThe gateway is ready at http://127.0.0.1:%d, in front of the backend at http://127.0.0.1:%d.", d.port, d.backend.port)
 	d.say("Its dashboard, live: %s", d.relay.URL())
-	d.say("\nworkspace   plan     limit   key                   name           may use")
-	limits := map[string]string{"pro": "200/1m", "starter": "60/1m", "trial": "denied"}
+	d.say("\nworkspace   plan     limit                key                   name           may use")
+	limits := map[string]string{"pro": "200/1m, 10000/month", "starter": "60/1m", "trial": "denied"}
 	for _, c := range d.people {
 		may := c.scope
 		if c.network != "" {
 			may += ", only from " + c.network
 		}
-		d.say("%-11s %-8s %-7s %s  %-14s %s", c.workspace, c.plan, limits[c.plan], c.key, c.name, may)
+		d.say("%-11s %-8s %-20s %s  %-14s %s", c.workspace, c.plan, limits[c.plan], c.key, c.name, may)
 	}
 	d.say("\nPaste these into another terminal:")
 	for n, s := range d.steps() {
 		d.say("\n%d. %s\n\n   %s", n+1, s.shows, s.line)
 	}
+	d.say("\nAn MCP client, such as an AI assistant, sees as tools what its key may call. It takes this configuration:\n\n%s", d.client())
 	d.say("\nCtrl-C ends the demo and removes its folder, %s.", d.folder)
 }
 
@@ -48,8 +49,10 @@ func (d *demo) steps() []step {
 			d.curl(reader, `-s -o `+os.DevNull+` -w "%{http_code} "`, leads+"?limit=1#[1-70]")},
 		{"What a refused one is told: 429, and when to come back",
 			d.curl(reader, "-i", leads)},
-		{"Who the key is and what is left of its windows: 200, spends nothing",
+		{"Who the key is and what is left of its minute and its month: 200, spends nothing",
 			d.curl(pro, "-i", me)},
+		{"The same API as MCP tools, with the key on standard input: through the same gate, and at the same cost",
+			"echo " + d.people[assistant].secret + " | " + d.command(`mcp call listLeads --data "{\"limit\": 1}"`)},
 		{"Why the key with the wrong address is refused, with policy file and line",
 			d.command("explain GET " + agentapi.Base + "/leads --key-id " + d.people[office].key + " --ip 192.0.2.7")},
 		{"Revoke a key while the gateway runs: it obeys within a second",
@@ -61,6 +64,11 @@ func (d *demo) steps() []step {
 
 func (d *demo) url(path string) string {
 	return fmt.Sprintf("http://127.0.0.1:%d%s%s", d.port, agentapi.Base, path)
+}
+
+// client is the configuration of an MCP client, in the form that most of them read.
+func (d *demo) client() string {
+	return fmt.Sprintf(`{"mcpServers": {"tollgate-demo": {"type": "http", "url": "http://127.0.0.1:%d/mcp", "headers": {"Authorization": "Bearer %s"}}}}`, d.port, d.people[assistant].secret)
 }
 
 // curl writes a line for curl, in quotes that every shell understands.

@@ -11,8 +11,10 @@ func regressions() map[string]plant {
 		return "operationId: " + id + "\n      security: [{key: [" + scopes + "]}]\n"
 	}
 	const gate = "\n\ttollgate {\n\t\t# The operations "
-	const document = "\n\t\topenapi openapi.yaml\n"
-	except := func(words string) string { return "\n\t\topenapi openapi.yaml {\n\t\t\texcept " + words + "\n\t\t}\n" }
+	const document = "\n\t\topenapi agentapi/openapi.yaml\n"
+	except := func(words string) string {
+		return "\n\t\topenapi agentapi/openapi.yaml {\n\t\t\texcept " + words + "\n\t\t}\n"
+	}
 	block := func(words, line string) string { return "\n\t\troute " + words + " {\n\t\t\t" + line + "\n\t\t}\n" }
 	all := func(groups ...[]string) []string { return slices.Concat(groups...) }
 	workspace, tickets := agentPath+"/workspace", agentPath+"/support/tickets"

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
+	"github.com/tollgate-gateway/tollgate/examples/konektor/agentapi"
 )
 
 // verdicts is what "test --json" says.
@@ -40,7 +41,7 @@ func desk(t *testing.T, caddyfile string) *harness.Desk {
 	text, err := os.ReadFile(caddyfile)
 	require.NoError(t, err)
 	files := map[string]string{}
-	for _, name := range []string{"cases.yaml", "cases_periods.yaml", "openapi.yaml", "intro.md"} {
+	for _, name := range []string{"cases.yaml", "cases_periods.yaml", "agentapi/openapi.yaml", "intro.md"} {
 		content, err := os.ReadFile(name)
 		require.NoError(t, err)
 		files[name] = string(content)
@@ -164,15 +165,14 @@ func TestPlantedRegressionsTurnTheirCasesRed(t *testing.T) {
 			d := desk(t, "Caddyfile")
 			text, err := os.ReadFile("Caddyfile")
 			require.NoError(t, err)
-			document, err := os.ReadFile("openapi.yaml")
-			require.NoError(t, err)
-			files := map[string]string{"Caddyfile": string(text), "openapi.yaml": string(document)}
+			const document = "agentapi/openapi.yaml"
+			files := map[string]string{"Caddyfile": string(text), document: agentapi.Document}
 			for n := 0; n < len(p.change); n += 2 {
 				in := "Caddyfile"
-				if strings.Contains(files["openapi.yaml"], p.change[n]) {
-					in = "openapi.yaml"
+				if strings.Contains(files[document], p.change[n]) {
+					in = document
 				}
-				require.Equal(t, 1, strings.Count(files["Caddyfile"], p.change[n])+strings.Count(files["openapi.yaml"], p.change[n]), p.change[n])
+				require.Equal(t, 1, strings.Count(files["Caddyfile"], p.change[n])+strings.Count(files[document], p.change[n]), p.change[n])
 				files[in] = strings.Replace(files[in], p.change[n], p.change[n+1], 1)
 			}
 			for name, content := range files {

@@ -90,21 +90,15 @@ func start(t *testing.T, caddyfile string, options ...string) *harness.Gateway {
 // documents are the files beside the example's Caddyfile.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
-	files := map[string]string{}
-	for _, name := range []string{"openapi.yaml", "intro.md"} {
-		text, err := os.ReadFile(name)
-		require.NoError(t, err)
-		files[name] = string(text)
-	}
-	return files
+	text, err := os.ReadFile("intro.md")
+	require.NoError(t, err)
+	return map[string]string{"agentapi/openapi.yaml": agentapi.Document, "intro.md": string(text)}
 }
 
 // document is the API's contract.
 func document(t *testing.T) *contract.Document {
 	t.Helper()
-	text, err := os.ReadFile("openapi.yaml")
-	require.NoError(t, err)
-	d, err := contract.Parse(text)
+	d, err := contract.Parse([]byte(agentapi.Document))
 	require.NoError(t, err)
 	return d
 }

@@ -4,13 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/harness"
+	"github.com/tollgate-gateway/tollgate/examples/konektor/agentapi"
 )
 
 // tools are the operations of the API that are not public, with the request that HTTP makes of the arguments.
@@ -56,10 +56,8 @@ func TestToolsAgreeWithHTTP(t *testing.T) {
 			}
 		}
 	}
-	document, err := os.ReadFile("openapi.yaml")
-	require.NoError(t, err)
 	g := harness.New(t)
-	g.WriteFile(t, "openapi.yaml", string(document))
+	g.WriteFile(t, "openapi.yaml", agentapi.Document)
 	g.WriteFile(t, "keys.yaml", text)
 	setup := harness.Setup{
 		Keys: text, Options: "plan big 1000000/1m\nauth_throttle off\nrefusal_throttle off\npolicy_timeout 20s",

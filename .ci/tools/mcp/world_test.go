@@ -118,7 +118,7 @@ func agentAPI(t *testing.T) *world {
 	if binary == "" {
 		t.Skip("KONEKTOR_BINARY names no program")
 	}
-	text, err := os.ReadFile("../../../examples/konektor/openapi.yaml")
+	text, err := os.ReadFile("../../../examples/konektor/agentapi/openapi.yaml")
 	require.NoError(t, err)
 	backend := free(t)
 	run(t, new(bytes.Buffer), backend, exec.Command(binary, "--listen", backend, "--seed", "ws_acme"))

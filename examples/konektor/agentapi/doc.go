@@ -8,5 +8,5 @@
 // Data lies in one SQLite file. What identifies a person (names, e-mail, phone, notes, the text of tickets) is
 // encrypted in it with AES-256-GCM; e-mail and phone are found again by keyed blind indexes.
 //
-// The contract is openapi.yaml beside this package; a test keeps it and the code equal. SKILL.md the gateway makes of it.
+// The contract is openapi.yaml in this folder; a test keeps it and the code equal. SKILL.md the gateway makes of it.
 package agentapi

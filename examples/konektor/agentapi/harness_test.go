@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"testing"
 	"time"
 
@@ -131,9 +130,7 @@ func (h *harness) refused(got reply, wrong ...string) {
 
 func document(t *testing.T) *contract.Document {
 	t.Helper()
-	text, err := os.ReadFile("../openapi.yaml")
-	require.NoError(t, err)
-	d, err := contract.Parse(text)
+	d, err := contract.Parse([]byte(agentapi.Document))
 	require.NoError(t, err)
 	return d
 }

@@ -148,7 +148,7 @@ func TestInvalidRequestsNameWhatIsWrong(t *testing.T) {
 }
 
 func TestTheDocumentOfTheAgentAPI(t *testing.T) {
-	text, err := os.ReadFile("../openapi.yaml")
+	text, err := os.ReadFile("../agentapi/openapi.yaml")
 	require.NoError(t, err)
 	d, err := contract.Parse(text)
 	require.NoError(t, err)

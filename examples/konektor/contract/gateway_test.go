@@ -16,11 +16,11 @@ import (
 // TestTheGatewayValidatesTheAgentAPI: by its document the gateway passes every valid request, and refuses every other one with the
 // field at fault. What is no JSON at all is told as such, and bodies of other kinds are not looked at.
 func TestTheGatewayValidatesTheAgentAPI(t *testing.T) {
-	text, err := os.ReadFile("../openapi.yaml")
+	text, err := os.ReadFile("../agentapi/openapi.yaml")
 	require.NoError(t, err)
 	d, err := contract.Parse(text)
 	require.NoError(t, err)
-	document, err := openapi.Load("../openapi.yaml")
+	document, err := openapi.Load("../agentapi/openapi.yaml")
 	require.NoError(t, err)
 	routes, _, err := document.Routes(openapi.Options{Validate: true, StrictQuery: true})
 	require.NoError(t, err)
