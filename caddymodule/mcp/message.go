@@ -39,10 +39,11 @@ type message struct {
 	params map[string]any // nil: there are none
 }
 
-// parse reads a message strictly: no reader of the same bytes finds another method, tool or argument in them. The message that
-// comes with a fault has the id, if one was read.
+// parse reads a message strictly: no reader of the same bytes finds another method, tool or argument in them. It takes as many values
+// as a body that is held against a document has: those of a megabyte would take forty in memory. The message that comes with a fault
+// has the id, if one was read.
 func parse(body []byte) (message, *fault) {
-	value, err := jsonbody.Parse(body)
+	value, err := jsonbody.ParseSmall(body)
 	if err != nil {
 		code := codeInvalidRequest
 		if errors.Is(err, jsonbody.ErrSyntax) || errors.Is(err, jsonbody.ErrUTF8) {

@@ -47,7 +47,7 @@ func (x *exchange) appendResult(b []byte, t *Tool, a *Answer) []byte {
 	if a.Cut && !stream {
 		wrong = true
 		r := refusal.Refusal{Kind: refusal.MCPResult, Details: map[string]any{"max_result": x.server.options.MaxResult}}
-		body, kind = r.JSON(), "application/json"
+		body, kind, a.Status = r.JSON(), "application/json", r.StatusCode()
 	}
 	b = append(b, '{')
 	if x.modern {

@@ -153,6 +153,7 @@ func TestMessages(t *testing.T) {
 		"a resource of no kind":         {`{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///etc/passwd"}}`, 200, -32002},
 		"logging":                       {`{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"debug"}}`, 200, -32601},
 		"nothing":                       {``, 400, -32700},
+		"too many values":               {`{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":[` + strings.Repeat("{},", 20_000) + `0]}}`, 400, -32600},
 		"a text":                        {`"ping"`, 400, -32600},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -195,7 +196,7 @@ func TestResults(t *testing.T) {
 		"nothing":               {mcp.Answer{Status: 204, Header: http.Header{}}, `"text":"204 No Content"`, `isError`},
 		"no status that exists": {mcp.Answer{Status: 299, Header: http.Header{}}, `"text":"299"`, `isError`},
 		"an error":              {mcp.Answer{Status: 409, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"success":false}`)}, `"isError":true`, ``},
-		"too long":              {mcp.Answer{Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"a":`), Cut: true}, `max_result`, ``},
+		"too long":              {mcp.Answer{Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"a":`), Cut: true}, `max_result`, `"tollgate/status":200`},
 		"a header that is told": {mcp.Answer{Status: 200, Header: http.Header{"Retry-After": {"a\"b"}, "Set-Cookie": {"secret"}}, Body: nil}, `"Retry-After":"a\"b"`, `secret`},
 	} {
 		t.Run(name, func(t *testing.T) {
