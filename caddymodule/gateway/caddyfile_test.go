@@ -227,6 +227,8 @@ var mistakes = map[string]mistake{
 	"mcp max_result":             {gate("mcp /mcp {\n\t\t\tmax_result 1TiB\n\t\t}"), "Caddyfile:4"},
 	"mcp cost":                   {gate("mcp /mcp {\n\t\t\tcost 0\n\t\t}"), "cost '0' is not a whole number of at least 1"},
 	"mcp origin with a path":     {gate("mcp /mcp {\n\t\t\torigins https://a.example/b\n\t\t}"), "'https://a.example/b' is not an origin"},
+	"mcp origin with its port":   {gate("mcp /mcp {\n\t\t\torigins https://a.example:443\n\t\t}"), "with the port if it is not the scheme's own"},
+	"mcp origin of letters":      {gate("mcp /mcp {\n\t\t\torigins https://münchen.example\n\t\t}"), "other letters as xn--"},
 	"mcp twice":                  {gate("mcp /a\n\t\tmcp /b"), "'mcp' is given twice"},
 	"openapi without a path":     {gate("openapi"), "Caddyfile:3"},
 	"openapi with too much":      {gate("openapi a.yaml b.yaml"), "write the path of one document, such as: openapi ./openapi.yaml"},

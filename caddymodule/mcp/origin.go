@@ -50,12 +50,14 @@ func hostPort(host, scheme string) string {
 	return host + port
 }
 
-// CheckOrigin says what is wrong with an origin that a configuration lists.
+// CheckOrigin says what is wrong with an origin that a configuration lists. One in another spelling than browsers have would never be
+// that of a page: they leave out the port of the scheme, and write names of other letters in ASCII.
 func CheckOrigin(text string) error {
 	origin, err := url.Parse(text)
 	if err != nil || origin.Scheme != "http" && origin.Scheme != "https" || origin.Host == "" || origin.Path != "" || origin.RawQuery != "" ||
-		origin.Fragment != "" || origin.User != nil || text != strings.ToLower(text) {
-		return errors.New("'" + text + "' is not an origin: write scheme and host in lower case, such as https://chat.example.com, with the port if it has one")
+		origin.Fragment != "" || origin.User != nil || text != strings.ToLower(text) || strings.ContainsFunc(text, func(r rune) bool { return r > '~' }) ||
+		origin.Port() != "" && hostPort(origin.Hostname(), origin.Scheme) == origin.Hostname()+":"+origin.Port() {
+		return errors.New("'" + text + "' is not an origin: write scheme and host in lower case, such as https://chat.example.com, with the port if it is not the scheme's own, and other letters as xn--…")
 	}
 	return nil
 }
