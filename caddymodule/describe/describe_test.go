@@ -84,7 +84,9 @@ func made(t *testing.T, document string, options describe.Options, written ...*r
 	table, replaced, err := route.NewOver(written, routes)
 	require.NoError(t, err)
 	options.Document, options.Path = d, "/docs"
-	return &site{describe.New(options, table.Routes(), replaced), table.Routes()}
+	s, err := describe.New(options, table.Routes(), replaced)
+	require.NoError(t, err)
+	return &site{s, table.Routes()}
 }
 
 // caller may call the routes whose scopes it holds; with "public" alone it has no key.

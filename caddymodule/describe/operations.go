@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -25,7 +26,9 @@ type operation struct {
 }
 
 // operations are those of all routes, in the order of the table, without those that nobody is told of.
-func (s *Site) operations(routes []*route.Route, replaced []route.Replaced) {
+// The error names what is excepted and is none: who misspelt it would tell of what it was to hide.
+func (s *Site) operations(routes []*route.Route, replaced []route.Replaced) error {
+	used := make([]bool, len(s.options.Except))
 	replaces := map[*route.Route][]*route.Route{}
 	for _, r := range replaced {
 		replaces[r.By] = append(replaces[r.By], r.Route)
@@ -44,7 +47,7 @@ func (s *Site) operations(routes []*route.Route, replaced []route.Replaced) {
 				}
 			}
 			o.place(from, shapes)
-			if slices.ContainsFunc(s.options.Except, func(e openapi.Selection) bool { return e.Takes(method, o.path) }) {
+			if s.excepts(o, used) {
 				continue
 			}
 			if o.described != nil && o.described.ID != "" {
@@ -57,6 +60,30 @@ func (s *Site) operations(routes []*route.Route, replaced []route.Replaced) {
 			s.of[r] = append(s.of[r], o)
 		}
 	}
+	for n, is := range used {
+		if e := &s.options.Except[n]; !is {
+			return fmt.Errorf("%sno operation that callers are told of is %s %s: correct or remove it", place(e.Source), strings.Join(e.Methods, ","), e.Path)
+		}
+	}
+	return nil
+}
+
+// excepts reports whether nobody is told of an operation, and notes by which words.
+func (s *Site) excepts(o *operation, used []bool) (is bool) {
+	for n := range s.options.Except {
+		if s.options.Except[n].Takes(o.method, o.path) {
+			used[n], is = true, true
+		}
+	}
+	return is
+}
+
+// place is where something was written, in front of an error.
+func place(source string) string {
+	if source == "" {
+		return ""
+	}
+	return source + ": "
 }
 
 // own reports whether a route is no operation of the API: what describes it, MCP, and what says how to authenticate there.

@@ -107,12 +107,15 @@ var anywhere = func() string {
 	return "https://tollgate-" + hex.EncodeToString(random[:]) + ".invalid"
 }()
 
-// New makes it, of the routes of the site's table, and of the routes of its document in place of which another one stands.
-func New(options Options, routes []*route.Route, replaced []route.Replaced) *Site {
+// New makes it, of the routes of the site's table, and of the routes of its document in place of which another one stands. The error
+// names what the options except and is not there.
+func New(options Options, routes []*route.Route, replaced []route.Replaced) (*Site, error) {
 	options.complete()
 	s := &Site{options: options, of: make(map[*route.Route][]*operation, len(routes)), known: map[known][]byte{}}
-	s.operations(routes, replaced)
-	return s
+	if err := s.operations(routes, replaced); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // errKind says that there is no such document.

@@ -109,7 +109,10 @@ func (h *Handler) describes(s *siteRoutes) error {
 			return wrong(err)
 		}
 	}
-	s.tells = describe.New(options, s.table.Routes(), s.replaced)
+	var err error
+	if s.tells, err = describe.New(options, s.table.Routes(), s.replaced); err != nil {
+		return wrong(err)
+	}
 	if s.anybody = gate.Anybody(s.table); d.Everything {
 		s.anybody = gate.All(s.table)
 	}

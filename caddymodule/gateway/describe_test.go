@@ -243,3 +243,18 @@ func TestMistakesOfTheWordDescribe(t *testing.T) {
 		})
 	}
 }
+
+// TestExceptOfNothing is refused: who misspells what nobody is to be told of would tell of it.
+func TestExceptOfNothing(t *testing.T) {
+	g, setup := documented(t, "/about=- /leads=agent.leads.read", describing)
+	for except, wrong := range map[string]string{"GET /doc/leads": "", "GET /doc/*": "", "GET /me": "", "GET /leads": "GET /leads", "POST /doc/leads": "POST /doc/leads", "GET /docs/SKILL.md": "GET /docs/SKILL.md"} {
+		changed := setup
+		changed.Gate = strings.Replace(setup.Gate, "describe /docs {", "describe /docs {\nexcept "+except, 1)
+		if err := g.Load(changed.Caddyfile()); wrong == "" {
+			require.NoError(t, err, except)
+		} else {
+			require.ErrorContains(t, err, "no operation that callers are told of is "+wrong+": correct or remove it", except)
+			require.ErrorContains(t, err, "Caddyfile:")
+		}
+	}
+}
