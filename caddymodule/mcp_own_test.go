@@ -34,3 +34,21 @@ paths:
 	require.Empty(t, g.Backend.Seen())
 	require.True(t, strings.HasPrefix(g.Do(t, harness.Request{Path: "/api/SKILL.md", Key: wildcard}).Body, "---\nname: "), "over HTTP they are what they were")
 }
+
+// TestMCPLongRequests calls a tool with more than clients may send in a path, a query and headers over HTTP.
+func TestMCPLongRequests(t *testing.T) {
+	g := agentWorld(t, "")
+	setup := harness.Setup{Keys: harness.WorldKeys, Options: "plan big 100/1m", Servers: "max_header_size 8KiB", Gate: "openapi $DIR/openapi.yaml\nmcp /mcp"}
+	require.NoError(t, g.Load(setup.Caddyfile()))
+	long := strings.Repeat("é", 3<<10)
+	for name, arguments := range map[string]map[string]any{"query": {"search": long}, "header": {"header_X-Trace": long + long}, "both": {"search": long[:2<<10], "header_X-Trace": long[:3<<10]}} {
+		t.Run(name, func(t *testing.T) {
+			r := callTool(t, g, crm, "listLeads", arguments)
+			require.Equal(t, 400, r.Meta.Status)
+			require.Contains(t, r.Content[0].Text, "longer path, query and headers")
+			require.Empty(t, g.Backend.Seen())
+		})
+	}
+	r := callTool(t, g, crm, "listLeads", map[string]any{"search": long[:2<<10]})
+	require.Equal(t, 200, r.Meta.Status)
+}

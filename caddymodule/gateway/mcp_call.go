@@ -138,7 +138,11 @@ func hiddenVar(name string) bool {
 
 // Call is mcp.Site.
 func (a *agent) Call(ctx context.Context, r *mcp.Call) *mcp.Answer {
-	if refused := a.elsewhere(r); refused != nil {
+	refused := a.elsewhere(r)
+	if refused == nil {
+		refused = a.tooLong(r)
+	}
+	if refused != nil {
 		return a.Refuse(r.Tool, refused)
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -192,6 +196,22 @@ func (a *agent) elsewhere(r *mcp.Call) *refusal.Refusal {
 		return nil
 	}
 	return &refusal.Refusal{Kind: refusal.NotAsDescribed, Details: map[string]any{"path": "the arguments make it the path of another operation"}}
+}
+
+// tooLong refuses arguments that make a longer request line and longer headers than the server takes of its clients: over HTTP the
+// backend would never see such a request.
+func (a *agent) tooLong(r *mcp.Call) *refusal.Refusal {
+	most, long := http.DefaultMaxHeaderBytes, len(r.Path)+len(r.Query)
+	if server, is := a.request.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); is && server.MaxHeaderBytes > 0 {
+		most = server.MaxHeaderBytes
+	}
+	for name, values := range r.Header {
+		long += len(name) + len(values[0]) // each has one
+	}
+	if long <= most {
+		return nil
+	}
+	return &refusal.Refusal{Kind: refusal.NotAsDescribed, Details: map[string]any{"arguments": "make a longer path, query and headers than the server takes: send less"}}
 }
 
 // Refuse is mcp.Site. The refusal is of the tool's route.
