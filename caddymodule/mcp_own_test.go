@@ -1,6 +1,7 @@
 package caddymodule_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -51,4 +52,31 @@ func TestMCPLongRequests(t *testing.T) {
 	}
 	r := callTool(t, g, crm, "listLeads", map[string]any{"search": long[:2<<10]})
 	require.Equal(t, 200, r.Meta.Status)
+}
+
+// TestMCPSpelling calls tools of paths that a document spells otherwise than requests do: over HTTP they go to the same operations.
+func TestMCPSpelling(t *testing.T) {
+	g := harness.New(t)
+	document := "openapi: 3.1.0\ninfo: {title: Leads, version: 1.2.0}\nservers: [{url: \"/v 1\"}]\npaths:\n"
+	wants := map[string]string{"/ü/{id}": "/v%201/%C3%BC/x", "/a%20c/x;y/(z)": "/v%201/a%20c/x%3By/(z)", "/:batch": "/v%201/%3Abatch", "/b:batch": "/v%201/b%3Abatch", "/%7Ehome/": "/v%201/~home/"}
+	tools := map[string]string{}
+	for path := range wants {
+		tools[path] = "t" + strconv.Itoa(len(tools))
+		document += `  "` + path + `": {get: {operationId: ` + tools[path] + `, parameters: [{name: id, in: ` + map[bool]string{true: "path, required: true", false: "query"}[strings.Contains(path, "{id}")] +
+			`, schema: {type: string}}], responses: {"200": {description: ok}}}}` + "\n"
+	}
+	g.WriteFile(t, "openapi.yaml", document)
+	g.WriteFile(t, "keys.yaml", harness.WorldKeys)
+	setup := harness.Setup{Options: "plan big 100/1m", Gate: "openapi $DIR/openapi.yaml\nmcp /mcp"}
+	require.NoError(t, g.Load(setup.Caddyfile()))
+	for path, want := range wants {
+		arguments := map[string]any{}
+		if strings.Contains(path, "{id}") {
+			arguments["id"] = "x"
+		}
+		require.Equal(t, 200, callTool(t, g, crm, tools[path], arguments).Meta.Status, path)
+		seen := g.Backend.Seen()
+		require.Len(t, seen, 1, path)
+		require.Equal(t, want, seen[0].Target)
+	}
 }

@@ -40,11 +40,11 @@ type body struct {
 // describe reads an operation: its arguments, and the tool as it is listed, but for the name.
 func (t *Tool) describe(o *openapi.Operation, outputs bool) error {
 	t.arguments = map[string]*argument{}
-	for part := range strings.SplitSeq(strings.TrimPrefix(o.Path, "/"), "/") {
-		if strings.HasPrefix(part, "{") && strings.HasSuffix(part, "}") {
-			part = ":" + part[1:len(part)-1]
+	t.template = strings.Split(strings.TrimPrefix(t.Route.Pattern, "/"), "/") // whose literals are spelt as the gate asks for
+	for n, part := range strings.Split(strings.TrimPrefix(o.Path, "/"), "/") {
+		if strings.HasPrefix(part, "{") && strings.HasSuffix(part, "}") && n < len(t.template) {
+			t.template[n] = ":" + part[1:len(part)-1]
 		}
-		t.template = append(t.template, part)
 	}
 	definitions := openapi.Definitions{Prefix: "#/$defs/", Modern: true, Most: maxSchema}
 	if err := t.parameters(o, &definitions); err != nil {
