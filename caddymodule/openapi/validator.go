@@ -64,10 +64,14 @@ func isJSONType(kind string) bool {
 	return kind == "application/json" || strings.HasSuffix(kind, "+json")
 }
 
-// mayBeJSON reports whether a backend might read a body as JSON: its kind is one of JSON, or is not told properly.
-func mayBeJSON(sent []string) bool {
+// mayBeJSON reports whether a backend might read a body as JSON: its kind is one of JSON, or is not told properly. Where only JSON may
+// come, that is also what some take for JSON: its older names, no media type, and a range of them.
+func (v *Validator) mayBeJSON(sent []string) bool {
 	kind, _, err := mime.ParseMediaType(sent[0])
-	return len(sent) > 1 || err != nil || isJSONType(kind)
+	if len(sent) > 1 || err != nil || isJSONType(kind) {
+		return true
+	}
+	return !v.others && (kind == "text/json" || kind == "application/x-json" || !strings.Contains(kind, "/") || strings.Contains(kind, "*"))
 }
 
 // Check says what is wrong with a request, MaxProblems things at most. Params are those of its route, body what it sends: nil, where
@@ -100,7 +104,7 @@ func (v *Validator) Check(params []route.Param, rawQuery string, h http.Header, 
 		}
 	}
 	r.root = ""
-	if sent := h["Content-Type"]; len(v.media) > 0 && len(sent) > 0 && !v.ReadsBody(h) && mayBeJSON(sent) {
+	if sent := h["Content-Type"]; len(v.media) > 0 && len(sent) > 0 && !v.ReadsBody(h) && v.mayBeJSON(sent) {
 		r.root = "Content-Type"
 		r.fail("Must be one of: %s", strings.Join(slices.Sorted(maps.Keys(v.media)), ", "))
 		r.root = ""

@@ -190,6 +190,25 @@ paths:
 	}
 }
 
+// TestWhatBackendsTakeForJSON is refused where only JSON may come: nobody would have held it against the document.
+func TestWhatBackendsTakeForJSON(t *testing.T) {
+	t.Parallel()
+	all := validators(t, write(t, `
+openapi: 3.1.0
+paths:
+  /json: {post: {requestBody: {content: {application/json: {schema: {type: object}}}}}}
+  /both: {post: {requestBody: {content: {application/json: {schema: {type: object}}, text/json: {}}}}}
+  /none: {post: {}}
+`), openapi.Options{})
+	for kind, want := range map[string]int{"text/json": 1, "Text/JSON; charset=utf-8": 1, "application/x-json": 1, "json": 1, "*/*": 1, "application/*": 1, "text/plain": 0, "application/xml": 0} {
+		for route, problems := range map[string]int{"POST /json": want, "POST /both": 0, "POST /none": 0} {
+			got, err := all[route].Check(nil, "", http.Header{"Content-Type": {kind}}, nil)
+			require.NoError(t, err)
+			require.Len(t, got, problems, route+" "+kind)
+		}
+	}
+}
+
 // TestSchemasThatAreRefused: with the line.
 func TestSchemasThatAreRefused(t *testing.T) {
 	t.Parallel()
