@@ -3,7 +3,7 @@
 //	xcaddy build --with github.com/tollgate-gateway/tollgate/caddymodule
 //
 // It registers the app "tollgate", the handlers "http.handlers.tollgate" and "http.handlers.tollgate_keys", the command
-// "tollgate", and the guest modules that keep keys and count. Who wants fewer of those imports the packages below one by
+// "tollgate", and the guest modules that keep keys, count, and go on to the backend. Who wants fewer of those imports the packages below one by
 // one: nothing but its own module links a database.
 //
 // # The way of a request
@@ -28,4 +28,7 @@ import (
 	// Where limits are counted.
 	_ "github.com/tollgate-gateway/tollgate/caddymodule/counters/memory"
 	_ "github.com/tollgate-gateway/tollgate/caddymodule/counters/redis"
+
+	// How requests go on to the backend.
+	_ "github.com/tollgate-gateway/tollgate/caddymodule/hop/transport"
 )

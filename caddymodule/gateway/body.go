@@ -12,6 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/hop"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/jsonbody"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
@@ -74,6 +77,7 @@ func (b *requestBody) read(limit int64) ([]byte, *refusal.Refusal) {
 	if err := control.SetReadDeadline(time.Time{}); err != nil {
 		return nil, &refusal.Refusal{Kind: refusal.Internal, Cause: fmt.Errorf("lifting the bound on the body's time: %w", err)}
 	}
+	caddyhttp.SetVar(b.request.Context(), hop.BodyRead, true)
 	b.request.Body = replayed{Reader: bytes.NewReader(data), Closer: body}
 	return data, nil
 }

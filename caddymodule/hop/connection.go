@@ -20,14 +20,12 @@ type connection struct {
 	transport *Transport
 	host      string
 	conn      net.Conn
-	look      func() bool // see looker
+	socket    *socket
 	reader    *bufio.Reader
-	writer    *bufio.Writer
 
 	// left is how many bytes may be read until something must have been understood. Only the request's goroutine uses it.
 	left     int64
 	sawEnd   bool
-	written  int64
 	reused   bool
 	idleFrom time.Time
 
@@ -35,11 +33,15 @@ type connection struct {
 	ended atomic.Pointer[error]
 }
 
-func (t *Transport) newConnection(host string, conn net.Conn) *connection {
-	c := &connection{transport: t, host: host, conn: conn, look: looker(conn)}
+// newConnection returns an error if the connection has something to say before it is asked.
+func (t *Transport) newConnection(host string, conn net.Conn) (*connection, error) {
+	c := &connection{transport: t, host: host, conn: conn, socket: newSocket(conn)}
+	if c.socket == nil || !c.socket.quiet() {
+		_ = conn.Close()
+		return nil, errUnasked
+	}
 	c.reader = bufio.NewReaderSize((*bounded)(c), t.options.ReadBuffer)
-	c.writer = bufio.NewWriterSize((*counted)(c), t.options.WriteBuffer)
-	return c
+	return c, nil
 }
 
 // bounded reads from a connection what may be read.
@@ -60,15 +62,6 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// counted writes to a connection and counts the bytes.
-type counted connection
-
-func (c *counted) Write(p []byte) (int, error) {
-	n, err := c.conn.Write(p)
-	c.written += int64(n)
-	return n, err
-}
-
 var (
 	errHeaderBytes = errors.New("read limit exhausted")
 	errUnasked     = errors.New("the backend closed the connection, or answered on it, before anything was asked")
@@ -80,6 +73,9 @@ type timeoutError struct{}
 func (timeoutError) Error() string   { return "net/http: timeout awaiting response headers" }
 func (timeoutError) Timeout() bool   { return true }
 func (timeoutError) Temporary() bool { return true }
+
+// Is says that it is a deadline that has passed.
+func (timeoutError) Is(err error) bool { return err == context.DeadlineExceeded }
 
 // beforeAnswer marks an error that came before the first byte of an answer; unwritten: before the first of the request.
 type beforeAnswer struct {
@@ -100,7 +96,7 @@ func plain(err error) error {
 // retry says whether the request that failed here may be sent on another connection.
 func (c *connection) retry(r *http.Request, err error) bool {
 	b, ok := err.(beforeAnswer)
-	return ok && c.reused && (b.unwritten || replayable(r))
+	return ok && c.reused && !hasBody(r) && (b.unwritten || replayable(r))
 }
 
 // end closes the connection under its request, which is told why.
@@ -117,28 +113,32 @@ func (c *connection) why(err error) error {
 	return err
 }
 
-// exchange writes a request and reads the answer's header. With an error the connection is closed.
-func (t *Transport) exchange(r *http.Request, c *connection) (*http.Response, error) {
+// exchange sends a request, which is composed, and reads the answer's header. With an error the connection is closed. It returns false
+// if the text is still in use, which is only so with an answer.
+func (c *connection) exchange(r *http.Request, text []byte) (response *http.Response, free bool, err error) {
 	ctx := r.Context()
 	stop := context.AfterFunc(ctx, func() { c.end(context.Cause(ctx)) })
-	response, err := c.send(r)
+	left := c.write(text)
+	response, err = c.await(r, left)
 	if err != nil {
 		stop()
 		_ = c.conn.Close()
-		return nil, c.why(err)
+		if left != nil {
+			<-left.done
+		}
+		return nil, true, c.why(err)
 	}
 	c.left = math.MaxInt64
-	keep := !response.Close && response.StatusCode > 199
-	if response.StatusCode == http.StatusSwitchingProtocols && switches(response.Header) {
+	keep := !response.Close && response.StatusCode > 199 && left == nil
+	switch {
+	case response.StatusCode == http.StatusSwitchingProtocols && switches(response.Header):
 		response.Body = &switched{reader: c.reader, Conn: c.conn, stop: stop}
-		return response, nil
-	}
-	if r.Method == http.MethodHead || response.ContentLength == 0 {
+	case r.Method == http.MethodHead || response.ContentLength == 0:
 		c.release(stop, keep)
-		return response, nil
+	default:
+		response.Body = &body{of: response.Body, c: c, stop: stop, keep: keep}
 	}
-	response.Body = &body{of: response.Body, c: c, stop: stop, keep: keep}
-	return response, nil
+	return response, left == nil, nil
 }
 
 // release gives the connection back after an answer that was read to its end, or closes it.
@@ -151,29 +151,25 @@ func (c *connection) release(stop func() bool, keep bool) {
 	c.transport.idle.put(c)
 }
 
-// send writes the request and reads up to the header of the final answer.
-func (c *connection) send(r *http.Request) (*http.Response, error) {
-	c.written = 0
+// await reads up to the header of the final answer, within the time that it may take once the request has been written.
+func (c *connection) await(r *http.Request, left *rest) (*http.Response, error) {
 	c.left = c.transport.options.MaxHeaderBytes
-	err := r.Write(c.writer)
-	if err == nil {
-		err = c.writer.Flush()
-	}
-	if err != nil {
-		if c.written == 0 {
-			return nil, beforeAnswer{error: err, unwritten: true}
-		}
-		return nil, broken(err)
-	}
-	if d := c.transport.options.ResponseHeaderTimeout; d > 0 {
-		late := time.AfterFunc(d, func() { c.end(timeoutError{}) })
+	if left != nil {
 		response, err := c.receive(r)
-		if !late.Stop() && err == nil {
-			return nil, timeoutError{}
+		close(left.answered)
+		if err != nil {
+			if failed := left.failed(); failed != nil {
+				return nil, failed
+			}
 		}
 		return response, err
 	}
-	return c.receive(r)
+	stop := c.startTimeout()
+	response, err := c.receive(r)
+	if !stop() && err == nil {
+		return nil, timeoutError{}
+	}
+	return response, err
 }
 
 // receive reads answers until the final one, as net/http does.

@@ -112,7 +112,7 @@ func TestFramingIsThatOfTheStandardTransport(t *testing.T) {
 	t.Parallel()
 	for name, answer := range framing {
 		t.Run(name, func(t *testing.T) {
-			for _, method := range []string{"GET", "HEAD", "POST"} {
+			for _, method := range []string{"GET", "HEAD", "POST", "POST with a body"} {
 				for _, listen := range []bool{false, true} {
 					for before := range 2 {
 						want, transport := "", standard()
@@ -146,6 +146,7 @@ func told(t *testing.T, transport http.RoundTripper, answer, method string, list
 			if err != nil {
 				return
 			}
+			_, _ = io.Copy(io.Discard, r.Body)
 			if r.URL.Path != "/bad" {
 				text := good
 				if r.Method != http.MethodHead {
@@ -186,10 +187,18 @@ func tell(t *testing.T, tale *strings.Builder, transport http.RoundTripper, meth
 			return nil
 		}})
 	}
-	r, err := http.NewRequestWithContext(ctx, method, url, nil)
+	var sent io.Reader
+	method, with := strings.CutSuffix(method, " with a body")
+	if with {
+		sent = io.NopCloser(strings.NewReader("sent")) // without GetBody, as a proxy's
+	}
+	r, err := http.NewRequestWithContext(ctx, method, url, sent)
 	require.NoError(t, err)
+	if with {
+		r.ContentLength = int64(len("sent"))
+	}
 	if ours, ok := transport.(*Transport); ok {
-		require.True(t, Serves(r))
+		require.True(t, Serves(r, true))
 		defer func() { require.LessOrEqual(t, ours.Idle(), 1) }()
 	}
 	response, err := transport.RoundTrip(r)

@@ -1,4 +1,5 @@
-// Package hop sends requests without a body to a backend and reads the answers, both in the goroutine of the request. The standard
+// Package hop sends requests to a backend and reads the answers, both in the goroutine of the request: those without a body, and those
+// whose body has been read whole. The standard
 // transport hands every request to two goroutines of its connection, which costs more than all the rest of a small request.
 //
 // It serves only what needs no second goroutine. Everything else, and everything that is unusual, goes to the standard transport. It
@@ -7,6 +8,7 @@
 package hop
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/http"
@@ -16,9 +18,16 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// maxWritten bounds the header that is written here. It is written before the answer is read: what does not fit into the buffers of the
-// system would wait for a backend that answers without reading.
-const maxWritten = 16 << 10
+// MaxHeader and MaxBody are how many bytes a request's header and body may have that are served here. Both are put together in memory
+// before they are sent.
+const (
+	MaxHeader = 16 << 10
+	MaxBody   = 64 << 10
+)
+
+// BodyRead is the name under which who has read a request's body whole, and put it back, says so with the value true: in Caddy's
+// variables of the request.
+const BodyRead = "tollgate_body_read"
 
 // Options are what a Transport takes over from the standard one. The fields have the meaning they have there.
 type Options struct {
@@ -32,8 +41,8 @@ type Options struct {
 	MaxIdle, MaxIdleOfHost int
 	// IdleTimeout is how long a connection is kept idle. 0: without limit.
 	IdleTimeout time.Duration
-	// ReadBuffer and WriteBuffer are sizes in bytes. 0: 4 KiB.
-	ReadBuffer, WriteBuffer int
+	// ReadBuffer is a size in bytes. 0: 4 KiB.
+	ReadBuffer int
 }
 
 // FromStandard takes the options of a standard transport. It returns false if the transport is set up in a way that this package does
@@ -47,7 +56,6 @@ func FromStandard(t *http.Transport) (Options, bool) {
 		MaxIdleOfHost:         t.MaxIdleConnsPerHost,
 		IdleTimeout:           t.IdleConnTimeout,
 		ReadBuffer:            t.ReadBufferSize,
-		WriteBuffer:           t.WriteBufferSize,
 	}
 	http1 := t.Protocols == nil || t.Protocols.HTTP1()
 	return o, canLook && http1 && t.DialContext != nil && !t.DisableKeepAlives && t.MaxConnsPerHost == 0 && t.MaxIdleConnsPerHost >= 0
@@ -70,9 +78,6 @@ func New(o Options) *Transport {
 	if o.ReadBuffer <= 0 {
 		o.ReadBuffer = 4 << 10
 	}
-	if o.WriteBuffer <= 0 {
-		o.WriteBuffer = 4 << 10
-	}
 	t := &Transport{options: o}
 	t.idle = pool{most: o.MaxIdle, mostOfHost: o.MaxIdleOfHost, timeout: o.IdleTimeout}
 	return t
@@ -84,9 +89,13 @@ func (t *Transport) Close() { t.idle.close() }
 // Idle is the number of idle connections.
 func (t *Transport) Idle() int { return t.idle.len() }
 
-// Serves says whether a request may be given to RoundTrip. What net/http would refuse is not served either, so that it says why.
-func Serves(r *http.Request) bool {
-	if r.Body != nil && r.Body != http.NoBody || r.ContentLength != 0 || len(r.Trailer) > 0 || len(r.TransferEncoding) > 0 || r.Close {
+// Serves says whether a request may be given to RoundTrip. A body must have a length and be there: whole says that reading it waits for
+// nobody. What net/http would refuse is not served either, so that it says why.
+func Serves(r *http.Request, whole bool) bool {
+	switch {
+	case hasBody(r) && !(whole && 0 < r.ContentLength && r.ContentLength <= MaxBody) || !hasBody(r) && r.ContentLength != 0:
+		return false
+	case len(r.Trailer) > 0 || len(r.TransferEncoding) > 0 || r.Close:
 		return false
 	}
 	if r.URL == nil || r.Header == nil || r.URL.Scheme != "http" || r.URL.Port() == "" || !ascii(r.URL.Host) || !httpguts.ValidHostHeader(r.Host) {
@@ -114,7 +123,7 @@ func Serves(r *http.Request) bool {
 			written += len(name) + len(value) + len(": \r\n")
 		}
 	}
-	return written <= maxWritten
+	return written <= MaxHeader
 }
 
 func ascii(host string) bool {
@@ -145,31 +154,49 @@ func replayable(r *http.Request) bool {
 }
 
 // RoundTrip sends a request that Serves and reads the answer's header. The connection is used again once the answer's body has been
-// read to its end. A request that fails on a used connection before the first byte of an answer is sent once more, on a new connection,
-// if it may be.
+// read to its end. A request without a body that fails on a used connection before the first byte of an answer is sent once more, on a
+// new connection, if it may be. The body is read only once there is a connection: who could not connect may try elsewhere with it.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
 	if ctx.Err() != nil {
+		closeBody(r)
 		return nil, context.Cause(ctx)
 	}
-	if c := t.idle.take(r.URL.Host); c != nil {
-		response, err := t.exchange(r, c)
-		if err == nil || !c.retry(r, err) || ctx.Err() != nil {
-			return response, plain(err)
+	out := buffers.Get().(*bytes.Buffer)
+	for c := t.idle.take(r.URL.Host); ; c = nil {
+		if c == nil {
+			var err error
+			if c, err = t.connect(ctx, r.URL.Host); err != nil {
+				closeBody(r)
+				free(out)
+				return nil, err
+			}
 		}
-	}
-	conn, err := t.options.Dial(ctx, "tcp", r.URL.Host)
-	if err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+		if out.Len() == 0 {
+			if err := compose(out, r); err != nil {
+				_ = c.conn.Close()
+				free(out)
+				return nil, err
+			}
 		}
-		return nil, err
+		response, done, err := c.exchange(r, out.Bytes())
+		if err != nil && c.retry(r, err) && ctx.Err() == nil {
+			continue
+		}
+		if done {
+			free(out)
+		}
+		return response, plain(err)
 	}
-	c := t.newConnection(r.URL.Host, conn)
-	if !c.look() {
-		_ = conn.Close()
-		return nil, errUnasked
+}
+
+func (t *Transport) connect(ctx context.Context, host string) (*connection, error) {
+	conn, err := t.options.Dial(ctx, "tcp", host)
+	if err == nil {
+		return t.newConnection(host, conn)
 	}
-	response, err := t.exchange(r, c)
-	return response, plain(err)
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return nil, err
 }

@@ -1,6 +1,7 @@
 package hop
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -27,7 +28,7 @@ func (p *pool) take(host string) *connection {
 		if c == nil {
 			return nil
 		}
-		if !p.old(c, time.Now()) && c.look() {
+		if !p.old(c, time.Now()) && c.socket.quiet() {
 			return c
 		}
 		_ = c.conn.Close()
@@ -53,15 +54,19 @@ func (p *pool) old(c *connection, now time.Time) bool {
 	return p.timeout > 0 && now.Sub(c.idleFrom) >= p.timeout
 }
 
-// put keeps a connection, or closes it if there is no room.
+// put keeps a connection, or closes it if its host has enough. Where all hosts have enough together, the oldest one goes.
 func (p *pool) put(c *connection) {
 	c.idleFrom = time.Now()
 	p.mu.Lock()
 	of := p.hosts[c.host]
-	if p.closed || len(of) >= p.mostOfHost || p.most > 0 && p.count >= p.most {
+	if p.closed || len(of) >= p.mostOfHost {
 		p.mu.Unlock()
 		_ = c.conn.Close()
 		return
+	}
+	if p.most > 0 && p.count >= p.most {
+		p.dropOldest()
+		of = p.hosts[c.host]
 	}
 	if p.hosts == nil {
 		p.hosts = make(map[string][]*connection)
@@ -72,6 +77,21 @@ func (p *pool) put(c *connection) {
 		p.timer = time.AfterFunc(p.period(), p.sweep)
 	}
 	p.mu.Unlock()
+}
+
+// dropOldest closes the connection that has been idle for the longest time. Those of a host are in the order in which they came.
+func (p *pool) dropOldest() {
+	var oldest *connection
+	for _, of := range p.hosts {
+		if len(of) > 0 && (oldest == nil || of[0].idleFrom.Before(oldest.idleFrom)) {
+			oldest = of[0]
+		}
+	}
+	if oldest != nil {
+		p.hosts[oldest.host] = slices.Delete(p.hosts[oldest.host], 0, 1)
+		p.count--
+		_ = oldest.conn.Close()
+	}
 }
 
 func (p *pool) period() time.Duration {
@@ -90,7 +110,7 @@ func (p *pool) sweep() {
 	for host, of := range p.hosts {
 		kept := of[:0]
 		for _, c := range of {
-			if p.old(c, now) || !c.look() {
+			if p.old(c, now) || !c.socket.quiet() {
 				_ = c.conn.Close()
 				p.count--
 				continue

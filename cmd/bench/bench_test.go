@@ -122,7 +122,7 @@ func TestNobodyTakesPartUnasked(t *testing.T) {
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"--only nobody": `unknown contestant "nobody": write one of stock, bare, memory, redis, redis-1ms, nginx, haproxy`,
+		"--only nobody": `unknown contestant "nobody": write one of stock, bare, memory, hop, redis, redis-1ms, nginx, haproxy`,
 		"--case 500":    `unknown case "500"`,
 		"extra":         `unexpected argument "extra"`,
 		"--rounds 0":    "must be at least 1",

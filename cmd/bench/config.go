@@ -65,6 +65,11 @@ http://:$PORT {
 	}
 }
 
+// ownHop is the whole gateway with its own transport to the backend.
+func ownHop(w *world, port, admin string) string {
+	return strings.Replace(wholeGateway("counters memory")(w, port, admin), "reverse_proxy $BACKEND", "reverse_proxy $BACKEND {\n\t\t\ttransport tollgate\n\t\t}", 1)
+}
+
 func bareNginx(*world, string, string) string {
 	return `worker_processes auto;
 pid $DIR/nginx.pid;

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/hop"
@@ -17,10 +18,10 @@ func init() {
 	caddy.RegisterModule(new(Transport))
 }
 
-// Transport takes the options of Caddy's transport "http", and serves as that does. Requests without a body that go to the backend by
-// plain HTTP/1.1 over TCP are written and their answers read in the goroutine of the request, which costs less. All others go through
-// the transport "http", and so do all requests where TLS, "keepalive off", max_conns_per_host, proxy_protocol, a forward proxy, h2c or
-// HTTP/3 is configured.
+// Transport takes the options of Caddy's transport "http", and serves as that does. Requests that go to the backend by plain HTTP/1.1
+// over TCP, and have no body or one of at most 64 KiB that the gateway has read for a policy or a document, are written and their answers
+// read in the goroutine of the request, which costs less. All others go through the transport "http", and so do all requests where TLS,
+// "keepalive off", max_conns_per_host, proxy_protocol, a forward proxy, h2c or HTTP/3 is configured.
 //
 // A request that does not say what encodings it accepts is sent as it is: Caddy's transport would ask the backend for gzip on its own
 // account and decode it.
@@ -74,7 +75,7 @@ func (t *Transport) serves(r *http.Request) bool {
 	t.SetScheme(r)
 	// Connections are kept by the URL's host: it must be what is dialled.
 	to, ok := reverseproxy.GetDialInfo(r.Context())
-	if !ok || to.Network != "tcp" || to.Address != r.URL.Host || !hop.Serves(r) {
+	if !ok || to.Network != "tcp" || to.Address != r.URL.Host || !hop.Serves(r, caddyhttp.GetVar(r.Context(), hop.BodyRead) == true) {
 		return false
 	}
 	proxy, err := t.HTTPTransport.Transport.Proxy(r)
