@@ -2,6 +2,7 @@ package hop
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"net/http"
 	"sync"
@@ -17,8 +18,12 @@ type rawBackend struct {
 	addr     string
 	accepted atomic.Int64
 	open     atomic.Int64
+	serve    func(conn *net.TCPConn, in *bufio.Reader)
 	all      sync.WaitGroup
+
+	mu       sync.Mutex
 	listener net.Listener
+	conns    map[net.Conn]bool
 }
 
 // serveRaw calls serve for every connection, which is closed when that returns.
@@ -26,10 +31,16 @@ func serveRaw(t testing.TB, serve func(conn *net.TCPConn, in *bufio.Reader)) *ra
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	b := &rawBackend{addr: listener.Addr().String(), listener: listener}
-	b.all.Add(1)
-	go func() {
-		defer b.all.Done()
+	b := &rawBackend{addr: listener.Addr().String(), serve: serve, conns: make(map[net.Conn]bool)}
+	b.accept(listener)
+	return b
+}
+
+func (b *rawBackend) accept(listener net.Listener) {
+	b.mu.Lock()
+	b.listener = listener
+	b.mu.Unlock()
+	b.all.Go(func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
@@ -37,21 +48,47 @@ func serveRaw(t testing.TB, serve func(conn *net.TCPConn, in *bufio.Reader)) *ra
 			}
 			b.accepted.Add(1)
 			b.open.Add(1)
-			b.all.Add(1)
-			go func() {
-				defer b.all.Done()
+			b.remember(conn, true)
+			b.all.Go(func() {
 				defer b.open.Add(-1)
 				defer func() { _ = conn.Close() }()
-				serve(conn.(*net.TCPConn), bufio.NewReader(conn))
-			}()
+				defer b.remember(conn, false)
+				b.serve(conn.(*net.TCPConn), bufio.NewReader(conn))
+			})
 		}
-	}()
-	return b
+	})
+}
+
+func (b *rawBackend) remember(conn net.Conn, there bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if there {
+		b.conns[conn] = true
+		return
+	}
+	delete(b.conns, conn)
+}
+
+// restart ends the server with all its connections, and starts it anew at the same address.
+func (b *rawBackend) restart() error {
+	b.mu.Lock()
+	_ = b.listener.Close()
+	for conn := range b.conns {
+		_ = conn.Close()
+	}
+	b.mu.Unlock()
+	listener, err := net.Listen("tcp", b.addr)
+	if err == nil {
+		b.accept(listener)
+	}
+	return err
 }
 
 // end stops the server and waits until every connection has been closed by its client.
 func (b *rawBackend) end() {
+	b.mu.Lock()
 	_ = b.listener.Close()
+	b.mu.Unlock()
 	b.all.Wait()
 }
 
@@ -60,6 +97,15 @@ func standard() *http.Transport {
 		DialContext: new(net.Dialer).DialContext, MaxIdleConnsPerHost: 32, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
 		ResponseHeaderTimeout: 20 * time.Second,
 	}
+}
+
+// narrow dials connections that take few bytes at once, so that a request with a body does not fit.
+func narrow(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err == nil {
+		err = conn.(*net.TCPConn).SetWriteBuffer(4 << 10)
+	}
+	return conn, err
 }
 
 // own gives a transport with the options of a standard one.

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,69 +20,47 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestNoAnswerReachesAnotherRequest sends requests that carry an id to a backend that closes at any byte, resets, stalls, says too much
-// and answers twice. Whatever comes back whole carries the request's own id. No connection and no goroutine stays.
+// storm is what came of many requests. Each carries an id in its header and body, and so must its answer.
+type storm struct {
+	whole   atomic.Int64 // answers that came to their end
+	foreign atomic.Int64 // answers, and requests at the backend, with another id than their own
+	// late are second answers that the backend sent only after the next request was on its way: nothing tells those from its answer. They
+	// say of themselves what they are.
+	late atomic.Int64
+}
+
+// TestNoAnswerReachesAnotherRequest sends requests of all kinds to a backend that closes at any byte, resets, stalls, restarts, answers
+// before it has read, says too much and answers twice. Whatever comes back whole carries the request's own id. No connection and no
+// goroutine stays.
 func TestNoAnswerReachesAnotherRequest(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	requests := int64(8000)
+	requests := int64(5000)
 	if os.Getenv("TOLLGATE_TEST_LONG") != "" {
-		requests = 1_000_000
+		requests = 150_000
 	}
-	b := serveRaw(t, func(conn *net.TCPConn, in *bufio.Reader) {
-		for {
-			r, err := http.ReadRequest(in)
-			if err != nil {
-				return
-			}
-			id := r.Header.Get("X-Id")
-			text := fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Id: %s\r\nContent-Length: %d\r\n\r\n%s", id, len(id), id)
-			switch rand.IntN(4) {
-			case 0:
-				text = fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Id: %s\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", id, len(id), id)
-			case 1:
-				text = "HTTP/1.1 103 Early Hints\r\n\r\n" + text
-			}
-			switch rand.IntN(24) {
-			case 0: // ends anywhere
-				_, _ = io.WriteString(conn, text[:rand.IntN(len(text)+1)])
-				return
-			case 1: // is reset anywhere
-				_, _ = io.WriteString(conn, text[:rand.IntN(len(text)+1)])
-				_ = conn.SetLinger(0)
-				return
-			case 2: // answers twice at once
-				text += text
-			case 3: // answers again a moment later
-				_, _ = io.WriteString(conn, text)
-				text = text[:rand.IntN(len(text)+1)]
-			case 4: // stalls in the middle until the client leaves
-				_, _ = io.WriteString(conn, text[:rand.IntN(len(text))])
-				_, _ = io.Copy(io.Discard, conn)
-				return
-			case 5: // says a line too much
-				text += "\r\n"
-			}
-			_, _ = io.WriteString(conn, text)
+	if n, err := strconv.ParseInt(os.Getenv("TOLLGATE_STORM"), 10, 64); err == nil {
+		requests = n
+	}
+	var s storm
+	b := serveRaw(t, s.serve)
+	from := standard()
+	from.ResponseHeaderTimeout = 100 * time.Millisecond
+	from.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if rand.IntN(2) == 0 {
+			return narrow(ctx, network, address)
 		}
-	})
-	transport := own(t, standard())
-	var next, whole, wrong atomic.Int64
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	transport := own(t, from)
+	var next atomic.Int64
 	var all sync.WaitGroup
-	for range 32 {
+	for range 64 {
 		all.Go(func() {
-			for {
-				n := next.Add(1)
-				if n > requests {
-					return
+			for n := next.Add(1); n <= requests; n = next.Add(1) {
+				if n%1000 == 0 {
+					require.NoError(t, b.restart())
 				}
-				id := fmt.Sprintf("id-%d", n)
-				got, ok := ask(transport, b.addr, id)
-				if ok {
-					whole.Add(1)
-					if got != id+id {
-						wrong.Add(1)
-					}
-				}
+				s.ask(transport, b.addr, fmt.Sprintf("id-%d", n))
 			}
 		})
 	}
@@ -89,33 +69,124 @@ func TestNoAnswerReachesAnotherRequest(t *testing.T) {
 	transport.Close()
 	b.end()
 	require.Zero(t, b.open.Load(), "connections that stay")
-	t.Logf("%d requests, %d answered whole, %d wrong, %d connections", requests, whole.Load(), wrong.Load(), b.accepted.Load())
-	require.Zero(t, wrong.Load(), "answers of other requests")
-	require.Greater(t, whole.Load(), requests/2)
+	t.Logf("%d requests, %d answered whole, %d late second answers, %d connections", requests, s.whole.Load(), s.late.Load(), b.accepted.Load())
+	require.Zero(t, s.foreign.Load(), "answers of other requests")
+	require.Greater(t, s.whole.Load(), requests/2)
 }
 
-func ask(transport http.RoundTripper, addr, id string) (string, bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+// serve answers the requests of a connection, mostly.
+func (s *storm) serve(conn *net.TCPConn, in *bufio.Reader) {
+	if rand.IntN(2) == 0 {
+		_ = conn.SetReadBuffer(4 << 10)
+	}
+	for {
+		r, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		early := rand.IntN(8) == 0 // answers before it has read
+		if !early && !s.read(r) {
+			return
+		}
+		answer := func(mark string) string {
+			id := r.Header.Get("X-Id")
+			head := "HTTP/1.1 200 OK\r\n" + mark + "X-Id: " + id + "\r\n"
+			switch {
+			case r.Method == http.MethodHead || rand.IntN(3) == 0:
+				head += fmt.Sprintf("Content-Length: %d\r\n\r\n", len(id))
+			default:
+				head, id = head+"Transfer-Encoding: chunked\r\n\r\n", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(id), id)
+			}
+			if r.Method == http.MethodHead {
+				return head
+			}
+			return head + id
+		}
+		text := answer("")
+		if rand.IntN(8) == 0 {
+			text = "HTTP/1.1 103 Early Hints\r\n\r\n" + text
+		}
+		switch rand.IntN(24) {
+		case 0: // ends anywhere
+			_, _ = io.WriteString(conn, text[:rand.IntN(len(text)+1)])
+			return
+		case 1: // is reset anywhere
+			_, _ = io.WriteString(conn, text[:rand.IntN(len(text)+1)])
+			_ = conn.SetLinger(0)
+			return
+		case 2: // answers twice at once
+			text += answer("")
+		case 3: // answers again a moment later, or begins to
+			_, _ = io.WriteString(conn, text)
+			text = answer("X-Late: yes\r\n")
+			if begun := len("HTTP/1.1 200 OK\r\nX-Late: yes\r\n"); rand.IntN(2) == 0 {
+				text = text[:begun+rand.IntN(len(text)-begun)]
+			}
+		case 4: // stalls in the middle until the client leaves
+			_, _ = io.WriteString(conn, text[:rand.IntN(len(text))])
+			_, _ = io.Copy(io.Discard, conn)
+			return
+		case 5: // says a line too much
+			text += "\r\n"
+		}
+		_, _ = io.WriteString(conn, text)
+		if early && !s.read(r) {
+			return
+		}
+	}
+}
+
+// read reads a request's body, which carries the same id as the header, to its end.
+func (s *storm) read(r *http.Request) bool {
+	body, err := io.ReadAll(r.Body)
+	if err == nil && r.ContentLength > 0 && !strings.HasSuffix(string(body), " "+r.Header.Get("X-Id")) {
+		s.foreign.Add(1)
+	}
+	return err == nil
+}
+
+func (s *storm) ask(transport http.RoundTripper, addr, id string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(50+rand.IntN(100))*time.Millisecond)
 	defer cancel()
-	method := []string{"GET", "HEAD", "POST"}[rand.IntN(3)]
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+addr+"/", nil)
+	method := []string{"GET", "HEAD", "POST", "PUT"}[rand.IntN(4)]
+	var sent io.Reader
+	if method == "PUT" {
+		sent = io.NopCloser(strings.NewReader(strings.Repeat("x", rand.IntN(MaxBody-100)) + " " + id))
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+addr+"/", sent)
 	if err != nil {
-		return "", false
+		return
+	}
+	if sent != nil {
+		text, _ := io.ReadAll(sent)
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(string(text))), int64(len(text))
 	}
 	r.Header.Set("X-Id", id)
+	switch rand.IntN(40) {
+	case 0:
+		cancel() // the client has left
+	case 1:
+		defer time.AfterFunc(time.Duration(rand.IntN(1000))*time.Microsecond, cancel).Stop() // the client leaves
+	}
 	response, err := transport.RoundTrip(r)
 	if err != nil {
-		return "", false
+		return
 	}
 	defer func() { _ = response.Body.Close() }()
-	if method == "HEAD" {
-		return response.Header.Get("X-Id") + id, true
-	}
 	if rand.IntN(20) == 0 {
-		return "", false // the client leaves
+		return // the client leaves before the body
 	}
 	body, err := io.ReadAll(response.Body)
-	return response.Header.Get("X-Id") + string(body), err == nil
+	switch {
+	case response.Header.Get("X-Late") != "":
+		s.late.Add(1)
+	case response.Header.Get("X-Id") != id:
+		s.foreign.Add(1)
+	case err == nil && method != "HEAD" && string(body) != id:
+		s.foreign.Add(1)
+	case err == nil:
+		s.whole.Add(1)
+	}
 }
 
 func BenchmarkRoundTrip(b *testing.B) {
