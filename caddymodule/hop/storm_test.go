@@ -24,8 +24,8 @@ import (
 type storm struct {
 	whole   atomic.Int64 // answers that came to their end
 	foreign atomic.Int64 // answers, and requests at the backend, with another id than their own
-	// late are second answers that the backend sent only after the next request was on its way: nothing tells those from its answer. They
-	// say of themselves what they are.
+	// late are second answers that the backend sent only when the next request was on its way, and what came after them on the connection:
+	// nothing tells such an answer from the right one, with no transport. They say of themselves what they are.
 	late atomic.Int64
 }
 
@@ -79,6 +79,7 @@ func (s *storm) serve(conn *net.TCPConn, in *bufio.Reader) {
 	if rand.IntN(2) == 0 {
 		_ = conn.SetReadBuffer(4 << 10)
 	}
+	mark := ""
 	for {
 		r, err := http.ReadRequest(in)
 		if err != nil {
@@ -88,7 +89,7 @@ func (s *storm) serve(conn *net.TCPConn, in *bufio.Reader) {
 		if !early && !s.read(r) {
 			return
 		}
-		answer := func(mark string) string {
+		answer := func() string {
 			id := r.Header.Get("X-Id")
 			head := "HTTP/1.1 200 OK\r\n" + mark + "X-Id: " + id + "\r\n"
 			switch {
@@ -102,7 +103,7 @@ func (s *storm) serve(conn *net.TCPConn, in *bufio.Reader) {
 			}
 			return head + id
 		}
-		text := answer("")
+		text := answer()
 		if rand.IntN(8) == 0 {
 			text = "HTTP/1.1 103 Early Hints\r\n\r\n" + text
 		}
@@ -115,11 +116,12 @@ func (s *storm) serve(conn *net.TCPConn, in *bufio.Reader) {
 			_ = conn.SetLinger(0)
 			return
 		case 2: // answers twice at once
-			text += answer("")
+			text += answer()
 		case 3: // answers again a moment later, or begins to
 			_, _ = io.WriteString(conn, text)
-			text = answer("X-Late: yes\r\n")
-			if begun := len("HTTP/1.1 200 OK\r\nX-Late: yes\r\n"); rand.IntN(2) == 0 {
+			mark = "X-Late: yes\r\n"
+			text = answer()
+			if begun := len("HTTP/1.1 200 OK\r\n" + mark); rand.IntN(2) == 0 {
 				text = text[:begun+rand.IntN(len(text)-begun)]
 			}
 		case 4: // stalls in the middle until the client leaves
