@@ -29,6 +29,8 @@ type failure struct {
 	size int64
 	// timeout is when the request's context ends; leave, when the client leaves. 0: never.
 	timeout, leave time.Duration
+	// late lets it leave only once the answer's header is there.
+	late bool
 	// warm sends a request before, which is answered.
 	warm bool
 	// method is the request's; "": GET without a body, POST with one.
@@ -54,15 +56,15 @@ var failures = map[string]failure{
 	"no answer in time to a body":         {transport: headerTimeout, body: text("all of it"), size: 9},
 	"half a header in time":               {backend: says("HTTP/1.1 200 OK\r\nX-A"), transport: headerTimeout},
 	"early hints in time and no answer":   {backend: says("HTTP/1.1 103 Early Hints\r\n\r\n"), transport: headerTimeout},
-	"a header in time and no body":        {backend: says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"), transport: headerTimeout, timeout: 3 * short},
+	"a header in time and no body":        {backend: says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"), transport: headerTimeout, timeout: 5 * short},
 	"deadline before the answer":          {timeout: short},
 	"deadline in the header":              {timeout: short, backend: says("HTTP/1.1 200 OK\r\nX-A")},
-	"deadline in the body":                {timeout: short, backend: says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok")},
+	"deadline in the body":                {timeout: 4 * short, backend: says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok")},
 	"the client leaves before the answer": {leave: short},
 	"the client leaves, warm":             {leave: short, warm: true},
 	"the client leaves in the header":     {leave: short, backend: says("HTTP/1.1 200 OK\r\nX-A")},
-	"the client leaves in the body":       {leave: short, backend: says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok")},
-	"the client leaves in the chunks":     {leave: short, backend: says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")},
+	"the client leaves in the body":       {leave: short, late: true, backend: says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok")},
+	"the client leaves in the chunks":     {leave: short, late: true, backend: says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")},
 	"the client had left":                 {leave: -1},
 	"read timeout before the answer":      {transport: impatient(short, 0)},
 	"read timeout in the body":            {transport: impatient(short, 0), backend: says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok")},
@@ -92,7 +94,7 @@ var failures = map[string]failure{
 	"answered before it was read": {backend: says("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"), body: large, size: largeSize, transport: narrowly},
 	"not read and not answered":   {body: large, size: largeSize, transport: narrowly, timeout: short},
 	"not read, and the client leaves in the body": {
-		backend: says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"), body: large, size: largeSize, transport: narrowly, leave: short,
+		backend: says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"), body: large, size: largeSize, transport: narrowly, leave: short, late: true,
 	},
 	"not read, warm":                   {body: large, size: largeSize, transport: narrowly, leave: short, warm: true},
 	"read and not answered in time":    {body: large, size: largeSize, transport: func(t *http.Transport) { narrowly(t); headerTimeout(t) }, backend: reads},
@@ -256,9 +258,10 @@ func (f failure) ask(t *testing.T, transport http.RoundTripper, addr string) str
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
+	leave := func() func() bool { return time.AfterFunc(f.leave, cancel).Stop }
 	switch {
-	case f.leave > 0:
-		defer time.AfterFunc(f.leave, cancel).Stop()
+	case f.leave > 0 && !f.late:
+		defer leave()()
 	case f.leave < 0:
 		cancel()
 	}
@@ -291,6 +294,9 @@ func (f failure) ask(t *testing.T, transport http.RoundTripper, addr string) str
 		return tell("header: ", err)
 	}
 	defer func() { _ = response.Body.Close() }()
+	if f.late {
+		defer leave()()
+	}
 	body, err := io.ReadAll(response.Body)
 	return tell(response.Status+" "+string(body)+": ", err)
 }
