@@ -153,7 +153,11 @@ func (s Setup) Caddyfile() string {
 
 // Adapt gives the JSON of a Caddyfile, whose folder is g.Dir.
 func (g *Gateway) Adapt(text string) ([]byte, error) {
-	return Adapt(g.replace.Replace(text), filepath.Join(g.Dir, "Caddyfile"))
+	config, err := Adapt(withTransport(g.replace.Replace(text)), filepath.Join(g.Dir, "Caddyfile"))
+	if err == nil {
+		err = checkTransport(config)
+	}
+	return config, err
 }
 
 // Adapt gives the JSON of a Caddyfile that is said to lie at filename.
