@@ -152,7 +152,7 @@ func TestStatusesAreThoseOfCaddysTransport(t *testing.T) {
 		{"a header that is too long", "$BACKEND {\n transport http {\n max_response_header 1KiB\n}\n}", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-A", strings.Repeat("a", 9<<10))
 		}, 502},
-		{"the second backend answers", "127.0.0.1:1 $BACKEND {\n lb_policy first\n lb_retries 1\n}", nil, 200},
+		{"the second backend answers", "127.0.0.1:1 $BACKEND {\n lb_policy first\n lb_retries 1\n fail_duration 10s\n}", nil, 200},
 	} {
 		for _, body := range []string{"", `{"name":"Ada"}`} {
 			statuses := map[string]int{}
