@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,6 +21,8 @@ type rawBackend struct {
 	open     atomic.Int64
 	serve    func(conn *net.TCPConn, in *bufio.Reader)
 	all      sync.WaitGroup
+
+	restarting sync.Mutex
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -70,18 +73,23 @@ func (b *rawBackend) remember(conn net.Conn, there bool) {
 }
 
 // restart ends the server with all its connections, and starts it anew at the same address.
-func (b *rawBackend) restart() error {
+func (b *rawBackend) restart() {
+	b.restarting.Lock()
+	defer b.restarting.Unlock()
 	b.mu.Lock()
 	_ = b.listener.Close()
 	for conn := range b.conns {
 		_ = conn.Close()
 	}
 	b.mu.Unlock()
-	listener, err := net.Listen("tcp", b.addr)
-	if err == nil {
-		b.accept(listener)
+	for {
+		listener, err := net.Listen("tcp", b.addr)
+		if err == nil {
+			b.accept(listener)
+			return
+		}
+		runtime.Gosched() // a client's connection has the port, for a moment
 	}
-	return err
 }
 
 // end stops the server and waits until every connection has been closed by its client.
