@@ -101,7 +101,8 @@ func Serves(r *http.Request, whole bool) bool {
 	if r.URL == nil || r.Header == nil || r.URL.Scheme != "http" || r.URL.Port() == "" || !ascii(r.URL.Host) || !httpguts.ValidHostHeader(r.Host) {
 		return false
 	}
-	if r.Cancel != nil || r.Method == http.MethodConnect || !httpguts.ValidHeaderFieldName(r.Method) { //nolint:staticcheck // to refuse it
+	//lint:ignore SA1019 to refuse it
+	if r.Cancel != nil || r.Method == http.MethodConnect || !httpguts.ValidHeaderFieldName(r.Method) {
 		return false
 	}
 	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && traced(trace) {
