@@ -32,7 +32,12 @@ type rawBackend struct {
 // serveRaw calls serve for every connection, which is closed when that returns.
 func serveRaw(t testing.TB, serve func(conn *net.TCPConn, in *bufio.Reader)) *rawBackend {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return serveRawAt(t, "127.0.0.1:0", serve)
+}
+
+func serveRawAt(t testing.TB, address string, serve func(conn *net.TCPConn, in *bufio.Reader)) *rawBackend {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
 	b := &rawBackend{addr: listener.Addr().String(), serve: serve, conns: make(map[net.Conn]bool)}
 	b.accept(listener)
@@ -88,8 +93,14 @@ func (b *rawBackend) restart() {
 			b.accept(listener)
 			return
 		}
-		runtime.Gosched() // a client's connection has the port, for a moment
+		runtime.Gosched() // somebody has the port, for a moment
 	}
+}
+
+// restarted waits until the server is there again.
+func (b *rawBackend) restarted() {
+	b.restarting.Lock()
+	defer b.restarting.Unlock()
 }
 
 // end stops the server and waits until every connection has been closed by its client.
