@@ -46,15 +46,12 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.err != nil {
 		return n, b.err
 	}
-	switch {
-	case err == io.EOF && !b.closed:
-		b.c.release(b.stop, b.keep)
-	default:
+	if err == io.EOF {
+		b.c.release(b.stop, b.keep) // closes it if the body has been closed, as that stopped
+	} else {
 		b.stop()
 		_ = b.c.conn.Close()
-		if err != io.EOF {
-			err = b.c.why(err)
-		}
+		err = b.c.why(err)
 	}
 	b.err = err
 	return n, err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net"
 	"net/http"
@@ -25,7 +24,6 @@ type connection struct {
 
 	// left is how many bytes may be read until something must have been understood. Only the request's goroutine uses it.
 	left     int64
-	sawEnd   bool
 	reused   bool
 	idleFrom time.Time
 
@@ -56,9 +54,6 @@ func (b *bounded) Read(p []byte) (int, error) {
 	}
 	n, err := b.conn.Read(p)
 	b.left -= int64(n)
-	if err == io.EOF {
-		b.sawEnd = true
-	}
 	return n, err
 }
 
@@ -143,7 +138,7 @@ func (c *connection) exchange(r *http.Request, text []byte) (response *http.Resp
 
 // release gives the connection back after an answer that was read to its end, or closes it.
 func (c *connection) release(stop func() bool, keep bool) {
-	if !stop() || !keep || c.sawEnd || c.reader.Buffered() > 0 || c.ended.Load() != nil {
+	if !stop() || !keep || c.reader.Buffered() > 0 {
 		_ = c.conn.Close()
 		return
 	}
@@ -193,7 +188,7 @@ func (c *connection) receive(r *http.Request) (*http.Response, error) {
 			continue // all interim answers together are bounded
 		}
 		if err := trace.Got1xxResponse(response.StatusCode, textproto.MIMEHeader(response.Header)); err != nil {
-			return nil, err
+			return nil, broken(err)
 		}
 		c.left = c.transport.options.MaxHeaderBytes // who listens bounds their number
 	}

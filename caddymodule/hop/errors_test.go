@@ -117,7 +117,7 @@ func dials(how func(context.Context) error) func(*http.Transport) {
 func wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return errDial // whatever a dialler makes of it
 	case <-time.After(long): // net/http dials on for others
 		return errDial
 	}

@@ -1,6 +1,6 @@
 // Package hop sends requests to a backend and reads the answers, both in the goroutine of the request: those without a body, and those
-// whose body has been read whole. The standard
-// transport hands every request to two goroutines of its connection, which costs more than all the rest of a small request.
+// whose body has been read whole. The standard transport hands every request to two goroutines of its connection, which costs more than
+// all the rest of a small request.
 //
 // It serves only what needs no second goroutine. Everything else, and everything that is unusual, goes to the standard transport. It
 // trusts neither a backend nor a connection more than that: answers are parsed by net/http, within the same bounds, a connection is

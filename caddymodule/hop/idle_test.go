@@ -115,3 +115,52 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 	first.end()
 	second.end()
 }
+
+// TestIdleConnectionsThatEndAreLetGo before anybody wants them.
+func TestIdleConnectionsThatEndAreLetGo(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	end := make(chan struct{})
+	b := serveRaw(t, func(conn *net.TCPConn, in *bufio.Reader) {
+		answers(conn, in)
+		<-end
+	})
+	transport := own(t, standard())
+	post(t, transport, b.addr)
+	transport.idle.sweep()
+	require.Equal(t, 1, transport.Idle())
+	close(end)
+	require.Eventually(t, func() bool {
+		transport.idle.sweep()
+		return transport.Idle() == 0
+	}, 10*time.Second, time.Millisecond)
+	require.Empty(t, transport.idle.hosts, "hosts that nobody asks any more")
+	transport.Close()
+	b.end()
+}
+
+// TestAnIdleConnectionThatIsTooOldIsNotUsed, even where it has not been let go yet.
+func TestAnIdleConnectionThatIsTooOldIsNotUsed(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	b := serveRaw(t, func(conn *net.TCPConn, in *bufio.Reader) {
+		for answers(conn, in) {
+			continue
+		}
+	})
+	from := standard()
+	from.IdleConnTimeout = time.Hour
+	transport := own(t, from)
+	post(t, transport, b.addr)
+	post(t, transport, b.addr)
+	require.EqualValues(t, 1, b.accepted.Load())
+	transport.idle.mu.Lock()
+	transport.idle.hosts[b.addr][0].idleFrom = time.Now().Add(-time.Hour)
+	transport.idle.mu.Unlock()
+	post(t, transport, b.addr)
+	require.EqualValues(t, 2, b.accepted.Load())
+	require.Equal(t, 1, transport.Idle())
+	transport.Close()
+	require.Zero(t, transport.Idle())
+	post(t, transport, b.addr) // what is under way ends as it began
+	require.Zero(t, transport.Idle(), "nothing is kept afterwards")
+	b.end()
+}

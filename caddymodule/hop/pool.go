@@ -123,7 +123,7 @@ func (p *pool) sweep() {
 			delete(p.hosts, host)
 		}
 	}
-	if p.count > 0 && !p.closed {
+	if p.count > 0 {
 		p.timer = time.AfterFunc(p.period(), p.sweep)
 	}
 }
@@ -132,10 +132,6 @@ func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	if p.timer != nil {
-		p.timer.Stop()
-		p.timer = nil
-	}
 	for _, of := range p.hosts {
 		for _, c := range of {
 			_ = c.conn.Close()
