@@ -20,8 +20,10 @@ func init() {
 
 // Transport takes the options of Caddy's transport "http", and serves as that does. Requests that go to the backend by plain HTTP/1.1
 // over TCP, and have no body or one of at most 64 KiB that the gateway has read for a policy or a document, are written and their answers
-// read in the goroutine of the request, which costs less. All others go through the transport "http", and so do all requests where TLS,
-// "keepalive off", max_conns_per_host, proxy_protocol, a forward proxy, h2c or HTTP/3 is configured.
+// read in the goroutine of the request, which costs less. All others go through the transport "http", and so do all requests that go on by TLS
+// or a forward proxy, or where "keepalive off", max_conns_per_host, proxy_protocol, h2c or HTTP/3 is configured.
+//
+// Each of the two transports keeps idle connections of its own, as many as the options say.
 //
 // A request that does not say what encodings it accepts is sent as it is: Caddy's transport would ask the backend for gzip on its own
 // account and decode it.
