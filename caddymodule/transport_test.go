@@ -22,6 +22,7 @@ var onBothTransports = map[string]func(*testing.T){
 	"UnreadBodiesAreNotRequests":                 TestUnreadBodiesAreNotRequests,
 	"SmallRefusalsKeepTheirConnection":           TestSmallRefusalsKeepTheirConnection,
 	"ExpectIsAnsweredAtOnce":                     TestExpectIsAnsweredAtOnce,
+	"RefusedUploadsLearnWhy":                     TestRefusedUploadsLearnWhy,
 	"OneAnswerARequest":                          TestOneAnswerARequest,
 	"ShortBodies":                                TestShortBodies,
 	"ShortBodiesMakeNoKey":                       TestShortBodiesMakeNoKey,
