@@ -3,8 +3,8 @@
 //	xcaddy build --with github.com/tollgate-gateway/tollgate/caddymodule
 //
 // It registers the app "tollgate", the handlers "http.handlers.tollgate" and "http.handlers.tollgate_keys", the command
-// "tollgate", and the guest modules that keep keys, count, and go on to the backend. Who wants fewer of those imports the packages below one by
-// one: nothing but its own module links a database.
+// "tollgate", and the guest modules that keep keys, count, and go on to the backend. Who wants fewer of those imports the
+// packages below one by one: nothing but its own module links a database.
 //
 // # The way of a request
 //

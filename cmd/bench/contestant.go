@@ -34,7 +34,7 @@ var contestants = []*contestant{
 	{name: "stock", about: "stock Caddy, bare", program: stockCaddy, arguments: runCaddy, config: bareCaddy, caddy: true},
 	{name: "bare", about: "our binary, bare", program: ourBinary, arguments: runCaddy, config: bareCaddy, caddy: true},
 	{name: "memory", about: "gateway, memory counters", program: ourBinary, arguments: runCaddy, config: wholeGateway("counters memory"), gateway: true, caddy: true},
-	{name: "hop", about: "gateway, memory, transport tollgate", program: ourBinary, arguments: runCaddy, config: ownHop, gateway: true, caddy: true},
+	{name: "hop", about: "gateway, memory, transport tollgate", program: ourBinary, arguments: runCaddy, config: ownHop, gateway: true, caddy: true, asked: true},
 	{name: "redis", about: "gateway, Redis counters", program: ourBinary, arguments: runCaddy, config: wholeGateway("counters redis redis://$REDIS/0"), gateway: true, redis: true, caddy: true},
 	{name: "redis-1ms", about: "gateway, Redis 1 ms away", program: ourBinary, arguments: runCaddy, config: wholeGateway("counters redis redis://$AWAY/0"), gateway: true, redis: true, asked: true, caddy: true},
 	{name: "nginx", about: "nginx, bare", program: installed("nginx"), arguments: func(file string) []string { return []string{"-c", file, "-g", "daemon off;"} }, config: bareNginx},
