@@ -145,3 +145,55 @@ func TestAnAnswerThatIsTooLateIsNone(t *testing.T) {
 		})
 	}
 }
+
+// watched is a context that counts who waits for its end.
+type watched struct {
+	context.Context
+	done    chan struct{}
+	waiting int
+}
+
+// Done never happens.
+func (w *watched) Done() <-chan struct{} { return w.done }
+
+// AfterFunc is what context.AfterFunc asks for, if a context has it.
+func (w *watched) AfterFunc(func()) (stop func() bool) {
+	w.waiting++
+	return func() bool {
+		w.waiting--
+		return true
+	}
+}
+
+// TestNothingStaysWithTheContextThatLives on after its request.
+func TestNothingStaysWithTheContextThatLives(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+	for name, c := range map[string]struct {
+		answer string
+		read   bool
+	}{
+		"read to its end": {ok, true}, "not read": {ok, false}, "no body": {"HTTP/1.1 204 No Content\r\n\r\n", false}, "not HTTP": {"SSH\r\n\r\n", false},
+		"a bad chunk": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", true},
+		"an upgrade":  {"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := silent(t, c.answer)
+			transport := own(t, standard())
+			ctx := &watched{Context: context.Background(), done: make(chan struct{})}
+			r, err := http.NewRequestWithContext(ctx, "GET", "http://"+b.addr+"/", nil)
+			require.NoError(t, err)
+			if response, err := transport.RoundTrip(r); err == nil {
+				if c.read {
+					require.LessOrEqual(t, ctx.waiting, 1)
+					_, _ = io.Copy(io.Discard, response.Body)
+					require.Zero(t, ctx.waiting)
+				}
+				require.NoError(t, response.Body.Close())
+			}
+			require.Zero(t, ctx.waiting)
+			transport.Close()
+			b.end()
+		})
+	}
+}
