@@ -112,6 +112,7 @@ func TestFramingIsThatOfTheStandardTransport(t *testing.T) {
 	t.Parallel()
 	for name, answer := range framing {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for _, method := range []string{"GET", "HEAD", "POST", "POST with a body"} {
 				for _, listen := range []bool{false, true} {
 					for before := range 2 {

@@ -49,7 +49,8 @@ func TestWhatItServes(t *testing.T) {
 		"a transfer encoding":           {func(r *http.Request) { r.TransferEncoding = []string{"chunked"} }, false, false},
 		"to be closed":                  {func(r *http.Request) { r.Close = true }, false, false},
 		"Cancel": {func(r *http.Request) {
-			r.Cancel = make(chan struct{}) //nolint:staticcheck // it must be refused
+			//lint:ignore SA1019 it must be refused
+			r.Cancel = make(chan struct{})
 		}, false, false},
 		"no URL":                   {func(r *http.Request) { r.URL = nil }, false, false},
 		"no header":                {func(r *http.Request) { r.Header = nil }, false, false},

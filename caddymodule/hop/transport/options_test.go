@@ -37,7 +37,7 @@ func TestEveryOptionIsObeyed(t *testing.T) {
 	unix := filepath.Join(t.TempDir(), "s")
 	listener, err := net.Listen("unix", unix)
 	require.NoError(t, err)
-	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: telling("unix")}} //nolint:gosec // a test's
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: telling("unix")}}
 	server.Start()
 	t.Cleanup(server.Close)
 	names := nameServer(t)
