@@ -277,3 +277,14 @@ func TestExplainPrintsTextOnly(t *testing.T) {
 	require.NotContains(t, text, "\x1b")
 	require.Contains(t, text, "refuses with FORBIDDEN: �[2J�verdict:")
 }
+
+// TestExplainMCP: a message for the MCP server is answered by the gateway; no backend sees it.
+func TestExplainMCP(t *testing.T) {
+	d := harness.NewDesk(t, strings.Replace(harness.DeskCaddyfile, "whoami /me", "whoami /me\n\t\topenapi api.yaml\n\t\tmcp /mcp", 1))
+	d.Write(t, "api.yaml", "openapi: 3.0.3\npaths: {/a: {get: {}}}\n")
+	d.Must(t, "workspace", "create", "ws_1", "--plan", "tiny")
+	key, _ := d.Created(t, "--workspace", "ws_1")
+	text := d.Must(t, "explain", "POST", "/mcp", "--key-id", key, "--wide")
+	require.Contains(t, text, "is the MCP server: the gateway answers")
+	require.Contains(t, text, "verdict: answered by the gateway")
+}

@@ -107,7 +107,7 @@ func (v *Answer) textVerdict(t *text) {
 	case !v.Verdict.Allowed:
 		t.line("verdict: %d %s", v.Verdict.Status, output.InJSON(v.Verdict.Error))
 		t.line("  %s", v.Verdict.Advice)
-	case v.Route != nil && (v.Route.Whoami || v.Route.Describes):
+	case v.Route != nil && (v.Route.Whoami || v.Route.Describes || v.Route.MCP):
 		t.line("verdict: answered by the gateway")
 	default:
 		t.line("verdict: %s", v.Way.textPassed())

@@ -64,6 +64,8 @@ type routeView struct {
 	Whoami  bool              `json:"whoami"`
 	// Describes says that the gateway tells the caller what it may do.
 	Describes bool `json:"describes,omitempty"`
+	// MCP says that the gateway answers as an MCP server.
+	MCP bool `json:"mcp,omitempty"`
 	// Deprecation is what callers of the route are told of its end; null: nothing.
 	Deprecation *route.Deprecation `json:"deprecation"`
 }
@@ -183,7 +185,7 @@ func (a *asked) viewRoute() *routeView {
 	}
 	view := &routeView{
 		Methods: r.Methods, Pattern: r.Pattern, Source: r.Source, Scopes: append([]string{}, a.outcome.Verdict.Match.Scopes...),
-		Params: map[string]string{}, Cost: costOf(r), Public: r.Public, Whoami: r.Whoami, Describes: r.Describes, Deprecation: r.Deprecation,
+		Params: map[string]string{}, Cost: costOf(r), Public: r.Public, Whoami: r.Whoami, Describes: r.Describes, MCP: r.MCP, Deprecation: r.Deprecation,
 	}
 	for _, param := range a.outcome.Verdict.Match.Params {
 		view.Params[param.Name] = param.Value

@@ -117,6 +117,8 @@ func (a *asked) routeInWords() string {
 		text += " (" + route.Source + ")"
 	}
 	switch {
+	case route.MCP:
+		return text + " is the MCP server: the gateway answers; the request of a tool goes the way of its own route"
 	case route.Describes:
 		return text + " tells each caller what it may do: the gateway answers"
 	case route.Limit.Limit > 0:
