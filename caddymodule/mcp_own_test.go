@@ -80,3 +80,23 @@ func TestMCPSpelling(t *testing.T) {
 		require.Equal(t, want, seen[0].Target)
 	}
 }
+
+// TestMCPResourcesAreLimited reads a document of describe as a resource and over HTTP: both are one count.
+func TestMCPResourcesAreLimited(t *testing.T) {
+	g := agentWorld(t, "")
+	setup := harness.Setup{Keys: harness.WorldKeys, Options: "plan big 100/1m", Gate: "openapi $DIR/openapi.yaml\nmcp /mcp\ndescribe /docs {\nlimit 2/1h\n}"}
+	require.NoError(t, g.Load(setup.Caddyfile()))
+	read := func(key, name string) *harness.Answer {
+		body, h := modernMessage("resources/read", "tollgate://"+name, map[string]any{"uri": "tollgate://" + name})
+		return g.Do(t, harness.Request{Method: "POST", Path: "/mcp", Key: key, Body: body, Header: h})
+	}
+	require.Equal(t, 200, read(crm, "SKILL.md").Status)
+	require.Equal(t, 200, g.Do(t, harness.Request{Path: "/docs/SKILL.md", Key: crm}).Status)
+	a := read(crm, "SKILL.md")
+	require.Equal(t, 429, a.Status, a.Body)
+	require.Contains(t, a.Body, `"code":"RATE_LIMITED"`)
+	require.NotEmpty(t, a.Header.Get("Retry-After"))
+	require.Equal(t, 429, g.Do(t, harness.Request{Path: "/docs/SKILL.md", Key: crm}).Status)
+	require.Equal(t, 200, read(crm, "openapi.json").Status, "each document has a count of its own")
+	require.Equal(t, 200, read(reader, "SKILL.md").Status, "and each key")
+}

@@ -189,7 +189,7 @@ func (g *Gate) steps(ctx context.Context, r *Request, v *Verdict, clock *stopwat
 	case isWhoami(v):
 		return g.peek(ctx, v)
 	case describes(v):
-		return g.tell(r, v)
+		return g.Tell(r, v, v.Match.Route)
 	}
 	clock.next(StepPolicy, g.Now())
 	if refused := g.decide(ctx, r, v); refused != nil {

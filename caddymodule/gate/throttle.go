@@ -7,6 +7,7 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/limits"
 	"github.com/tollgate-gateway/tollgate/caddymodule/record"
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
 // Throttle counts refusals, or requests of public routes, by key over Window. The key is a client address, the id of a good key,
@@ -122,9 +123,9 @@ func (g *Gate) visit(r *Request, v *Verdict) *refusal.Refusal {
 	return nil
 }
 
-// tell counts a request for a description by the caller's key, and refuses it past the route's limit. It spends nothing.
-func (g *Gate) tell(r *Request, v *Verdict) *refusal.Refusal {
-	describing := v.Match.Route
+// Tell counts a request for a description by the caller's key, and refuses it past the limit of the route that describes, by which
+// way it may come. It spends nothing.
+func (g *Gate) Tell(r *Request, v *Verdict, describing *route.Route) *refusal.Refusal {
 	if describing.Limit.Limit > 0 && g.Visitors != nil {
 		visitor := Visitor{describing.Methods[0], describing.Pattern, netip.Addr{}, v.Identity.Key.ID}
 		if outside(r, v) {

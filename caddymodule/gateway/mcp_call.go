@@ -33,6 +33,7 @@ type agent struct {
 	may    gate.Callable
 	asked  int
 	all    map[*route.Route][]string // what may be called; nil: it was not asked for much
+	over   *refusal.Refusal          // of a document that was asked for too often
 }
 
 // mcp answers a message for the MCP endpoint. Where a tool is called, a request of its own goes through the gate, which is
@@ -56,7 +57,11 @@ func (c *call) mcp(next caddyhttp.Handler) error {
 	if refused != nil {
 		return c.refuseMessage(refused)
 	}
-	reply := routes.mcp.Answer(c.request.Context(), &request, &agent{call: c, routes: routes, next: next, may: may})
+	caller := &agent{call: c, routes: routes, next: next, may: may}
+	reply := routes.mcp.Answer(c.request.Context(), &request, caller)
+	if caller.over != nil {
+		return c.refuseMessage(caller.over)
+	}
 	if reply.Refused != nil {
 		c.handler.gate.Refuse(&c.facts, &c.verdict, reply.Refused)
 		c.told.of(&c.verdict)
@@ -125,6 +130,14 @@ func (a *agent) Resources() []mcp.Resource {
 func (a *agent) Read(_ context.Context, uri string) (string, bool) {
 	kind, known := readable[uri]
 	if !known || a.routes.tells == nil {
+		return "", false
+	}
+	for _, r := range a.routes.table.Routes() {
+		if r.Describes && r.Pattern == kind.Path(a.handler.Describe.under()) {
+			a.over = a.handler.gate.Tell(&a.facts, &a.verdict, r)
+		}
+	}
+	if a.over != nil {
 		return "", false
 	}
 	text, err := a.routes.tells.Document(kind, a.describedCaller(a.may))
