@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -298,6 +299,9 @@ const maxHost = 253 + len(":65535")
 func (c *call) base() string {
 	host := c.request.Host
 	if host == "" || len(host) > maxHost || strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-:[]") != "" {
+		return ""
+	}
+	if at, err := url.Parse("//" + host); err != nil || at.Hostname() == "" || strings.ContainsAny(at.Hostname(), "[]") {
 		return ""
 	}
 	scheme := "http://"

@@ -132,7 +132,7 @@ func TestAHostThatIsNone(t *testing.T) {
 		tags[a.Header.Get("ETag")] = true
 	}
 	require.Len(t, tags, 3)
-	for _, host := range []string{`a"b`, "a`$(id)`", "user@host", strings.Repeat("a", 300), "<script>", "a%20b"} {
+	for _, host := range []string{`a"b`, "a`$(id)`", "user@host", strings.Repeat("a", 300), "<script>", "a%20b", ":80", "a:b:c", "a:b", "[::1", "a]:1"} {
 		a := ask(host, "/docs/openapi.json")
 		if a.Status == http.StatusBadRequest {
 			continue // net/http refuses it
