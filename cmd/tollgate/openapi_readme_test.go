@@ -45,7 +45,7 @@ func TestTheDescriptionOfTheReadmeCanBeServed(t *testing.T) {
 	text, _ := readme(t)
 	blocks := regexp.MustCompile("(?s)```caddyfile\n(.*?)```").FindAllStringSubmatch(text, -1)
 	w := newWorld(t)
-	w.write(t, "openapi.yaml", "openapi: 3.1.1\npaths: {/leads: {get: {}}}\n")
+	w.write(t, "openapi.yaml", "openapi: 3.1.1\npaths: {/leads: {get: {}}, /keys: {get: {}, post: {}}}\n")
 	place := w.write(t, "Caddyfile", "{\n\tadmin off\n\ttollgate {\n\t\tkeys sqlite tollgate.db\n\t}\n}\n:8080 {\n"+blocks[1][1]+"}\n")
 	w.write(t, "intro.md", "---\n")
 	require.Contains(t, w.paste(t, fmt.Sprintf("%q validate --config %q 2>&1 || true", os.Args[0], place)), "Caddyfile:10: describe: ")
