@@ -108,7 +108,7 @@ func written(r *mcp.Call) string {
 	return text
 }
 
-// FuzzPlace looks for a value that becomes more than one segment, or more than one parameter of the query.
+// FuzzPlace looks for a value that becomes more than one segment, more than one parameter of the query, or another value.
 func FuzzPlace(f *testing.F) {
 	for _, text := range []string{"a", "a/b", "..", "..;", "%2e%2e", "a?b#c", "a\x00\r\n", "é", "&x=1", "\xff"} {
 		f.Add(text, text)
@@ -118,19 +118,23 @@ func FuzzPlace(f *testing.F) {
 	f.Fuzz(func(t *testing.T, id, q string) {
 		arguments, err := json.Marshal(map[string]any{"id": id, "part": "end", "q": q})
 		require.NoError(t, err)
+		var sent struct{ ID, Q string } // JSON replaces what is not UTF-8
+		require.NoError(t, json.Unmarshal(arguments, &sent))
 		of := &site{}
 		call(t, s, of, "getPart", string(arguments))
 		for _, r := range of.calls {
-			id, q = strings.ToValidUTF8(id, "\uFFFD"), strings.ToValidUTF8(q, "\uFFFD")
 			target, err := url.ParseRequestURI(r.Path + "?" + r.Query)
 			require.NoError(t, err)
 			segments := strings.Split(target.EscapedPath(), "/")
 			require.Len(t, segments, 5)
 			require.NotContains(t, []string{"", ".", ".."}, segments[2])
+			segment, err := url.PathUnescape(segments[2])
+			require.NoError(t, err)
+			require.Equal(t, sent.ID, segment)
 			require.Equal(t, "end", segments[4])
 			values, err := url.ParseQuery(target.RawQuery)
 			require.NoError(t, err)
-			require.Len(t, values, 1)
+			require.Equal(t, url.Values{"q": {sent.Q}}, values)
 		}
 	})
 }
