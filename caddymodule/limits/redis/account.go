@@ -138,7 +138,11 @@ func (a *account) local(s *limits.State, windows []record.Window, gateways, now,
 				granted = w.granted
 				if w.grantEnds > w.ends || reset == 0 {
 					left := (w.grantEnds - now + int64(time.Millisecond) - 1) / int64(time.Millisecond)
-					reset = max(reset, (unixMilli+left+early+999)/1000)
+					ends := (unixMilli + left + early + 999) / 1000
+					if limit.Period != 0 {
+						ends = limit.Ends(ends - 2) // the clocks were read at different times: the calendar knows the second
+					}
+					reset = max(reset, ends)
 				}
 			}
 		}

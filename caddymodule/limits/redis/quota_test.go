@@ -124,6 +124,21 @@ func TestAQuotaComesBackFromThePast(t *testing.T) {
 	}())
 }
 
+// TestTheEndOfAQuotaIsTheCalendarsWhileRedisIsAway: to the second, whatever of a millisecond the clocks were read at.
+func TestTheEndOfAQuotaIsTheCalendarsWhileRedisIsAway(t *testing.T) {
+	t.Parallel()
+	w := limitstest.Quotas(t, "1000000/day", "10000000/month")
+	e, _ := newEngine(t, "redis://"+services.Address(services.FreePort(t)), redis.Settings{})
+	e.SetPast((&limitstest.Ledger{}).Past)
+	for range 2000 {
+		state := take(t, e, "ws", w, 1).State
+		require.True(t, state.Local)
+		for i := 1; i < len(w); i++ {
+			require.Equal(t, w[i].Ends(state.Now), state.Status(i).Reset, w[i])
+		}
+	}
+}
+
 func TestAPastThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	away := errors.New("away")
