@@ -33,7 +33,7 @@ func TestNothingReplacesTheProgram(t *testing.T) {
 // TestVersion: the program says what all its parts are, with Tollgate first, in the place of Caddy's own command.
 func TestVersion(t *testing.T) {
 	w := newWorld(t)
-	require.Regexp(t, `^tollgate +\S+\ncommit +\S+\ncaddy +v2\.\S+\nopa +v1\.\S+\ngo +go1\.\S+\nschema +4 of key databases, shared with programs of 4 and later\n$`, w.must(t, "version"))
+	require.Regexp(t, `^tollgate +\S+\ncommit +\S+\ncaddy +v2\.\S+\nopa +v1\.\S+\ngo +go1\.\S+\nschema +5 of key databases, shared with programs of 4 and later\n$`, w.must(t, "version"))
 	var parts map[string]any
 	require.NoError(t, json.Unmarshal([]byte(w.must(t, "version", "--json")), &parts))
 	require.Subset(t, slices.Sorted(maps.Keys(parts)), []string{"caddy", "go", "opa", "schema", "oldest_schema", "tollgate"})
