@@ -41,6 +41,7 @@ func TestNames(t *testing.T) {
 		"tools alone":          {document: operation("/a", "get", "") + operation("/b", "get", ""), options: mcp.Options{Tools: []openapi.Selection{of("GET", "/b")}}, want: "get_b"},
 		"except":               {document: operation("/a", "get", "") + operation("/b", "get", ""), options: mcp.Options{Except: []openapi.Selection{of("GET", "/b")}}, want: "get_a"},
 		"except nothing":       {document: operation("/a", "get", ""), options: mcp.Options{Except: []openapi.Selection{of("PUT", "/a")}}, wrong: "PUT /a"},
+		"nothing is left":      {document: operation("/a", "get", ""), options: mcp.Options{Except: []openapi.Selection{of("GET", "/a")}}, want: "", warns: "the MCP server has no tools"},
 		"public is no tool":    {document: operation("/a", "get", "security: [], ") + operation("/b", "get", ""), want: "get_b"},
 		"multipart is no tool": {document: "  /a: {post: {requestBody: {content: {multipart/form-data: {schema: {type: object}}}}, " + ok + "}}\n", want: "", warns: "a body of type multipart/form-data cannot be made of arguments"},
 		"two arguments, one name": {document: `  /a: {post: {parameters: [{name: x, in: query, schema: {}}, {name: body_x, in: query, schema: {}}], requestBody: {content: {application/json: {schema: {type: object, properties: {x: {}}}}}}, ` + ok + "}}\n",

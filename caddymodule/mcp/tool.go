@@ -121,6 +121,9 @@ func New(options Options, operations []Operation) (*Server, []string, error) {
 	if err := m.finish(s); err != nil {
 		return nil, nil, err
 	}
+	if len(m.tools) == 0 {
+		m.warnings = append(m.warnings, "the MCP server has no tools: no operation of the document that tools and except leave is one")
+	}
 	return s, m.warnings, nil
 }
 
