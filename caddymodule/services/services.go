@@ -67,13 +67,13 @@ func isFree(address string) bool {
 // Address is host and port on the loopback address.
 func Address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// Wait calls ready until it says so. After half a minute the test fails.
+// Wait calls ready until it says so. After ten seconds the test fails.
 func Wait(t testing.TB, what string, ready func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if ready() {
 			return
 		}
 	}
-	t.Fatalf("waited 30 s for %s", what)
+	t.Fatalf("waited 10 s for %s", what)
 }
