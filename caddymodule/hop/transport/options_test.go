@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/pires/go-proxyproto"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -40,6 +41,12 @@ func TestEveryOptionIsObeyed(t *testing.T) {
 	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: telling("unix")}}
 	server.Start()
 	t.Cleanup(server.Close)
+	behind := httptest.NewUnstartedServer(telling("PROXY"))
+	behind.Listener = &proxyproto.Listener{Listener: behind.Listener, ConnPolicy: func(proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
+		return proxyproto.REQUIRE, nil // a connection that does not begin with it is ended
+	}}
+	behind.Start()
+	proxied := address(behind)
 	names := nameServer(t)
 
 	const ours, caddys = "plain  127.0.0.1", "plain gzip 127.0.0.1"
@@ -55,6 +62,9 @@ func TestEveryOptionIsObeyed(t *testing.T) {
 		{"keepalive off", plain + " {\n transport tollgate {\n keepalive off\n}\n}", caddys},
 		{"compression off", plain + " {\n transport tollgate {\n compression off\n}\n}", ours},
 		{"max_conns_per_host", plain + " {\n transport tollgate {\n max_conns_per_host 5\n}\n}", caddys},
+		{"proxy_protocol v1", proxied + " {\n transport tollgate {\n proxy_protocol v1\n}\n}", "PROXY gzip 127.0.0.1"},
+		{"proxy_protocol v2", proxied + " {\n transport tollgate {\n proxy_protocol v2\n}\n}", "PROXY gzip 127.0.0.1"},
+		{"no proxy_protocol", proxied + " {\n transport tollgate\n}", ""},
 		{"local_address", plain + " {\n transport tollgate {\n local_address 127.0.0.2\n}\n}", "plain  127.0.0.2"},
 		{"resolvers", "backend.example:" + port + " {\n transport tollgate {\n resolvers " + names + "\n}\n}", ours},
 		{"versions 1.1", plain + " {\n transport tollgate {\n versions 1.1\n}\n}", ours},
