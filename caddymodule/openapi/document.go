@@ -77,6 +77,9 @@ func (d *Document) read(name string) error {
 	if !versions.MatchString(d.version) {
 		return version.errorf("OpenAPI %q is not read: 3.0 and 3.1 are", d.version)
 	}
+	if err := d.top.has("an OpenAPI document", documentWords); err != nil {
+		return err
+	}
 	if err := d.readSchemes(); err != nil {
 		return err
 	}
@@ -97,8 +100,11 @@ func (d *Document) readPath(template string, at, value place) error {
 	if !strings.HasPrefix(template, "/") {
 		return at.errorf("path %q does not begin with a slash", template)
 	}
-	item, err := d.files.resolve(value)
+	item, err := d.refersTo(value, "path item "+template)
 	if err != nil {
+		return err
+	}
+	if err := item.has("path item "+template, itemWords); err != nil {
 		return err
 	}
 	servers, found := item.get("servers")
@@ -109,11 +115,11 @@ func (d *Document) readPath(template string, at, value place) error {
 		if !slices.Contains(methods, name) {
 			return nil
 		}
-		value, err := d.files.resolve(value) // which OpenAPI does not know, and documents of many files have
+		value, err := d.refersTo(value, "operation "+name) // which OpenAPI does not know, and documents of many files have
 		if err != nil {
 			return err
 		}
-		if err := value.each("operation "+name, func(string, place, place) error { return nil }); err != nil {
+		if err := value.has("operation "+name, operationWords); err != nil {
 			return err
 		}
 		o := &operation{method: strings.ToUpper(name), template: template, at: key, item: item, of: value, server: servers}
@@ -123,6 +129,38 @@ func (d *Document) readPath(template string, at, value place) error {
 		d.operations = append(d.operations, o)
 		return nil
 	})
+}
+
+// Members of objects of OpenAPI 3.0 and 3.1 that decide which operations there are, and who may call them.
+var (
+	documentWords  = []string{"openapi", "info", "jsonSchemaDialect", "servers", "paths", "webhooks", "components", "security", "tags", "externalDocs"}
+	itemWords      = append([]string{"summary", "description", "servers", "parameters"}, methods...)
+	operationWords = []string{
+		"tags", "summary", "description", "externalDocs", "operationId", "parameters", "requestBody", "responses", "callbacks", "deprecated",
+		"security", "servers",
+	}
+	besideRef = []string{"$ref", "summary", "description"}
+)
+
+// has checks that an object has no member but these and extensions: one that is misspelt must not be read past, for "securty" would let
+// every key in.
+func (p place) has(what string, words []string) error {
+	return p.each(what, func(name string, key, _ place) error {
+		if slices.Contains(words, name) || strings.HasPrefix(name, "x-") {
+			return nil
+		}
+		return key.errorf("%s has no %q: known are %s, and what begins with x-", what, name, strings.Join(words, ", "))
+	})
+}
+
+// refersTo follows the $ref of a path item or an operation. What stands beside it would not be read, and may be its security.
+func (d *Document) refersTo(p place, what string) (place, error) {
+	if _, is := p.reference(); is {
+		if err := p.has(what+" with a $ref", besideRef); err != nil {
+			return place{}, err
+		}
+	}
+	return d.files.resolve(p)
 }
 
 // source is where an operation stands.

@@ -220,13 +220,13 @@ func TestSchemasThatAreRefused(t *testing.T) {
 		`{"minLength": -1}`:                         `:2: "-1" is not a whole number`,
 		`{"maximum": "5 or so"}`:                    `:2: "5 or so" is not a number`,
 		`{"$dynamicRef": "#a"}`:                     ":2: $dynamicRef is not followed: write $ref",
-		`{"allOf": [{"$ref": "#/s"}]}`:              ":2: this schema refers to itself for the same value",
+		`{"allOf": [{"$ref": "#/x-s"}]}`:            ":2: this schema refers to itself for the same value",
 		`{"properties": {"a": 1}}`:                  ":2: a schema must be a mapping",
 		`{"properties": {"a": {}, "a": {}}}`:        `:2: "a" already stands`,
 		`{"$ref": "other.json"}`:                    ":2: reading $ref",
 		strings.Repeat(`{"items": `, 201) + "{}" + strings.Repeat("}", 201): ":2: schemas lie more than 200 deep",
 	} {
-		d, err := openapi.Load(write(t, "{\"openapi\": \"3.1.0\",\n\"s\": "+schema+`, "paths": {"/x": {"post": {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/s"}}}}}}}}`))
+		d, err := openapi.Load(write(t, "{\"openapi\": \"3.1.0\",\n\"x-s\": "+schema+`, "paths": {"/x": {"post": {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/x-s"}}}}}}}}`))
 		require.NoError(t, err)
 		_, _, err = d.Routes(openapi.Options{Validate: true})
 		require.ErrorContains(t, err, want, schema)
