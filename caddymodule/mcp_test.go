@@ -223,6 +223,7 @@ func TestMCPCall(t *testing.T) {
 	require.Equal(t, "204 No Content", result("nothing").Content[0].Text)
 	r = result("long")
 	require.True(t, r.IsError)
+	require.Equal(t, 502, r.Meta.Status)
 	require.Contains(t, r.Content[0].Text, `"max_result":1024`)
 	r = result("broken")
 	require.True(t, r.IsError)

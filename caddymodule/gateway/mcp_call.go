@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/describe"
+	"github.com/tollgate-gateway/tollgate/caddymodule/envelope"
 	"github.com/tollgate-gateway/tollgate/caddymodule/gate"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/inner"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/site"
@@ -169,14 +171,51 @@ func (a *agent) Call(ctx context.Context, r *mcp.Call) *mcp.Answer {
 	}
 	broken := a.through(answer, request)
 	result := &mcp.Answer{Status: answer.Status, Header: answer.Sent(), Body: answer.Body.Bytes(), Cut: answer.Long, RequestID: a.id.text}
-	if result.Ended = answer.Close(); broken && !answer.Long && !result.Ended {
+	result.Ended = answer.Close()
+	switch {
+	case answer.Unfit != nil:
+		return a.answer(answer.Unfit)
+	case broken && !answer.Long && !result.Ended:
 		return a.answer(&refusal.Refusal{Kind: refusal.UpstreamMalformed}) // which the tool's request has told log and metrics
 	}
 	return result
 }
 
+// fit takes the encoding off an answer, which nobody asked for, and says what its caller is told in its place if it is none that a tool
+// can give; nil: it is one.
+func (a *agent) fit(answer *inner.Answer) *refusal.Refusal {
+	most := a.handler.MCP.mostResult()
+	if codings := answer.Sent()["Content-Encoding"]; len(codings) > 0 && answer.Body.Len() > 0 {
+		body, whole := envelope.Decode(codings, bytes.Clone(answer.Body.Bytes()), int(most))
+		if !whole && !answer.Long && !answer.Stream && len(body) < int(most) || body == nil {
+			return &refusal.Refusal{Kind: refusal.UpstreamMalformed, Cause: fmt.Errorf("the backend's Content-Encoding %q cannot be taken off", codings)}
+		}
+		answer.Long = answer.Long || !whole
+		answer.Body.Reset()
+		answer.Body.Write(body)
+	}
+	if answer.Long && !answer.Stream {
+		return &refusal.Refusal{Kind: refusal.MCPResult, Details: map[string]any{"max_result": most}}
+	}
+	return nil
+}
+
+// asTold has the report of a tool's request say what its caller was told in place of the answer.
+func (c *call) asTold(report *envelope.Report) {
+	answer, is := c.writer.Unwrap().(*inner.Answer)
+	if !is || answer.Unfit == nil {
+		return
+	}
+	unfit := answer.Unfit
+	report.Source, report.Status, report.Code, report.Reason = envelope.SourceGateway, unfit.StatusCode(), unfit.Kind.Code, unfit.Kind.Reason
+	report.Cause, report.ClientGone = unfit.Cause, false
+	if unfit.Kind == refusal.UpstreamMalformed {
+		report.Source = envelope.SourceBackend
+	}
+}
+
 // through takes the request of a tool through the gate, and to the handlers behind it. It reports whether the answer broke off.
-func (a *agent) through(w http.ResponseWriter, r *http.Request) (broken bool) {
+func (a *agent) through(answer *inner.Answer, r *http.Request) (broken bool) {
 	defer func() {
 		if panicked := recover(); panicked == http.ErrAbortHandler {
 			broken = true
@@ -184,13 +223,22 @@ func (a *agent) through(w http.ResponseWriter, r *http.Request) (broken bool) {
 			panic(panicked)
 		}
 	}()
-	c := a.handler.begin(w, r)
+	c := a.handler.begin(answer, r)
 	c.tool, a.inside = true, c
 	c.id = a.id // of the message and of the request that it led to: one call, one id
 	c.repl.Set("http.request.uuid", a.id.text)
 	a.used = true // the ledger has the tool's request
 	defer c.end()
-	defer func() { a.verdict.Limits = c.verdict.Limits }() // before the end, which gives the verdict back
+	defer func() { // before the end, which gives the verdict back and tells what became of the request
+		a.verdict.Limits = c.verdict.Limits
+		switch {
+		case c.verdict.Refusal == nil:
+			answer.Unfit = a.fit(answer)
+		case answer.Long: // where max_result is shorter than what the gateway itself has to say
+			refused := *c.verdict.Refusal
+			answer.Unfit = &refused
+		}
+	}()
 	c.judge()
 	if c.verdict.Refusal != nil {
 		c.writer.Refuse(c.verdict.Refusal)

@@ -31,12 +31,15 @@ func (c *call) end() {
 	if c.answersItself() {
 		report.Source = envelope.SourceGateway
 	}
+	c.checkAnswer(&report)
+	if c.tool {
+		c.asTold(&report)
+	}
 	span := trace.SpanFromContext(c.request.Context())
 	why := c.why(&report, span.SpanContext().TraceID())
 	took := c.upstreamTook(&report)
 	c.remember(&report, &why, took)
 	c.use(&report)
-	c.checkAnswer(&report)
 	c.logAccess(&report, &why)
 	c.log(&report, &why)
 	c.warnOfQuotas()
@@ -155,6 +158,8 @@ func (c *call) log(report *envelope.Report, why *why) {
 		}
 	case report.Reason == refusal.CountersUnavailable.Reason, report.Reason == refusal.KeyStoreUnavailable.Reason:
 		// An outage is one line of the store's own, not one a request.
+	case report.Reason == refusal.MCPResult.Reason:
+		// The caller asked for too much at once.
 	case report.Status >= 500:
 		level, message = zapcore.ErrorLevel, "request failed"
 	case report.Unread != nil:

@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/strictjson"
-	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // Answer is what came of a request that a tool made.
@@ -19,7 +18,7 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
-	// Cut says that the body was longer than may be passed on, or broke off: Body is its beginning.
+	// Cut says of a stream that it was longer than may be passed on, or broke off: Body is its beginning.
 	Cut bool
 	// Ended says of a stream that it was ended here, after a time.
 	Ended bool
@@ -44,11 +43,6 @@ func (x *exchange) appendResult(b []byte, t *Tool, a *Answer) []byte {
 	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	body, wrong := a.Body, a.Status >= 400
 	stream := kind == "text/event-stream"
-	if a.Cut && !stream {
-		wrong = true
-		r := refusal.Refusal{Kind: refusal.MCPResult, Details: map[string]any{"max_result": x.server.options.MaxResult}}
-		body, kind, a.Status = r.JSON(), "application/json", r.StatusCode()
-	}
 	b = append(b, '{')
 	if x.modern {
 		b = append(b, `"resultType":"complete",`...)
@@ -71,7 +65,7 @@ func (x *exchange) appendResult(b []byte, t *Tool, a *Answer) []byte {
 	if wrong {
 		b = append(b, `,"isError":true`...)
 	}
-	return append(appendMeta(append(b, `,"_meta":`...), a, stream && (a.Cut || a.Ended)), '}')
+	return append(appendMeta(append(b, `,"_meta":`...), a), '}')
 }
 
 // appendBlob appends what is no text: pictures and sounds as such, all else as an embedded resource.
@@ -94,13 +88,13 @@ func (x *exchange) appendBlob(b []byte, kind string, body []byte) []byte {
 }
 
 // appendMeta appends the status and the headers that an answer over HTTP would have had.
-func appendMeta(b []byte, a *Answer, cut bool) []byte {
+func appendMeta(b []byte, a *Answer) []byte {
 	b = append(b, `{"tollgate/status":`...)
 	b = strconv.AppendInt(b, int64(a.Status), 10)
 	if a.RequestID != "" {
 		b = appendText(append(b, `,"tollgate/request_id":`...), a.RequestID)
 	}
-	if cut {
+	if a.Cut || a.Ended {
 		b = append(b, `,"tollgate/cut":true`...)
 	}
 	b = append(b, `,"tollgate/headers":{`...)

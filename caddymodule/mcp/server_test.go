@@ -197,7 +197,7 @@ func TestResults(t *testing.T) {
 		"nothing":               {mcp.Answer{Status: 204, Header: http.Header{}}, `"text":"204 No Content"`, `isError`},
 		"no status that exists": {mcp.Answer{Status: 299, Header: http.Header{}}, `"text":"299"`, `isError`},
 		"an error":              {mcp.Answer{Status: 409, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"success":false}`)}, `"isError":true`, ``},
-		"too long":              {mcp.Answer{Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"a":`), Cut: true}, `max_result`, `"tollgate/status":200`},
+		"a stream that is cut":  {mcp.Answer{Status: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: []byte("data: a"), Cut: true}, `"tollgate/cut":true`, `isError`},
 		"a header that is told": {mcp.Answer{Status: 200, Header: http.Header{"Retry-After": {"a\"b"}, "Set-Cookie": {"secret"}}, Body: nil}, `"Retry-After":"a\"b"`, `secret`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -100,9 +100,6 @@ type Operation struct {
 // New makes a server of a site's operations: each whose route leads to the backend and is not public becomes a tool, in their order.
 // The warnings name what cannot be one.
 func New(options Options, operations []Operation) (*Server, []string, error) {
-	if options.MaxResult == 0 {
-		options.MaxResult = DefaultMaxResult
-	}
 	s := &Server{options: options, title: options.Title, byName: map[string]*Tool{}}
 	m := maker{options: &s.options, used: map[*openapi.Selection]bool{}}
 	for _, operation := range operations {

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
 )
 
 // errEnough ends the copying of an answer that is longer than anybody takes.
@@ -21,6 +23,10 @@ type Answer struct {
 	Body bytes.Buffer
 	// Long says that there was more.
 	Long bool
+	// Stream says that it is one of events.
+	Stream bool
+	// Unfit is what its caller is told in its place; nil: it is fit to be passed on.
+	Unfit *refusal.Refusal
 
 	most    int64
 	patient time.Duration
@@ -57,6 +63,7 @@ func (a *Answer) WriteHeader(status int) {
 	}
 	a.Status, a.sent = status, a.header.Clone()
 	if kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); kind == "text/event-stream" {
+		a.Stream = true
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.timer = time.AfterFunc(a.patient, func() {
