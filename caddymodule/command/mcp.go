@@ -117,7 +117,10 @@ func toolCall(i *invocation, address, tool string, arguments json.RawMessage) (*
 func (i *invocation) tellCall(status int, text []byte) error {
 	var said struct {
 		Result *struct {
-			Content []struct{ Type, Text, MimeType string }
+			Content []struct {
+				Type, Text, MimeType string
+				Resource             struct{ MimeType string }
+			}
 			IsError bool
 			Meta    struct {
 				Status int `json:"tollgate/status"`
@@ -138,7 +141,7 @@ func (i *invocation) tellCall(status int, text []byte) error {
 	} else {
 		for _, content := range said.Result.Content {
 			if content.Type != "text" {
-				content.Text = content.Type + " " + content.MimeType
+				content.Text = content.Type + " " + content.MimeType + content.Resource.MimeType
 			}
 			for line := range strings.SplitSeq(content.Text, "\n") {
 				if _, err := fmt.Fprintln(i.out(), output.Printable(line)); err != nil {

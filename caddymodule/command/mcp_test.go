@@ -18,7 +18,7 @@ func TestMCPCall(t *testing.T) {
 	d := harness.NewDesk(t, harness.DeskCaddyfile)
 	secret := "a-secret-of-the-tests"
 	answers := map[string]string{
-		"fine":    `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"{\"a\":1}\nbell\u0007"},{"type":"image","mimeType":"image/png","data":""}]}}`,
+		"fine":    `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"{\"a\":1}\nbell\u0007"},{"type":"image","mimeType":"image/png","data":""},{"type":"resource","resource":{"mimeType":"application/pdf","blob":""}}]}}`,
 		"failing": `{"jsonrpc":"2.0","id":1,"result":{"isError":true,"content":[{"type":"text","text":"no"}],"_meta":{"tollgate/status":429}}}`,
 		"unknown": `{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"There is no such tool"}}`,
 		"page":    `<html>`,
@@ -48,7 +48,7 @@ func TestMCPCall(t *testing.T) {
 	at := " --url " + server.URL + "/mcp --data {\"id\":\"l1\"}"
 	o := d.Run(secret+"\n", strings.Fields("mcp call fine"+at)...)
 	require.NoError(t, o.Err)
-	require.Equal(t, "{\"a\":1}\nbell\uFFFD\nimage image/png\n", o.Out)
+	require.Equal(t, "{\"a\":1}\nbell\uFFFD\nimage image/png\nresource application/pdf\n", o.Out)
 	for line, want := range map[string]string{
 		"mcp call failing" + at:                          "the call failed with status 429",
 		"mcp call unknown" + at:                          "the MCP server refuses: There is no such tool",
