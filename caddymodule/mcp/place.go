@@ -75,9 +75,9 @@ func (t *Tool) place(arguments map[string]any) (*Call, *refusal.Refusal) {
 	return p.call, nil
 }
 
-// names reports whether a name is that of a member of the body whose argument is called otherwise: it has one way in.
+// names reports whether the document has a name for what is an argument under another one: it has one way in.
 func (t *Tool) names(name string) bool {
-	return slices.ContainsFunc(t.order, func(a *argument) bool { return a.in == "body" && a.original == name })
+	return slices.ContainsFunc(t.order, func(a *argument) bool { return a.in != "header" && a.original == name })
 }
 
 // firstOf bounds how much is told at once.

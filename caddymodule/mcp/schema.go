@@ -2,8 +2,10 @@ package mcp
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -90,7 +92,7 @@ func (t *Tool) parameters(o *openapi.Operation, definitions *openapi.Definitions
 		if err != nil {
 			return err
 		}
-		name := p.Name
+		name := plainArgument(p.Name)
 		if p.In == "header" {
 			name = "header_" + name
 		}
@@ -109,6 +111,9 @@ func (t *Tool) parameters(o *openapi.Operation, definitions *openapi.Definitions
 }
 
 func (t *Tool) addArgument(a *argument) error {
+	if len(a.name) > maxName {
+		a.name = a.name[:maxName-7] + sum(a.in, a.original)
+	}
 	if t.arguments[a.name] != nil {
 		return fmt.Errorf("two of its arguments are called %q", a.name)
 	}
@@ -157,7 +162,7 @@ func (t *Tool) takeBody(o *openapi.Operation, definitions *openapi.Definitions) 
 	}
 	t.body.flat, t.body.open = true, object.open
 	for _, property := range object.properties {
-		a := &argument{name: t.free(property.name), in: "body", original: property.name, schema: property.value,
+		a := &argument{name: t.free(plainArgument(property.name)), in: "body", original: property.name, schema: property.value,
 			required: o.Body.Required && slices.Contains(object.required, property.name)}
 		if err := t.addArgument(a); err != nil {
 			return err
@@ -172,6 +177,27 @@ func (t *Tool) free(name string) string {
 		return "body_" + name
 	}
 	return name
+}
+
+// plainArgument is the name of an argument in the characters that the interfaces of models take: one tool that has another, such as
+// "include[]", makes them refuse the whole list.
+func plainArgument(name string) string {
+	var b strings.Builder
+	same := true
+	for _, r := range name {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.':
+			b.WriteRune(r)
+			continue
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "_"):
+			b.WriteByte('_')
+		}
+		same = false
+	}
+	if same && name != "" {
+		return name
+	}
+	return cmp.Or(strings.TrimRight(b.String(), "_"), "argument")
 }
 
 // input is the schema of all arguments.
@@ -199,14 +225,40 @@ func (t *Tool) input(definitions *openapi.Definitions) ([]byte, error) {
 	return withDefinitions(b, definitions)
 }
 
-// withDefinitions ends a schema with those that it refers to.
+// withDefinitions ends a schema with those that it refers to, and those to which these do. A body whose members have become arguments
+// is not among them: models would read it twice.
 func withDefinitions(b []byte, definitions *openapi.Definitions) ([]byte, error) {
 	all, err := definitions.All()
 	if err != nil {
 		return nil, err
 	}
-	if len(all) > len("{}") {
-		b = append(append(b, `,"$defs":`...), all...)
+	list, err := members(all)
+	if err != nil {
+		return nil, err
+	}
+	needed := map[string]bool{}
+	known := make(map[string]json.RawMessage, len(list))
+	for _, m := range list {
+		known[m.name] = m.value
+	}
+	for next := [][]byte{b}; len(next) > 0; next = next[1:] {
+		for _, found := range reference.FindAllSubmatch(next[0], -1) {
+			if name := string(found[1]); !needed[name] {
+				needed[name] = true
+				next = append(next, known[name])
+			}
+		}
+	}
+	list = slices.DeleteFunc(list, func(m member) bool { return !needed[m.name] })
+	for n, m := range list {
+		b = append(b, [2]string{`,"$defs":{`, ","}[min(n, 1)]...)
+		b = append(append(appendText(b, m.name), ':'), m.value...)
+	}
+	if len(list) > 0 {
+		b = append(b, '}')
 	}
 	return append(b, '}'), nil
 }
+
+// reference finds what a schema refers to. Quotes within a text are written otherwise.
+var reference = regexp.MustCompile(`"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"`)

@@ -91,7 +91,7 @@ func TestCheckName(t *testing.T) {
 // TestSchemas holds what a client is told of a tool's arguments and answer.
 func TestSchemas(t *testing.T) {
 	t.Parallel()
-	s, _, err := serve(t, strings.Replace(head, "components: {", "components: {schemas: {N: {type: [string, 'null']}}, ", 1)+`
+	s, _, err := serve(t, strings.Replace(head, "components: {", "components: {schemas: {N: {type: [string, 'null']}, Body: {type: object, required: [n], properties: {n: {$ref: '#/components/schemas/N'}}}}, ", 1)+`
   /a/{id}:
     put:
       operationId: putA
@@ -101,7 +101,7 @@ func TestSchemas(t *testing.T) {
       parameters:
         - {name: id, in: path, required: true, description: Which, schema: {type: string}}
         - {name: n, in: query, schema: {type: integer, maximum: 5}}
-      requestBody: {required: true, content: {application/json: {schema: {type: object, required: [n], properties: {n: {$ref: "#/components/schemas/N"}}}}}}
+      requestBody: {required: true, content: {application/json: {schema: {$ref: "#/components/schemas/Body"}}}}
       responses:
         "200": {description: ok, content: {application/json: {schema: {type: object, properties: {a: {type: object, properties: {b: {}, c: {}}}, d: {}}}}}}
         "404": {description: "Nothing there\nmore"}
@@ -129,6 +129,56 @@ func TestSchemas(t *testing.T) {
 	failed := string(ask(s, of, call).Body)
 	require.Contains(t, failed, `"isError":true`)
 	require.NotContains(t, failed, "structuredContent", "clients hold it against the schema, that of an error too")
+}
+
+// TestNamesOfArguments holds the names that models are given, and where the values go that come back under them.
+func TestNamesOfArguments(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 70)
+	s, _, err := serve(t, head+`
+  /a:
+    post:
+      operationId: postA
+      parameters:
+        - {name: "include[]", in: query, required: true, schema: {type: string}}
+        - {name: include, in: query, schema: {type: string}}
+        - {name: "filter[a b]", in: query, schema: {type: string}}
+        - {name: "\u4f60", in: query, schema: {type: string}}
+        - {name: _x.y-z_, in: query, schema: {type: string}}
+        - {name: X-`+long+`, in: header, schema: {type: string}}
+      requestBody: {content: {application/json: {schema: {type: object, properties: {"@type": {type: string}, "$filter": {type: string}, include: {type: string}}}}}}
+      responses: {"200": {description: ok}}
+`, mcp.Options{})
+	require.NoError(t, err)
+	var said struct {
+		Result struct {
+			Tools []struct {
+				InputSchema struct {
+					Properties map[string]any
+					Required   []string
+				}
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(ask(s, &site{}, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`).Body, &said))
+	input := said.Result.Tools[0].InputSchema
+	require.Equal(t, []string{"include"}, input.Required)
+	require.Len(t, input.Properties, 9)
+	header := ""
+	for name := range input.Properties {
+		require.Regexp(t, `^[a-zA-Z0-9_.-]{1,64}$`, name)
+		if strings.HasPrefix(name, "header_X-x") {
+			header = name
+		}
+	}
+	of := &site{}
+	call(t, s, of, "postA", `{"include":"1","query_include":"2","filter_a_b":"3","argument":"4","_x.y-z_":"5","`+header+`":"6","type":"7","filter":"8","body_include":"9"}`)
+	require.Len(t, of.calls, 1, "%v", of.refused)
+	require.Equal(t, `POST /a?include%5B%5D=1&include=2&filter%5Ba%20b%5D=3&%E4%BD%A0=4&_x.y-z_=5 Content-Type: application/json {"$filter":"8","@type":"7","include":"9"}`, written(of.calls[0]))
+	require.Equal(t, "6", of.calls[0].Header.Get("X-"+long))
+	call(t, s, of, "postA", `{"include":"1","include[]":"2","@type":"3"}`)
+	require.Len(t, of.refused, 1, "there is one way in")
+	require.Len(t, of.refused[0].Details, 2)
 }
 
 // TestMessages holds what is no message, and what is asked by none.
