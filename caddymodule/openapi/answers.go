@@ -68,7 +68,7 @@ func (a *Answers) Check(status int, contentType string, body []byte) ([]route.Pr
 	if declared.media == nil || contentType == "" {
 		return nil, nil
 	}
-	r := check{steps: maxSteps, hidden: true}
+	r := check{steps: maxSteps, hidden: true, absent: "writeOnly"}
 	s, found := declared.schema(contentType)
 	switch {
 	case !found:

@@ -30,7 +30,10 @@ type check struct {
 	root     string
 	path     []step
 	problems []route.Problem
-	at       *schema // the one that a value is held against
+	at       *schema   // the one that a value is held against
+	absent   string    // properties of which this word is true are not asked for: readOnly of requests
+	together []*schema // those that hold for the present value all at once, behind those around it
+	from     int       // where in together they begin
 }
 
 // step is a member of an object, or an element of an array.
@@ -144,15 +147,24 @@ func cut(text string, most int) string {
 func (r *check) silently(s *schema, v any, out *seen) bool {
 	was := r.quiet
 	r.quiet = true
-	ok := r.value(s, v, out)
+	ok := r.alone(s, v, out)
 	r.quiet = was
+	return ok
+}
+
+// alone holds a value against a schema that does not have to hold together with those in whose midst it stands.
+func (r *check) alone(s *schema, v any, out *seen) bool {
+	was := r.from
+	r.from = len(r.together)
+	ok := r.value(s, v, out)
+	r.from = was
 	return ok
 }
 
 // inside checks a member or an element.
 func (r *check) inside(at step, s *schema, v any) bool {
 	r.path = append(r.path, at)
-	ok := r.value(s, v, nil)
+	ok := r.alone(s, v, nil)
 	r.path = r.path[:len(r.path)-1]
 	return ok
 }
@@ -163,9 +175,9 @@ func (r *check) done() bool { return r.quiet || len(r.problems) == MaxProblems |
 // value holds a value against a schema. What of it was looked at goes into out, unless that is nil.
 func (r *check) value(s *schema, v any, out *seen) bool {
 	was := r.at
-	r.at = s
+	r.at, r.together = s, append(r.together, s)
 	ok := r.hold(s, v, out)
-	r.at = was
+	r.at, r.together = was, r.together[:len(r.together)-1]
 	return ok
 }
 
@@ -279,7 +291,7 @@ func (r *check) oneOf(forms []*schema, v any, out *seen, exactly bool) bool {
 		}
 	}
 	if len(likely) == 1 {
-		return r.value(likely[0], v, nil)
+		return r.alone(likely[0], v, nil)
 	}
 	if len(likely) == 0 {
 		var all kinds

@@ -171,7 +171,7 @@ func (r *check) object(s *schema, v map[string]any, out *seen) bool {
 	ok := true
 	for _, name := range s.required {
 		if _, is := v[name]; !is {
-			if ok = r.missing(name); r.done() {
+			if ok = r.missing(name) && ok; !ok && r.done() {
 				return false
 			}
 		}
@@ -208,7 +208,7 @@ func (r *check) object(s *schema, v map[string]any, out *seen) bool {
 		}
 		for _, needed := range s.dependentRequired[name] {
 			if _, is := v[needed]; !is {
-				ok = r.missing(needed)
+				ok = r.missing(needed) && ok
 			}
 		}
 		if sub := s.dependentSchemas[name]; sub != nil {
@@ -227,6 +227,9 @@ func (r *check) object(s *schema, v map[string]any, out *seen) bool {
 }
 
 func (r *check) missing(name string) bool {
+	if !r.asks(name) {
+		return true
+	}
 	r.path = append(r.path, step{name, -1})
 	defer func() { r.path = r.path[:len(r.path)-1] }()
 	return r.fail("Required")
