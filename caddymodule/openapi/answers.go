@@ -116,16 +116,12 @@ func (c *compiler) answers(o *operation) (*Answers, error) {
 		}
 		media := map[string]*schema{}
 		a.byStatus[status].media = media
-		return content.each("content", func(kind string, _, value place) (err error) {
-			if plain, _, err := mime.ParseMediaType(kind); err == nil {
-				kind = plain
+		return content.each("content", func(kind string, key, value place) (err error) {
+			if kind = mediaType(kind); isJSONType(kind) || kind == "*/*" || kind == "application/*" {
+				return c.media(media, kind, key, value)
 			}
-			if kind = strings.ToLower(kind); isJSONType(kind) || kind == "*/*" || kind == "application/*" {
-				media[kind], err = c.schemaOf(value)
-			} else {
-				media[kind] = nil
-			}
-			return err
+			media[kind] = nil
+			return nil
 		})
 	})
 	if err != nil || len(a.byStatus) == 0 {

@@ -79,7 +79,7 @@ func (d *Document) describeParameters(o *operation, full string) (list []Paramet
 		case "query":
 			p.Style = "form"
 		case "header":
-			if slices.Contains([]string{"accept", "content-type", "authorization"}, strings.ToLower(p.Name)) {
+			if slices.Contains([]string{"accept", "content-type", "authorization", "host"}, strings.ToLower(p.Name)) {
 				continue // OpenAPI 3.1.1, "Parameter Object"
 			}
 		default:

@@ -22,6 +22,7 @@ type parameter struct {
 	elements  kinds  // of a list
 	separator string // between the elements of a list; "": it stands once for each
 	isJSON    bool   // it is a JSON text
+	mayBeVoid bool   // allowEmptyValue: without a value it is there, and nothing is asked of it
 }
 
 // separators are what stands between the elements of a list, by style; where explode says that the parameter stands once for each,
@@ -47,6 +48,9 @@ func (c *compiler) parameter(at place, full string) (*parameter, error) {
 		if slices.Contains([]string{"Accept", "Content-Type", "Authorization"}, p.header) {
 			return nil, nil // OpenAPI 3.1.1, "Parameter Object"
 		}
+		if p.header == "Host" {
+			return nil, nil // every request has one, and net/http keeps it apart from the others
+		}
 	case p.in != "query":
 		return nil, at.errorf("parameter %q is in %q: write path, query, header or cookie", p.name, p.in)
 	}
@@ -56,6 +60,12 @@ func (c *compiler) parameter(at place, full string) (*parameter, error) {
 	if required, found := at.get("required"); found {
 		var err error
 		if p.required, err = required.flag(); err != nil {
+			return nil, err
+		}
+	}
+	if void, found := at.get("allowEmptyValue"); found && p.in == "query" {
+		var err error
+		if p.mayBeVoid, err = void.flag(); err != nil {
 			return nil, err
 		}
 	}
@@ -80,7 +90,7 @@ func (c *compiler) form(p *parameter, at place) (err error) {
 	content, found := at.get("content")
 	if found {
 		return content.each("content", func(kind string, _, value place) error {
-			if p.isJSON = isJSONType(kind); p.isJSON {
+			if p.isJSON = isJSONType(mediaType(kind)); p.isJSON {
 				p.schema, err = c.schemaOf(value)
 			}
 			return err
@@ -151,7 +161,7 @@ func (p *parameter) check(r *check, params []route.Param, query url.Values, h ht
 			r.fail("Required")
 		}
 		return
-	case p.schema == nil:
+	case p.schema == nil, p.mayBeVoid && len(values) == 1 && values[0] == "":
 		return
 	case p.isJSON:
 		value, err := jsonbody.ParseSmall([]byte(values[0]))

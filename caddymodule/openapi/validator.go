@@ -176,18 +176,39 @@ func (c *compiler) validator(o *operation, full string) (*Validator, error) {
 		if kind == "$ref" {
 			return key.errorf("content is not a reference: write the media types out")
 		}
-		if plain, _, err := mime.ParseMediaType(kind); err == nil {
-			kind = plain
-		}
-		if kind = strings.ToLower(kind); !isJSONType(kind) && !strings.Contains(kind, "*") {
+		if kind = mediaType(kind); !isJSONType(kind) && !strings.Contains(kind, "*") {
 			v.others = true
 			return nil
 		}
 		v.others = v.others || strings.Contains(kind, "*")
-		var err error
-		v.media[kind], err = c.schemaOf(value)
-		return err
+		return c.media(v.media, kind, key, value)
 	})
+}
+
+// mediaType is a kind of content without its parameters, in small letters.
+func mediaType(kind string) string {
+	if plain, _, err := mime.ParseMediaType(kind); err == nil {
+		kind = plain
+	}
+	return strings.ToLower(kind)
+}
+
+// media reads what holds for a kind of content. Where it stands there several times, with other parameters each ("application/json; v=2"),
+// a body may be as any of them says: backends do not all read the parameters, and some call them otherwise.
+func (c *compiler) media(of map[string]*schema, kind string, key, value place) error {
+	s, err := c.schemaOf(value)
+	if err != nil {
+		return err
+	}
+	if known, twice := of[kind]; twice && known != nil && s != nil {
+		either := newSchema(key)
+		either.any = []*schema{known, s}
+		s = either
+	} else if twice {
+		s = nil // one of them says nothing of it
+	}
+	of[kind] = s
+	return nil
 }
 
 // schemaOf is the schema of a parameter or a media type; nil: it has none.
