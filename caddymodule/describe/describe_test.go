@@ -262,3 +262,26 @@ func TestMistakes(t *testing.T) {
 	require.NoError(t, describe.CheckContact("https://example.com/keys?a=b"))
 	require.NoError(t, describe.CheckIntro([]byte("# Hello\n\n---\n")))
 }
+
+// TestWhatStandsInPlaceOfAnOperation is told of as what it is, and paths as the document writes them.
+func TestWhatStandsInPlaceOfAnOperation(t *testing.T) {
+	t.Parallel()
+	s := made(t, `
+openapi: 3.1.0
+paths:
+  /me: {get: {summary: Hidden admin, security: [{key: [hidden.read]}], tags: [Hidden], responses: {"200": {description: Hidden answer}}}}
+  /leads:batch: {get: {responses: {"200": {description: ok}}}}
+  /st*r/{id}: {get: {responses: {"200": {description: ok}}}}
+  /search: {get: {requestBody: {required: true, content: {application/json: {schema: {type: object, required: [q], properties: {q: {type: string}}}}}}, responses: {"200": {description: ok}}}}
+components: {securitySchemes: {key: {type: http, scheme: bearer}}}
+`, describe.Options{Path: "/api"}, &route.Route{Methods: []string{"GET"}, Pattern: "/me", Whoami: true})
+	document, skill := s.text(t, describe.OpenAPI, s.caller()), s.text(t, describe.Skill, s.caller())
+	for _, text := range []string{document, skill} {
+		require.NotContains(t, strings.ToLower(text), "hidden")
+		require.Contains(t, text, "Who the key is")
+	}
+	require.Contains(t, document, `"/leads:batch":`)
+	require.Contains(t, document, `"/st*r/{id}":`)
+	require.Contains(t, skill, `"$BASE/leads:batch"`)
+	require.Contains(t, skill, ` -X GET -H "Content-Type: application/json" "$BASE/search"`) // -d alone would POST
+}

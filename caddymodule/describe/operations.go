@@ -42,7 +42,7 @@ func (s *Site) operations(routes []*route.Route, replaced []route.Replaced) erro
 			o := &operation{route: r, method: method, described: openapi.OperationOf(r)}
 			from := r
 			for _, other := range replaces[r] {
-				if slices.Contains(other.Methods, method) {
+				if slices.Contains(other.Methods, method) && !r.Whoami { // which the gateway answers: it is not what the document tells of
 					o.described, from = openapi.OperationOf(other), other
 				}
 			}
@@ -91,6 +91,10 @@ func own(r *route.Route) bool {
 	return r.Describes || r.MCP || strings.HasPrefix(r.Pattern, "/.well-known/")
 }
 
+// plainly are the literals that a route's pattern encodes because they mean something else there. To a backend that reads paths as they
+// come, /leads:batch and /leads%3Abatch are two.
+var plainly = strings.NewReplacer("%3A", ":", "%2A", "*")
+
 // place sets the path. Its literals are those that requests have, its parameters are called as the document calls them, or as the first
 // operation at such a path does: OpenAPI has one name for each.
 func (o *operation) place(from *route.Route, shapes map[string][]string) {
@@ -105,6 +109,7 @@ func (o *operation) place(from *route.Route, shapes map[string][]string) {
 	var names, shape []string
 	segments := strings.Split(from.Pattern, "/")
 	for n, segment := range segments {
+		segments[n] = plainly.Replace(segment)
 		name, is := strings.CutPrefix(segment, ":")
 		if segment == "*" && n == len(segments)-1 {
 			name, is = "rest", true

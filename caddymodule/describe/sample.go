@@ -170,7 +170,8 @@ func (m *model) curl(t *told) string {
 	switch {
 	case t.method == "HEAD":
 		text += " -I"
-	case t.method != "GET" && (t.method != "POST" || body == nil):
+	case t.method == "GET" && body == nil, t.method == "POST" && body != nil: // curl's own choice
+	default:
 		text += " -X " + t.method
 	}
 	if body != nil {

@@ -223,11 +223,15 @@ func (p *placing) scalar(a *argument, value any, escape func(string) (text, wron
 	return escaped, true
 }
 
+// plainly are the literals that a route's pattern encodes because they mean something else there. To a backend that reads paths as they
+// come, /leads:batch and /leads%3Abatch are two.
+var plainly = strings.NewReplacer("%3A", ":", "%2A", "*")
+
 // finish puts the parts together.
 func (t *Tool) finish(p *placing) {
 	segments := make([]string, len(t.template))
 	for n, part := range t.template {
-		segments[n] = part
+		segments[n] = plainly.Replace(part)
 		if name, is := strings.CutPrefix(part, ":"); is {
 			segments[n] = p.path[name]
 		}

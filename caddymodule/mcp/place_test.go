@@ -138,3 +138,14 @@ func FuzzPlace(f *testing.F) {
 		}
 	})
 }
+
+// TestPlaceOfLiterals: a backend that reads paths as they come has the ones of the document.
+func TestPlaceOfLiterals(t *testing.T) {
+	t.Parallel()
+	s, _, err := serve(t, `{"openapi": "3.1.0", "paths": {"/:v/st*r:batch": {"get": {"operationId": "batch"}}}}`, mcp.Options{})
+	require.NoError(t, err)
+	of := &site{}
+	call(t, s, of, "batch", `{}`)
+	require.Len(t, of.calls, 1)
+	require.Equal(t, "GET /:v/st*r:batch", written(of.calls[0]))
+}
