@@ -168,6 +168,45 @@ func TestDefinitionsAreCompleteAndEnd(t *testing.T) {
 	}
 }
 
+// TestModernSchemasAreSchemas: models' APIs hold the schemas of all tools against the metaschema, and refuse the whole list for one
+// that is none. What a document writes in the manner of another draft is left out.
+func TestModernSchemasAreSchemas(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct{ schema, want string }{
+		"a flag for required":          {"{type: string, required: true}", `{"type":"string"}`},
+		"a type of Swagger":            {"{type: file}", `{}`},
+		"a type twice":                 {"{type: [string, string]}", `{}`},
+		"nullable":                     {"{nullable: true, $ref: '#/components/schemas/N'}", `{"$ref":"#/$defs/N"}`},
+		"an exclusive limit as a flag": {"{minimum: 0, exclusiveMinimum: true, maximum: 5, exclusiveMaximum: false}", `{"maximum":5,"exclusiveMinimum":0}`},
+		"an exclusive limit":           {"{exclusiveMinimum: 0.5}", `{"exclusiveMinimum":0.5}`},
+		"a limit as a text":            {"{minLength: '3', maximum: '4', maxItems: 1.5, minItems: -1, multipleOf: -2}", `{}`},
+		"no alternatives":              {"{allOf: [], enum: []}", `{}`},
+		"examples by name":             {"{examples: {a: {value: 1}}}", `{}`},
+		"examples that are references": {"{examples: [{$ref: '#/components/examples/A'}], default: {a: {$ref: 'x'}}, example: [{$ref: x}]}", `{}`},
+		"texts that are numbers":       {"{title: 5, description: 1.0, format: date, pattern: a}", `{"format":"date","pattern":"a"}`},
+		"a text that is a date":        {"{description: 2020-01-02}", `{"description":"2020-01-02"}`},
+		"required twice":               {"{required: [a, a]}", `{}`},
+		"properties as a list":         {"{properties: [a]}", `{}`},
+		"flags as texts":               {"{readOnly: 'yes', deprecated: 1, uniqueItems: true}", `{"uniqueItems":true}`},
+		"what depends":                 {"{dependentRequired: {a: [b]}}", `{"dependentRequired":{"a":["b"]}}`},
+		"what depends on a text":       {"{dependentRequired: {a: b}}", `{}`},
+		"within others":                {"{items: {type: any, oneOf: [{required: true}]}}", `{"items":{"oneOf":[{}]}}`},
+		"as it should be":              {"{type: [string, 'null'], enum: [a, null], const: {$ref: x}, minLength: 0}", `{"type":["string","null"],"enum":["a",null],"const":{"$ref":"x"},"minLength":0}`},
+	} {
+		t.Run(what, func(t *testing.T) {
+			name := write(t, "openapi: 3.1.0\ninfo: {}\ncomponents: {schemas: {N: {}}}\npaths: {/a: {post: {requestBody: {content: {application/json: {schema: "+c.schema+"}}}}}}\n")
+			d, err := openapi.Load(name)
+			require.NoError(t, err)
+			routes, _, err := d.Routes(openapi.Options{})
+			require.NoError(t, err)
+			definitions := openapi.Definitions{Prefix: "#/$defs/", Modern: true, Most: 10_000}
+			text, err := definitions.Add(openapi.OperationOf(routes[0]).Body.JSON().Schema)
+			require.NoError(t, err)
+			require.Equal(t, c.want, string(text))
+		})
+	}
+}
+
 // TestDefinitionsAreBounded: aliases of YAML make much of little, or have no end.
 func TestDefinitionsAreBounded(t *testing.T) {
 	t.Parallel()

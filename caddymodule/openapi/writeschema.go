@@ -47,8 +47,8 @@ func (w *writer) members(p place) {
 		}
 	}
 	modern := modernized{}
-	if w.definitions.Modern && old {
-		modern = modernize(p)
+	if w.definitions.Modern {
+		modern = modernize(p, old)
 	}
 	w.object(p, func(word string, at place) {
 		switch {
@@ -131,23 +131,26 @@ type member struct {
 	after        string
 }
 
-func modernize(p place) (m modernized) {
-	m.leftOut = map[string]bool{"nullable": true, "example": true}
-	if kind, found := p.get("type"); found && p.is("nullable") {
+// modernize says so, and leaves out what no schema of 2020-12 holds: whoever checks schemas before use refuses all of them for it.
+func modernize(p place, old bool) (m modernized) {
+	m.leftOut = unfit(p)
+	m.leftOut["nullable"] = true
+	if kind, found := p.get("type"); old && found && p.is("nullable") && !m.leftOut["type"] {
 		m.leftOut["type"] = true
 		m.more = append(m.more, member{"type", "[", kind, `,"null"]`})
 	}
-	if example, found := p.get("example"); found {
-		m.more = append(m.more, member{"examples", "[", example, "]"})
+	if example, found := p.get("example"); old && found {
+		if !m.leftOut["example"] {
+			m.more = append(m.more, member{"examples", "[", example, "]"})
+		}
+		m.leftOut["example"], m.leftOut["examples"] = true, true
 	}
 	for _, words := range [][2]string{{"exclusiveMinimum", "minimum"}, {"exclusiveMaximum", "maximum"}} {
 		word, limit := words[0], words[1]
-		exclusive, found := p.get(word)
-		if !found {
+		if exclusive, found := p.get(word); !found || exclusive.node.ShortTag() != "!!bool" || exclusive.node.Value != "true" {
 			continue
 		}
-		m.leftOut[word] = true
-		if at, found := p.get(limit); found && exclusive.node.Value == "true" {
+		if at, found := p.get(limit); found && !m.leftOut[limit] {
 			m.leftOut[limit] = true
 			m.more = append(m.more, member{name: word, at: at})
 		}
