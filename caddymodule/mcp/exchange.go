@@ -37,6 +37,8 @@ func (x *exchange) answer(ctx context.Context) *Reply {
 		return x.listTools()
 	case method == "resources/list":
 		return x.listResources()
+	case method == "resources/templates/list" && len(x.site.Resources()) > 0:
+		return x.listTemplates()
 	case method == "resources/read":
 		return x.readResource(ctx)
 	case method == "server/discover" && x.modern:
@@ -152,6 +154,15 @@ func (x *exchange) listResources() *Reply {
 		b = append(appendText(append(b, `,"mimeType":`...), r.Type), '}')
 	}
 	return x.result(x.appendKeep(append(b, ']'), keepResource))
+}
+
+// listTemplates says that there are none. Clients ask for them wherever there are resources, and some take an error for that of the
+// server.
+func (x *exchange) listTemplates() *Reply {
+	if wrong := x.noCursor(); wrong != nil {
+		return wrong
+	}
+	return x.result(x.appendKeep(append(x.begin(), `"resourceTemplates":[]`...), keepResource))
 }
 
 func (x *exchange) readResource(ctx context.Context) *Reply {

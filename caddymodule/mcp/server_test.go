@@ -222,6 +222,9 @@ func TestMessages(t *testing.T) {
 	}
 	reply := ask(s, &site{}, `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"tollgate://skill"}}`)
 	require.Contains(t, string(reply.Body), `"contents":[{"uri":"tollgate://skill","mimeType":"text/markdown","text":"# Skill"}]`)
+	reply = ask(s, &site{}, `{"jsonrpc":"2.0","id":1,"method":"resources/templates/list","params":{}}`)
+	require.JSONEq(t, `{"jsonrpc":"2.0","id":1,"result":{"resourceTemplates":[]}}`, string(reply.Body))
+	require.Nil(t, reply.Refused)
 	reply = ask(s, &site{}, `{"jsonrpc":"2.0","id":1,"method":"resources/list"}`)
 	require.Contains(t, string(reply.Body), `"uri":"tollgate://skill"`)
 }
