@@ -57,6 +57,9 @@ func (c *compiler) parameter(at place, full string) (*parameter, error) {
 	if err := at.each("a parameter", func(string, place, place) error { return nil }); err != nil {
 		return nil, err
 	}
+	if err := c.only(at, "parameter "+p.name, parameterWords); err != nil {
+		return nil, err
+	}
 	if required, found := at.get("required"); found {
 		var err error
 		if p.required, err = required.flag(); err != nil {
@@ -91,7 +94,7 @@ func (c *compiler) form(p *parameter, at place) (err error) {
 	if found {
 		return content.each("content", func(kind string, _, value place) error {
 			if p.isJSON = isJSONType(mediaType(kind)); p.isJSON {
-				p.schema, err = c.schemaOf(value)
+				p.schema, err = c.schemaOfMedia(value)
 			}
 			return err
 		})

@@ -142,6 +142,8 @@ func (d *Document) Routes(options Options) (routes []*route.Route, warnings []st
 	}
 	m.warnings = append(m.warnings, summed(m.variants, "no route can tell its requests from those without the query or fragment, and they are judged as those")...)
 	m.warnings = append(m.warnings, summed(m.unread, "so it is left unchecked, which the word lenient allows")...)
+	m.warnings = append(m.warnings, summed(m.ignored, "so it checks nothing")...)
+	m.warnings = append(m.warnings, summed(m.vain, "so no request can be right with it")...)
 	m.warnings = append(m.warnings, summed(m.ofAnswers.unread, "so answers are not held against it")...)
 	if warning := m.names.warning(); warning != "" {
 		m.warnings = append(m.warnings, d.top.file.reader.Name+": "+warning)

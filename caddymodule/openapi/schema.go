@@ -95,6 +95,8 @@ type compiler struct {
 	// lenient leaves unchecked what cannot be: unread tells of it.
 	lenient bool
 	unread  []string
+	// ignored are words of schemas that check nothing, and vain are allowed values that can never be right.
+	ignored, vain []string
 }
 
 // unreadable is something of a document that no request can be held against.
@@ -109,7 +111,7 @@ func (c *compiler) skip(err error) error {
 	case !is:
 		return err
 	case !c.lenient:
-		return fmt.Errorf("%w; or leave it unchecked: 'validate lenient'", err)
+		return fmt.Errorf("%v; or leave it unchecked: 'validate lenient'", err) // no unreadable any more: it is said once
 	}
 	c.unread = append(c.unread, unread.Error())
 	return nil
@@ -144,6 +146,7 @@ func (c *compiler) compile(p place) (*schema, error) {
 		if read := keywords[word]; read != nil {
 			return read(c, s, value)
 		}
+		c.unheard(word, key, value)
 		return nil
 	})
 	if err != nil {
@@ -188,7 +191,11 @@ func (c *compiler) finish(s *schema) error {
 			continue
 		}
 		if !c.old() {
-			if err := readDecimal(exclusive, limit.open); err != nil {
+			err := readDecimal(exclusive, limit.open)
+			if _, wrong := exclusive.flag(); wrong == nil {
+				err = exclusive.errorf("%s is a number of its own in OpenAPI 3.1: write %s: 5 in place of minimum or maximum: 5 and %s: true", word, word, word)
+			}
+			if err != nil {
 				if err = c.skip(unreadable{err}); err != nil {
 					return err
 				}
@@ -199,6 +206,7 @@ func (c *compiler) finish(s *schema) error {
 			*limit.open, *limit.closed = *limit.closed, nil
 		}
 	}
+	c.neverRight(s)
 	// What only answers have is not asked of requests, nor the other way round (OpenAPI 3.1.1, "Schema Object", readOnly, writeOnly).
 	absent := "readOnly"
 	if c.answering {

@@ -162,6 +162,9 @@ func (c *compiler) validator(o *operation, full string) (*Validator, error) {
 	if at, err = c.files.resolve(at); err != nil {
 		return nil, err
 	}
+	if err := c.only(at, "a requestBody", bodyWords); err != nil {
+		return nil, err
+	}
 	if required, found := at.get("required"); found {
 		if v.required, err = required.flag(); err != nil {
 			return nil, err
@@ -196,7 +199,7 @@ func mediaType(kind string) string {
 // media reads what holds for a kind of content. Where it stands there several times, with other parameters each ("application/json; v=2"),
 // a body may be as any of them says: backends do not all read the parameters, and some call them otherwise.
 func (c *compiler) media(of map[string]*schema, kind string, key, value place) error {
-	s, err := c.schemaOf(value)
+	s, err := c.schemaOfMedia(value)
 	if err != nil {
 		return err
 	}
@@ -209,6 +212,20 @@ func (c *compiler) media(of map[string]*schema, kind string, key, value place) e
 	}
 	of[kind] = s
 	return nil
+}
+
+// schemaOfMedia is the schema of a media type; nil: it has none.
+func (c *compiler) schemaOfMedia(at place) (*schema, error) {
+	at, err := c.files.resolve(at)
+	if err != nil {
+		return nil, err
+	}
+	if at.node.Kind == mapping { // what is none has no schema either
+		if err := c.only(at, "a media type", mediaWords); err != nil {
+			return nil, err
+		}
+	}
+	return c.schemaOf(at)
 }
 
 // schemaOf is the schema of a parameter or a media type; nil: it has none.
