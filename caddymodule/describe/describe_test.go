@@ -285,3 +285,14 @@ components: {securitySchemes: {key: {type: http, scheme: bearer}}}
 	require.Contains(t, skill, `"$BASE/leads:batch"`)
 	require.Contains(t, skill, ` -X GET -H "Content-Type: application/json" "$BASE/search"`) // -d alone would POST
 }
+
+// TestVariablesOfExamplesAreNobodyElses: who pastes one must not send the key, or what the shell has, in the place of a parameter.
+func TestVariablesOfExamplesAreNobodyElses(t *testing.T) {
+	t.Parallel()
+	s := made(t, `
+openapi: 3.1.0
+paths:
+  /keys/{key}/{path}/{user}/{id}: {get: {parameters: [{name: key, in: path, schema: {type: string}}, {name: base, in: query, required: true, schema: {type: string, pattern: a}}]}}
+`, describe.Options{Path: "/api"})
+	require.Contains(t, s.text(t, describe.Skill, s.caller()), `"$BASE/keys/$PKEY/$PPATH/$PUSER/$ID?base=$PBASE"`)
+}

@@ -252,8 +252,12 @@ func variable(name string) string {
 		}
 		return '_'
 	}, name)
-	if name == "" || name[0] <= '9' {
+	if name == "" || name[0] <= '9' || slices.Contains(taken, name) {
 		name = "P" + name
 	}
 	return name
 }
+
+// taken are variables that have a value already: the examples' own, of which one is the key, and those of shells.
+var taken = strings.Fields("KEY BASE PATH HOME USER LOGNAME HOSTNAME HOST SHELL PWD OLDPWD LANG TERM MAIL EDITOR VISUAL PAGER DISPLAY TMPDIR TZ IFS UID EUID GID EGID GROUPS PPID RANDOM " +
+	"SECONDS LINENO OPTARG OPTIND REPLY COLUMNS LINES STATUS USERNAME MACHTYPE HOSTTYPE OSTYPE CPUTYPE VENDOR TTY SHLVL HISTFILE HISTSIZE FUNCNAME EPOCHSECONDS EPOCHREALTIME SRANDOM _")
