@@ -296,3 +296,20 @@ paths:
 `, describe.Options{Path: "/api"})
 	require.Contains(t, s.text(t, describe.Skill, s.caller()), `"$BASE/keys/$PKEY/$PPATH/$PUSER/$ID?base=$PBASE"`)
 }
+
+// TestExamplesOfRequestsAndAnswers have nothing that the other has alone.
+func TestExamplesOfRequestsAndAnswers(t *testing.T) {
+	t.Parallel()
+	s := made(t, `
+openapi: 3.1.0
+components:
+  schemas:
+    ID: {type: string, readOnly: true}
+    User: {type: object, required: [id, at, name, password], properties: {id: {$ref: "#/components/schemas/ID"}, at: {type: integer, readOnly: true}, name: {type: string}, password: {type: string, writeOnly: true}}}
+paths:
+  /users: {post: {requestBody: {required: true, content: {application/json: {schema: {$ref: "#/components/schemas/User"}}}}, responses: {"200": {description: ok, content: {application/json: {schema: {$ref: "#/components/schemas/User"}}}}}}}
+`, describe.Options{Path: "/api"})
+	skill := s.text(t, describe.Skill, s.caller())
+	require.Contains(t, skill, `-d '{"name":"text","password":"text"}'`)
+	require.Contains(t, skill, "\n{\"id\":\"text\",\"at\":1,\"name\":\"text\"}\n")
+}

@@ -85,6 +85,12 @@ func (n *node) text(name string) string {
 	return ""
 }
 
+// flag reports whether a member is true.
+func (n *node) flag(name string) bool {
+	at := n.get(name)
+	return at != nil && at.value == true
+}
+
 // number is a member that is a number, as it is written.
 func (n *node) number(name string) (string, bool) {
 	if at := n.get(name); at != nil {

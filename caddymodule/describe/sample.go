@@ -75,9 +75,14 @@ func (s *schemas) sampleObject(n *node, whole bool, depth int) (*node, bool) {
 	if properties == nil {
 		return made, true
 	}
+	hidden := "readOnly" // a request has nothing of it, and an answer nothing of writeOnly
+	if whole {
+		hidden = "writeOnly"
+	}
 	for _, p := range properties.members {
+		inner, _ := s.resolve(p.value)
 		needed := has(required, p.name)
-		if !needed && !whole {
+		if !needed && !whole || p.value.flag(hidden) || inner.flag(hidden) {
 			continue
 		}
 		value, ok := s.sample(p.value, whole, depth+1)

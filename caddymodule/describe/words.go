@@ -220,7 +220,7 @@ func (s *schemas) collect(n *node, prefix string, depth int, need bool, list *[]
 			return
 		}
 		inner, description := s.resolve(p.value)
-		if inner.get("readOnly") != nil && inner.get("readOnly").value == true {
+		if inner.flag("readOnly") || p.value.flag("readOnly") {
 			continue
 		}
 		must := need && has(required, p.name)

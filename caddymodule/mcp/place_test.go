@@ -149,3 +149,13 @@ func TestPlaceOfLiterals(t *testing.T) {
 	require.Len(t, of.calls, 1)
 	require.Equal(t, "GET /:v/st*r:batch", written(of.calls[0]))
 }
+
+// TestNobodyIsAskedForWhatOnlyAnswersHave: a model would invent the id.
+func TestNobodyIsAskedForWhatOnlyAnswersHave(t *testing.T) {
+	t.Parallel()
+	s, _, err := serve(t, `{"openapi": "3.1.0", "paths": {"/things": {"post": {"operationId": "add", "requestBody": {"required": true, "content": {"application/json": {"schema":
+		{"type": "object", "required": ["id", "name"], "properties": {"id": {"type": "string", "readOnly": true}, "name": {"type": "string"}}}}}}}}}}`, mcp.Options{})
+	require.NoError(t, err)
+	reply := ask(s, &site{}, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+	require.Contains(t, string(reply.Body), `"required":["name"]`)
+}

@@ -163,12 +163,20 @@ func (t *Tool) takeBody(o *openapi.Operation, definitions *openapi.Definitions) 
 	t.body.flat, t.body.open = true, object.open
 	for _, property := range object.properties {
 		a := &argument{name: t.free(plainArgument(property.name)), in: "body", original: property.name, schema: property.value,
-			required: o.Body.Required && slices.Contains(object.required, property.name)}
+			required: o.Body.Required && slices.Contains(object.required, property.name) && !readOnly(property.value)}
 		if err := t.addArgument(a); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// readOnly reports whether only answers have a property: the gate does not ask for it either.
+func readOnly(schema json.RawMessage) bool {
+	var is struct {
+		ReadOnly bool `json:"readOnly"`
+	}
+	return json.Unmarshal(schema, &is) == nil && is.ReadOnly
 }
 
 // free is a name for an argument of the body: its own, or with a prefix where a parameter has that name.
