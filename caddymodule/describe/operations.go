@@ -91,10 +91,6 @@ func own(r *route.Route) bool {
 	return r.Describes || r.MCP || strings.HasPrefix(r.Pattern, "/.well-known/")
 }
 
-// plainly are the literals that a route's pattern encodes because they mean something else there. To a backend that reads paths as they
-// come, /leads:batch and /leads%3Abatch are two.
-var plainly = strings.NewReplacer("%3A", ":", "%2A", "*")
-
 // place sets the path. Its literals are those that requests have, its parameters are called as the document calls them, or as the first
 // operation at such a path does: OpenAPI has one name for each.
 func (o *operation) place(from *route.Route, shapes map[string][]string) {
@@ -109,7 +105,7 @@ func (o *operation) place(from *route.Route, shapes map[string][]string) {
 	var names, shape []string
 	segments := strings.Split(from.Pattern, "/")
 	for n, segment := range segments {
-		segments[n] = plainly.Replace(segment)
+		segments[n] = route.Literal(segment)
 		name, is := strings.CutPrefix(segment, ":")
 		if segment == "*" && n == len(segments)-1 {
 			name, is = "rest", true

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/refusal"
+	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
 // Call is the request that a call of a tool makes.
@@ -223,15 +224,11 @@ func (p *placing) scalar(a *argument, value any, escape func(string) (text, wron
 	return escaped, true
 }
 
-// plainly are the literals that a route's pattern encodes because they mean something else there. To a backend that reads paths as they
-// come, /leads:batch and /leads%3Abatch are two.
-var plainly = strings.NewReplacer("%3A", ":", "%2A", "*")
-
 // finish puts the parts together.
 func (t *Tool) finish(p *placing) {
 	segments := make([]string, len(t.template))
 	for n, part := range t.template {
-		segments[n] = plainly.Replace(part)
+		segments[n] = route.Literal(part)
 		if name, is := strings.CutPrefix(part, ":"); is {
 			segments[n] = p.path[name]
 		}

@@ -153,3 +153,9 @@ func decoded(raw string) string {
 	}
 	return raw
 }
+
+var literals = strings.NewReplacer("%3A", ":", "%2A", "*")
+
+// Literal is a segment of a pattern, which is no parameter, as it is sent: leads:batch for "leads%3Abatch". To a backend that reads paths
+// as they come, these are two.
+func Literal(segment string) string { return literals.Replace(segment) }
