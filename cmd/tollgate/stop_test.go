@@ -67,10 +67,18 @@ func (s *stopping) serve(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	case "socket":
-		websocket.Server{Handler: func(c *websocket.Conn) { _, _ = io.Copy(c, c) }}.ServeHTTP(w, r)
+		websocket.Server{Handler: echo}.ServeHTTP(w, r)
 		return
 	}
 	_, _ = io.WriteString(w, "ok")
+}
+
+// echo says what it hears, and answers a close frame with one, as RFC 6455 (5.5.1) asks of every end: x/net/websocket alone hangs up. Caddy closes both
+// ends, in either order; where the backend hangs up before the client's turn has come, its end is all that the client hears.
+func echo(c *websocket.Conn) {
+	_, _ = io.Copy(c, c)
+	c.PayloadType = websocket.CloseFrame
+	_, _ = c.Write([]byte{0x03, 0xe9})
 }
 
 func (s *stopping) reload(t *testing.T) {
