@@ -73,7 +73,13 @@ func init() { // they call compile, which reads them
 			s.formatName, s.format = at.node.Value, formats[at.node.Value]
 			return nil
 		},
-		"required":          func(_ *compiler, s *schema, at place) (err error) { s.required, err = texts(at); return err },
+		"required": func(c *compiler, s *schema, at place) (err error) {
+			if _, wrong := at.flag(); wrong == nil { // as parameters have it, and properties in OpenAPI 2
+				return c.skip(unreadable{at.errorf(`required of a schema is a list of names: write it beside the properties that have the name, as required: [name], and nothing where they may be missing`)})
+			}
+			s.required, err = texts(at)
+			return err
+		},
 		"properties":        readProperties,
 		"patternProperties": readPatternProperties,
 		"dependentRequired": func(_ *compiler, s *schema, at place) error {

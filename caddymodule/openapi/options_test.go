@@ -22,6 +22,7 @@ paths:
   /leads/{id}/notes: {get: {}}
   /files/{name}.{ext}: {get: {}}
   /users:batch: {post: {}}
+  /users/{id}/keys:batch-rotate: {post: {}}
   /open: {get: {security: []}}
 `
 
@@ -42,7 +43,7 @@ func TestOptions(t *testing.T) {
 		want    string // of the table, or of the error
 	}{
 		"public opens what the document takes for public": {openapi.Options{Security: []string{"key"}, Public: true, Except: []openapi.Selection{file}},
-			"GET /v1/leads/:id a.read\nDELETE /v1/leads/:id a.read\nGET /v1/leads/:id/notes a.read\nPOST /v1/users%3Abatch a.read\nGET /v1/open public\n"},
+			"GET /v1/leads/:id a.read\nDELETE /v1/leads/:id a.read\nGET /v1/leads/:id/notes a.read\nPOST /v1/users%3Abatch a.read\nPOST /v1/users/:id/keys%3Abatch-rotate a.read\nGET /v1/open public\n"},
 		"security chooses among alternatives": {openapi.Options{Security: []string{"oauth"}, Public: true, Only: []openapi.Selection{{Methods: []string{"DELETE", "GET"}, Path: "/v1/leads/{id}"}}},
 			"GET /v1/leads/:id a.all\nDELETE /v1/leads/:id a.all\n"},
 		"a scheme that was chosen may be of any kind": {openapi.Options{Security: []string{"basic"}, Only: []openapi.Selection{{Methods: []string{"DELETE"}, Path: "/v1/leads/:x"}}},
@@ -54,6 +55,15 @@ func TestOptions(t *testing.T) {
 			"GET /v1/leads/:id a.read\n"},
 		"a literal colon is written as routes write it": {openapi.Options{Security: []string{"key"}, Only: []openapi.Selection{{Methods: []string{"POST"}, Path: "/v1/users%3Abatch"}}},
 			"POST /v1/users%3Abatch a.read\n"},
+		"a literal colon is written as the document writes it": {openapi.Options{Security: []string{"key"}, Only: []openapi.Selection{{Methods: []string{"POST"}, Path: "/v1/users:batch"},
+			{Methods: []string{"POST"}, Path: "/v1/users/:id/keys:batch-rotate"}}},
+			"POST /v1/users%3Abatch a.read\nPOST /v1/users/:id/keys%3Abatch-rotate a.read\n"},
+		"a literal colon in front of a star": {openapi.Options{Security: []string{"key"}, Public: true, Except: []openapi.Selection{file, {Methods: []string{"POST"}, Path: "/v1/users:batch"}, {Methods: []string{"POST"}, Path: "/v1/users/{u}/*"}}},
+			"GET /v1/leads/:id a.read\nDELETE /v1/leads/:id a.read\nGET /v1/leads/:id/notes a.read\nGET /v1/open public\n"},
+		"a literal colon of another operation": {openapi.Options{Security: []string{"key"}, Except: []openapi.Selection{file, {Methods: []string{"POST"}, Path: "/v1/users:batches", Source: "Caddyfile:7"}}},
+			"error: Caddyfile:7: no operation of NAME is POST /v1/users:batches: correct or remove it"},
+		"a parameter is not a text behind a colon": {openapi.Options{Security: []string{"key"}, Only: []openapi.Selection{{Methods: []string{"POST"}, Path: "/v1/:users", Source: "Caddyfile:7"}}},
+			"error: Caddyfile:7: no operation of NAME is POST /v1/:users: correct or remove it"},
 		"a selection without an operation": {openapi.Options{Security: []string{"key"}, Except: []openapi.Selection{file, {Methods: []string{"PUT"}, Path: "/v1/leads/:id", Source: "Caddyfile:7"}}},
 			"error: Caddyfile:7: no operation of NAME is PUT /v1/leads/:id: correct or remove it"},
 		"a selection that lacks the server's path": {openapi.Options{Security: []string{"key"}, Only: []openapi.Selection{{Methods: []string{"GET"}, Path: "/leads/:id"}}},

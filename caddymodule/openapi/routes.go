@@ -45,7 +45,7 @@ type Selection struct {
 	// Methods are HTTP methods in capitals.
 	Methods []string `json:"methods"`
 	// Path is the path of the server and of the operation, with parameters as routes have them or as the document does, by
-	// whatever name: /v1/leads/:id. A final * stands for the rest.
+	// whatever name: /v1/leads/:id. A colon may also be the document's own: /v1/leads:batch. A final * stands for the rest.
 	Path string `json:"path"`
 	// Source is the file and line it was written at, for errors.
 	Source string `json:"source,omitempty"`
@@ -72,11 +72,9 @@ func (s *Selection) Takes(method, template string) bool {
 	if !slices.Contains(s.Methods, method) {
 		return false
 	}
-	is := shape(template, parameters)
-	if rest, all := strings.CutSuffix(s.Path, "*"); all {
-		return strings.HasPrefix(is, shape(rest, either))
-	}
-	return is == shape(s.Path, either)
+	path, all := strings.CutSuffix(s.Path, "*")
+	rest, is := behind(shape(template), path)
+	return is && (all || rest == "")
 }
 
 // Routes makes a route of each operation, and closed ones of those that are left out. It returns warnings about what the document wants and does not get, or all that is

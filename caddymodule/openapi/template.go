@@ -20,7 +20,7 @@ var (
 // pattern is a document's template as a route's: "/a/{user-id}" is "/a/:user_id".
 func pattern(template string) string {
 	var taken []string
-	return rewritten(template, parameters, func(name string) string {
+	return rewritten(template, func(name string) string {
 		name = word(name)
 		unique := name
 		for n := 2; slices.Contains(taken, unique); n++ {
@@ -31,13 +31,31 @@ func pattern(template string) string {
 	})
 }
 
-// shape is a template whatever its parameters are called, found by the given expression.
-func shape(template string, parameters *regexp.Regexp) string {
-	return rewritten(template, parameters, func(string) string { return ":" })
+// shape is a document's template whatever its parameters are called.
+func shape(template string) string {
+	return rewritten(template, func(string) string { return ":" })
+}
+
+// behind is what follows in a shape on a path that an operator wrote: a parameter in either style, and a text behind a colon that the
+// document has so, as in /leads:batch. It reports false where the shape does not begin with the path.
+func behind(shape, path string) (rest string, is bool) {
+	end := 0
+	for _, m := range either.FindAllStringIndex(path, -1) {
+		if shape, is = strings.CutPrefix(shape, literal(path[end:m[0]])); !is {
+			return "", false
+		}
+		if rest, is = strings.CutPrefix(shape, ":"); !is {
+			if rest, is = strings.CutPrefix(shape, literal(path[m[0]:m[1]])); !is {
+				return "", false
+			}
+		}
+		shape, end = rest, m[1]
+	}
+	return strings.CutPrefix(shape, literal(path[end:]))
 }
 
 // rewritten is a template with its parameters written anew, and with its literals in the one spelling that requests have.
-func rewritten(template string, parameters *regexp.Regexp, parameter func(name string) string) string {
+func rewritten(template string, parameter func(name string) string) string {
 	var b strings.Builder
 	end := 0
 	for _, m := range parameters.FindAllStringIndex(template, -1) {

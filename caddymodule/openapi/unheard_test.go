@@ -20,6 +20,8 @@ func TestWhatChecksNothingIsSaid(t *testing.T) {
 		"a misspelt schema":      {`{post: {requestBody: {content: {application/json: {shema: {}}}}}}`, `:3: a media type has no "shema"`, ""},
 		"a misspelt required":    {`{post: {requestBody: {requierd: true, content: {application/json: {}}}}}`, `:3: a requestBody has no "requierd"`, ""},
 		"a JSON parameter's":     {`{get: {parameters: [{name: n, in: query, content: {application/json: {scheme: {}}}}]}}`, `:3: a media type has no "scheme"`, ""},
+		"required of a property": {body(`{type: object, properties: {a: {type: string, required: true}}}`),
+			`:3: required of a schema is a list of names: write it beside the properties that have the name, as required: [name]`, ""},
 		"exclusive as in 3.0":    {body(`{minimum: 1, exclusiveMinimum: true}`), `:3: exclusiveMinimum is a number of its own in OpenAPI 3.1: write exclusiveMinimum: 5 in place of`, ""},
 		"nullable":               {body(`{type: string, nullable: true}`), "", `:3: OpenAPI 3.1 has no nullable, write type: [string, "null"]: so it checks nothing`},
 		"not nullable":           {body(`{type: string, nullable: false}`), "", ""},

@@ -173,7 +173,12 @@ func TestASlowBodyIsCutOff(t *testing.T) {
 			answer, err := io.ReadAll(conn)
 			require.NoError(t, err, "closed in time")
 			require.Regexp(t, `^HTTP/1.1 4\d\d `, string(answer))
-			require.Error(t, <-ended, "the backend is not held either")
+			select {
+			case err := <-ended:
+				require.Error(t, err, "the backend is not held either")
+			case <-time.After(harness.WaitFor):
+				t.Fatalf("the backend was not reached, or is held; the caller heard %s", answer)
+			}
 		})
 	}
 }
