@@ -102,8 +102,8 @@ func (f *fleet) killOne(t *testing.T, n int, away time.Duration) (missing int) {
 		}
 	}
 	f.mu.Unlock()
+	f.started[n] = time.Now() // and not later: it answers before start has seen that it does
 	f.gateways[n].start(t)
-	f.started[n] = time.Now()
 	return missing
 }
 
