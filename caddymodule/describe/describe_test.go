@@ -166,7 +166,8 @@ func TestSkill(t *testing.T) {
 func TestOpenAPI(t *testing.T) {
 	s := made(t, world, describe.Options{}, &route.Route{Methods: []string{"GET"}, Pattern: "/v1/leads/:id", Scopes: []string{"own.read"}, Cost: 7},
 		&route.Route{Methods: []string{"GET", "POST"}, Pattern: "/files/:name/*", Scopes: []string{"files.:name"}}, &route.Route{Methods: []string{"OPTIONS"}, Pattern: "/*", Public: true},
-		&route.Route{Methods: []string{"POST", "GET"}, Pattern: "/mcp", MCP: true}, &route.Route{Methods: []string{"GET"}, Pattern: "/.well-known/oauth-protected-resource/mcp", Public: true})
+		&route.Route{Methods: []string{"POST", "GET"}, Pattern: "/mcp", MCP: true}, &route.Route{Methods: []string{"GET"}, Pattern: "/.well-known/oauth-protected-resource/mcp", Public: true, MCP: true},
+		&route.Route{Methods: []string{"GET"}, Pattern: "/.well-known/leads", Public: true})
 	text := s.text(t, describe.OpenAPI, s.caller("*", "own.read", "files.:name"))
 	require.Equal(t, text, s.text(t, describe.OpenAPI, s.caller("*", "own.read", "files.:name")))
 	file := filepath.Join(t.TempDir(), "openapi.json")
@@ -181,7 +182,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{
 		"GET /v1/about ", "GET /v1/leads/:lead_id own.read", "PUT /v1/leads/:lead_id leads.write", "GET /v1/secrets secrets.hidden",
-		"GET /files/:name/:rest files.any", "POST /files/:name/:rest files.any",
+		"GET /files/:name/:rest files.any", "POST /files/:name/:rest files.any", "GET /.well-known/leads ",
 	}, table, text)
 	require.Contains(t, text, `"servers":[{"url":"https://api.example.com"}]`)
 	require.Contains(t, text, `"x-tollgate":{"cost":7}`)

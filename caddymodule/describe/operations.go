@@ -88,7 +88,7 @@ func place(source string) string {
 
 // own reports whether a route is no operation of the API: what describes it, MCP, and what says how to authenticate there.
 func own(r *route.Route) bool {
-	return r.Describes || r.MCP || strings.HasPrefix(r.Pattern, "/.well-known/")
+	return r.Describes || r.MCP
 }
 
 // place sets the path. Its literals are those that requests have, its parameters are called as the document calls them, or as the first

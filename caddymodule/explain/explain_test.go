@@ -287,4 +287,7 @@ func TestExplainMCP(t *testing.T) {
 	text := d.Must(t, "explain", "POST", "/mcp", "--key-id", key, "--wide")
 	require.Contains(t, text, "is the MCP server: the gateway answers")
 	require.Contains(t, text, "verdict: answered by the gateway")
+	text = d.Must(t, "explain", "GET", "/.well-known/oauth-protected-resource/mcp", "--key-id", key, "--wide")
+	require.Contains(t, text, "tells clients how to authenticate for MCP: the gateway answers")
+	require.Contains(t, text, "verdict: answered by the gateway")
 }

@@ -117,6 +117,8 @@ func (a *asked) routeInWords() string {
 		text += " (" + route.Source + ")"
 	}
 	switch {
+	case route.MCP && route.Public:
+		return text + " tells clients how to authenticate for MCP: the gateway answers"
 	case route.MCP:
 		return text + " is the MCP server: the gateway answers; the request of a tool goes the way of its own route"
 	case route.Describes:

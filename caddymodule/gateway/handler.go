@@ -163,11 +163,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		c.writer.Refuse(c.challenge(c.verdict.Refusal))
 		return nil
 	}
-	switch {
-	case c.verdict.Match.Route.MCP:
-		return c.mcp(next)
-	case c.isMetadata():
+	switch route := c.verdict.Match.Route; {
+	case route.MCP && route.Public:
 		return c.metadata()
+	case route.MCP:
+		return c.mcp(next)
 	}
 	return c.pass(next)
 }

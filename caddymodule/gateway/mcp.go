@@ -49,8 +49,8 @@ func (m *MCP) routes() []*Route {
 	}
 	return []*Route{
 		{Methods: []string{"POST", "GET", "DELETE"}, Path: m.Path, Cost: m.Cost, MCP: true, Source: m.Source},
-		{Methods: []string{"GET"}, Path: wellKnown, Public: true, Source: m.Source},
-		{Methods: []string{"GET"}, Path: wellKnown + m.Path, Public: true, Source: m.Source},
+		{Methods: []string{"GET"}, Path: wellKnown, Public: true, MCP: true, Source: m.Source},
+		{Methods: []string{"GET"}, Path: wellKnown + m.Path, Public: true, MCP: true, Source: m.Source},
 	}
 }
 

@@ -302,7 +302,7 @@ func (m *MCP) mostResult() int64 {
 
 // challenge tells clients that came without a good key where the MCP endpoint says how to authenticate (RFC 9728, section 5.1).
 func (c *call) challenge(r *refusal.Refusal) *refusal.Refusal {
-	if matched := c.verdict.Match.Route; matched == nil || !matched.MCP || r.Kind != refusal.Unauthorized {
+	if matched := c.verdict.Match.Route; matched == nil || !matched.MCP || matched.Public || r.Kind != refusal.Unauthorized {
 		return r
 	}
 	base := c.base()
@@ -312,12 +312,6 @@ func (c *call) challenge(r *refusal.Refusal) *refusal.Refusal {
 	said := *r
 	said.Challenge += `, resource_metadata="` + base + wellKnown + c.handler.MCP.Path + `"`
 	return &said
-}
-
-// isMetadata reports whether the request asks what the MCP endpoint says of itself.
-func (c *call) isMetadata() bool {
-	r := c.verdict.Match.Route
-	return c.handler.MCP != nil && r != nil && r.Public && (r.Pattern == wellKnown || r.Pattern == wellKnown+c.handler.MCP.Path)
 }
 
 // metadata says how clients authenticate (RFC 9728, section 3.2). No authorization server is named: there is none.

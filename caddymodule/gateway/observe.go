@@ -87,7 +87,7 @@ func (c *call) upstreamTook(report *envelope.Report) time.Duration {
 
 // answersItself reports whether the answer is the gateway's own although it is no refusal: that of whoami, of a description, or of tollgate_keys.
 func (c *call) answersItself() bool {
-	if route := c.verdict.Match.Route; route != nil && (route.Whoami || route.MCP || route.Describes) || c.isMetadata() {
+	if route := c.verdict.Match.Route; route != nil && (route.Whoami || route.MCP || route.Describes) {
 		return true
 	}
 	return c.handler.app.manages && c.vars[managedVar] != nil

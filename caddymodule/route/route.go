@@ -49,7 +49,7 @@ type Route struct {
 	// nor cost nor body.
 	Describes bool
 	// MCP routes are answered by the gateway itself, for keys that the policies let through. They take neither scopes nor body, and
-	// cost nothing unless Cost says so.
+	// cost nothing unless Cost says so. One that is Public as well says how to authenticate at the others.
 	MCP bool
 	// Closed routes are unknown. Others that stand back, as they do, take their requests no more than they take those of other routes.
 	Closed bool

@@ -141,8 +141,8 @@ func checkNeeds(r *Route) error {
 		return fmt.Errorf("body limit %d is not valid: write a size of at least 1 byte", r.BodyLimit)
 	case r.Limit != (record.Window{}) && !r.Public && !r.Describes:
 		return errors.New("a limit by client address is for public routes: what a key may use, the windows of its plan say")
-	case r.MCP && (r.Public || r.Whoami || r.Describes || len(r.Scopes) > 0 || r.BodyLimit > 0):
-		return errors.New("a route of mcp is neither public nor whoami, and takes neither scopes nor body")
+	case r.MCP && (r.Whoami || r.Describes || len(r.Scopes) > 0 || r.BodyLimit > 0):
+		return errors.New("a route of mcp is no whoami and does not describe, and takes neither scopes nor body")
 	case !r.Public && !r.Whoami && !r.Describes:
 		return nil
 	case len(r.Scopes) > 0:
