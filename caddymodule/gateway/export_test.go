@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate-gateway/tollgate/caddymodule/internal/inner"
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/lines"
 )
 
@@ -12,6 +13,13 @@ func SetDecisionLines(t *testing.T, most int) {
 	given := decisionLines
 	decisionLines = lines.NewPerSecond(most)
 	t.Cleanup(func() { decisionLines = given })
+}
+
+// SetPatience makes answers of tools late sooner, until the test's end. Call it before the gateway is started.
+func SetPatience(t *testing.T, stream, whole time.Duration) {
+	given := patience
+	patience = inner.Patience{Stream: stream, Whole: whole}
+	t.Cleanup(func() { patience = given })
 }
 
 // SetBodyTimeout makes bodies late sooner, until the test's end. Call it before the gateway is started.

@@ -24,8 +24,8 @@ import (
 	"github.com/tollgate-gateway/tollgate/caddymodule/route"
 )
 
-// streamTime is how long events are collected of a tool that answers with a stream. Only tests change it.
-var streamTime = 30 * time.Second
+// patience is how long the answer of a tool may take from its status on: clients give up and do not always say so. Only tests change it.
+var patience = inner.Patience{Stream: 30 * time.Second, Whole: 2 * time.Minute}
 
 // agent is a call of the MCP endpoint, and what it does for its caller: mcp.Site.
 type agent struct {
@@ -162,7 +162,7 @@ func (a *agent) Call(ctx context.Context, r *mcp.Call) *mcp.Answer {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	answer := inner.NewAnswer(a.handler.MCP.mostResult(), streamTime, cancel)
+	answer := inner.NewAnswer(a.handler.MCP.mostResult(), patience, cancel)
 	request, err := inner.New(a.request.WithContext(ctx), &inner.Request{
 		Method: r.Method, Path: r.Path, Query: r.Query, Header: r.Header, Body: r.Body, Hidden: hiddenVar,
 	}, answer)
@@ -184,6 +184,9 @@ func (a *agent) Call(ctx context.Context, r *mcp.Call) *mcp.Answer {
 // fit takes the encoding off an answer, which nobody asked for, and says what its caller is told in its place if it is none that a tool
 // can give; nil: it is one.
 func (a *agent) fit(answer *inner.Answer) *refusal.Refusal {
+	if answer.Close() && !answer.Stream && !answer.Long {
+		return &refusal.Refusal{Kind: refusal.UpstreamTimeout}
+	}
 	most := a.handler.MCP.mostResult()
 	if codings := answer.Sent()["Content-Encoding"]; len(codings) > 0 && answer.Body.Len() > 0 {
 		body, whole := envelope.Decode(codings, bytes.Clone(answer.Body.Bytes()), int(most))
@@ -209,7 +212,7 @@ func (c *call) asTold(report *envelope.Report) {
 	unfit := answer.Unfit
 	report.Source, report.Status, report.Code, report.Reason = envelope.SourceGateway, unfit.StatusCode(), unfit.Kind.Code, unfit.Kind.Reason
 	report.Cause, report.ClientGone = unfit.Cause, false
-	if unfit.Kind == refusal.UpstreamMalformed {
+	if unfit.Kind == refusal.UpstreamMalformed || unfit.Kind == refusal.UpstreamTimeout {
 		report.Source = envelope.SourceBackend
 	}
 }

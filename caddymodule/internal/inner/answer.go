@@ -29,7 +29,7 @@ type Answer struct {
 	Unfit *refusal.Refusal
 
 	most    int64
-	patient time.Duration
+	patient Patience
 	cancel  context.CancelFunc
 	header  http.Header
 	sent    http.Header
@@ -39,9 +39,17 @@ type Answer struct {
 	stopped bool
 }
 
-// NewAnswer keeps at most so many bytes. Cancel ends the request when there are more, and a stream of events that is longer than
-// that long.
-func NewAnswer(most int64, patient time.Duration, cancel context.CancelFunc) *Answer {
+// Patience is how long after its status an answer may take.
+type Patience struct {
+	// Stream is how long events are collected.
+	Stream time.Duration
+	// Whole is until when any other answer must be there.
+	Whole time.Duration
+}
+
+// NewAnswer keeps at most so many bytes. Cancel ends the request when there are more, and when the answer takes longer than anybody
+// waits.
+func NewAnswer(most int64, patient Patience, cancel context.CancelFunc) *Answer {
 	return &Answer{most: most, patient: patient, cancel: cancel, header: http.Header{}}
 }
 
@@ -62,17 +70,18 @@ func (a *Answer) WriteHeader(status int) {
 		return
 	}
 	a.Status, a.sent = status, a.header.Clone()
+	patience := a.patient.Whole
 	if kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); kind == "text/event-stream" {
-		a.Stream = true
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.timer = time.AfterFunc(a.patient, func() {
-			a.mu.Lock()
-			a.stopped = true
-			a.mu.Unlock()
-			a.cancel()
-		})
+		a.Stream, patience = true, a.patient.Stream
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.timer = time.AfterFunc(patience, func() {
+		a.mu.Lock()
+		a.stopped = true
+		a.mu.Unlock()
+		a.cancel()
+	})
 }
 
 // Write keeps what there is room for.
@@ -90,7 +99,7 @@ func (a *Answer) Write(p []byte) (int, error) {
 	return n, errEnough
 }
 
-// Close ends the answer, and reports whether it was a stream that took too long.
+// Close ends the answer, and reports whether it took too long. It may be called more than once.
 func (a *Answer) Close() (stopped bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

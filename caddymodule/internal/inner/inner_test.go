@@ -105,7 +105,7 @@ func TestRefusesWhatIsNoPath(t *testing.T) {
 func TestAnswer(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
-	a := inner.NewAnswer(5, time.Minute, cancel)
+	a := inner.NewAnswer(5, inner.Patience{Stream: time.Minute, Whole: time.Minute}, cancel)
 	a.Header().Set("X-A", "early")
 	a.WriteHeader(103)
 	require.Zero(t, a.Status, "a status that is not final")
@@ -126,7 +126,7 @@ func TestAnswer(t *testing.T) {
 	require.ErrorIs(t, ctx.Err(), context.Canceled, "whoever still sends is told")
 	require.False(t, a.Close())
 
-	a = inner.NewAnswer(5, time.Minute, cancel)
+	a = inner.NewAnswer(5, inner.Patience{Stream: time.Minute, Whole: time.Minute}, cancel)
 	_, err = a.Write([]byte("abcde"))
 	require.NoError(t, err)
 	require.Equal(t, 200, a.Status)
@@ -136,24 +136,25 @@ func TestAnswer(t *testing.T) {
 	require.True(t, errors.Is(err, http.ErrNotSupported))
 }
 
-// TestStream of events is collected for a time, whatever else takes as long as it takes.
-func TestStream(t *testing.T) {
+// TestPatience ends a stream of events after a time, and every other answer that does not end after a longer one.
+func TestPatience(t *testing.T) {
 	t.Parallel()
-	for kind, ended := range map[string]bool{"text/event-stream; charset=utf-8": true, "application/json": false} {
+	for kind, patience := range map[string]time.Duration{
+		"text/event-stream; charset=utf-8": time.Minute, "application/json": time.Hour, "application/x-ndjson": time.Hour, "": time.Hour,
+	} {
 		t.Run(kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(context.Background())
 				defer cancel()
-				a := inner.NewAnswer(100, time.Minute, cancel)
+				a := inner.NewAnswer(100, inner.Patience{Stream: time.Minute, Whole: time.Hour}, cancel)
 				a.Header().Set("Content-Type", kind)
 				_, err := a.Write([]byte("data: 1\n\n"))
 				require.NoError(t, err)
-				select {
-				case <-ctx.Done():
-				case <-time.After(2 * time.Minute):
-				}
-				require.Equal(t, ended, ctx.Err() != nil)
-				require.Equal(t, ended, a.Close())
+				begun := time.Now()
+				<-ctx.Done()
+				require.Equal(t, patience, time.Since(begun))
+				require.True(t, a.Close())
+				require.True(t, a.Close(), "whoever asks again")
 				require.Equal(t, "data: 1\n\n", a.Body.String())
 			})
 		})
