@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -89,10 +90,10 @@ func members(text json.RawMessage) (list []member, err error) {
 	return list, nil
 }
 
-// output is the schema of the answer; nil: the document describes none that is an object.
+// output is the schema of the answer; nil: the document describes none that is an object, or several.
 func output(o *openapi.Operation) []byte {
 	schema, definitions := answerOf(o)
-	if schema == nil {
+	if schema == nil || !onlyAnswer(o, schema) {
 		return nil
 	}
 	var is struct {
@@ -129,6 +130,26 @@ func answerOf(o *openapi.Operation) (json.RawMessage, *openapi.Definitions) {
 		return nil, nil
 	}
 	return schema, definitions
+}
+
+// onlyAnswer reports whether all answers of an operation that are no errors have one schema: a client holds each against what the tool
+// promises, and a 202 or 204 that the document has beside the 200 would be an exception to it.
+func onlyAnswer(o *openapi.Operation, schema json.RawMessage) bool {
+	for n := range o.Answers {
+		a := &o.Answers[n]
+		if !strings.HasPrefix(a.Status, "2") && !strings.HasPrefix(a.Status, "3") {
+			continue
+		}
+		content := a.JSON()
+		if content == nil {
+			return false
+		}
+		definitions := &openapi.Definitions{Prefix: "#/$defs/", Modern: true, Most: maxSchema}
+		if other, err := definitions.Add(content.Schema); err != nil || !bytes.Equal(other, schema) {
+			return false
+		}
+	}
+	return o.Method != http.MethodHead // whose answer has no body
 }
 
 // success is the JSON of the first 2xx answer; nil: there is none.
