@@ -121,6 +121,9 @@ func (x *exchange) noCursor() *Reply {
 	return nil
 }
 
+// listTools lists all tools at once, however many. The iterators of the Go SDK and the TypeScript client of version 2 follow cursors,
+// but ListTools of the one and version 1 of the other give the first page alone, as do agents built on them: what stands on a second
+// page is not there for them.
 func (x *exchange) listTools() *Reply {
 	if wrong := x.noCursor(); wrong != nil {
 		return wrong

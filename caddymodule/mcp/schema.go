@@ -25,6 +25,7 @@ type argument struct {
 	in       string // path, query, header or body
 	original string // as the document calls it
 	required bool
+	needed   bool // of a body, where there is one
 	style    string
 	explode  bool
 	isJSON   bool
@@ -68,7 +69,8 @@ func (t *Tool) describe(o *openapi.Operation, outputs bool) error {
 	if o.Summary != "" {
 		b = appendText(append(b, `,"title":`...), cut(o.Summary, 200))
 	}
-	b = appendText(append(b, `,"description":`...), description(o))
+	together := cut(t.together(), maxDescription/2)
+	b = appendText(append(b, `,"description":`...), cut(description(o), maxDescription-len(together))+together)
 	b = append(append(b, `,"inputSchema":`...), input...)
 	if outputs {
 		if output := output(o); output != nil {
@@ -163,7 +165,8 @@ func (t *Tool) takeBody(o *openapi.Operation, definitions *openapi.Definitions) 
 	t.body.flat, t.body.open = true, object.open
 	for _, property := range object.properties {
 		a := &argument{name: t.free(plainArgument(property.name)), in: "body", original: property.name, schema: property.value,
-			required: o.Body.Required && slices.Contains(object.required, property.name) && !readOnly(property.value)}
+			needed: slices.Contains(object.required, property.name) && !readOnly(property.value)}
+		a.required = a.needed && o.Body.Required
 		if err := t.addArgument(a); err != nil {
 			return err
 		}
@@ -177,6 +180,27 @@ func readOnly(schema json.RawMessage) bool {
 		ReadOnly bool `json:"readOnly"`
 	}
 	return json.Unmarshal(schema, &is) == nil && is.ReadOnly
+}
+
+// together says which arguments a body that may be left out needs as soon as it is sent, since the schema of the arguments cannot:
+// models' APIs do not take the words of JSON Schema that would.
+func (t *Tool) together() string {
+	var all, needed []string
+	for _, a := range t.order {
+		if a.in != "body" {
+			continue
+		}
+		if all = append(all, a.name); a.needed {
+			needed = append(needed, a.name)
+		}
+	}
+	switch {
+	case t.body.required || len(needed) == 0 || len(all) == 1:
+		return ""
+	case len(all) > maxFields:
+		all = append(all[:maxFields:maxFields], "...")
+	}
+	return "\n\nIf any of " + strings.Join(all, ", ") + " is given, so must be " + strings.Join(needed, ", ") + "."
 }
 
 // free is a name for an argument of the body: its own, or with a prefix where a parameter has that name.

@@ -216,7 +216,7 @@ func (m *maker) finish(s *Server) error {
 		}
 	}
 	for n := range m.options.Names {
-		wrong = append(wrong, m.unused(&m.options.Names[n].Selection))
+		wrong = append(wrong, m.unusedName(n))
 	}
 	count := map[string]int{}
 	for _, t := range m.tools {
@@ -242,6 +242,22 @@ func (m *maker) finish(s *Server) error {
 	}
 	s.tools = m.tools
 	return errors.Join(wrong...)
+}
+
+// unusedName tells a second name for an operation from one for none.
+func (m *maker) unusedName(n int) error {
+	name := &m.options.Names[n]
+	for earlier := range m.options.Names[:n] {
+		other := &m.options.Names[earlier]
+		if !m.used[&name.Selection] && m.used[&other.Selection] && other.Takes(name.Methods[0], name.Path) {
+			err := fmt.Errorf("%s %s has two names, %s and %s: remove one of them", name.Methods[0], name.Path, other.Tool, name.Tool)
+			if name.Source != "" {
+				err = fmt.Errorf("%s: %w", name.Source, err)
+			}
+			return err
+		}
+	}
+	return m.unused(&name.Selection)
 }
 
 func (m *maker) unused(s *openapi.Selection) error {
