@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/tollgate-gateway/tollgate/caddymodule/internal/strictjson"
@@ -43,6 +44,9 @@ func (x *exchange) appendResult(b []byte, t *Tool, a *Answer) []byte {
 	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	body, wrong := a.Body, a.Status >= 400
 	stream := kind == "text/event-stream"
+	if a.Cut || a.Ended {
+		body = whole(body)
+	}
 	b = append(b, '{')
 	if x.modern {
 		b = append(b, `"resultType":"complete",`...)
@@ -59,13 +63,69 @@ func (x *exchange) appendResult(b []byte, t *Tool, a *Answer) []byte {
 		b = x.appendBlob(b, kind, body)
 	}
 	b = append(b, ']')
-	if object := bytes.TrimSpace(body); !(wrong && t.promises) && isJSON && text && len(object) > 0 && (object[0] == '{' || x.modern) && !strictjson.Deeper(object, maxDepth) && json.Valid(object) {
-		b = append(append(b, `,"structuredContent":`...), object...)
+	if object := bytes.TrimSpace(bytes.TrimPrefix(body, byteOrder)); !(wrong && t.promises) && isJSON && text && len(object) > 0 && (object[0] == '{' || x.modern) && !strictjson.Deeper(object, maxDepth) && json.Valid(object) {
+		b = append(append(b, `,"structuredContent":`...), paired(object)...)
 	}
 	if wrong {
 		b = append(b, `,"isError":true`...)
 	}
 	return append(appendMeta(append(b, `,"_meta":`...), a), '}')
+}
+
+// byteOrder is the mark that some backends put before their JSON. Readers may ignore it (RFC 8259, section 8.1).
+var byteOrder = []byte("\ufeff")
+
+// whole leaves out the beginning of a character at whose middle a text was cut.
+func whole(text []byte) []byte {
+	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
+		if last := text[len(text)-n:]; utf8.RuneStart(last[0]) {
+			if !utf8.FullRune(last) {
+				return text[:len(text)-n]
+			}
+			break
+		}
+	}
+	return text
+}
+
+// paired is valid JSON with U+FFFD for each half of a surrogate pair. Backends that cut texts at a length send such, and clients whose
+// reader refuses it lose the whole message.
+func paired(text []byte) []byte {
+	own := false
+	for n := 0; ; {
+		next := bytes.IndexByte(text[n:], '\\')
+		if next < 0 {
+			return text
+		}
+		n += next
+		unit, more := escaped(text[n:]), escaped(text[min(n+6, len(text)):])
+		switch {
+		case unit < 0:
+			n += 2
+		case !utf16.IsSurrogate(unit):
+			n += 6
+		case utf16.DecodeRune(unit, more) != utf8.RuneError:
+			n += 12
+		default:
+			if !own {
+				text, own = bytes.Clone(text), true
+			}
+			copy(text[n+2:], "fffd")
+			n += 6
+		}
+	}
+}
+
+// escaped is the code unit of a \uXXXX that a text begins with, or -1.
+func escaped(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	unit, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(unit)
 }
 
 // appendBlob appends what is no text: pictures and sounds as such, all else as an embedded resource.

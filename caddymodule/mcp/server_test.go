@@ -241,6 +241,13 @@ func TestResults(t *testing.T) {
 		lacks  string
 	}{
 		"an object":             {answer("application/json", `{"a":1}`), `"structuredContent":{"a":1}`, `isError`},
+		"halves of characters":  {answer("application/json", `{"a":"\\ud83d","b":"\ude00\ud83d\ude00 \\ud83d\ud83d\u0041"}`), `"structuredContent":{"a":"\\ud83d","b":"\ufffd\ud83d\ude00 \\ud83d\ufffd\u0041"}`, `isError`},
+		"a half at the end":     {answer("application/json", `["\ud83d"]`), `"text":"[\"\\ud83d\"]"`, `isError`},
+		"a byte order mark":     {answer("application/json", "\ufeff{\"a\":1}"), `"structuredContent":{"a":1}`, `isError`},
+		"cut in a character":    {mcp.Answer{Status: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: []byte("data: a\xf0\x9f\x98"), Cut: true}, `"text":"data: a"`, `blob`},
+		"cut behind one":        {mcp.Answer{Status: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: []byte("data: é"), Ended: true}, `"text":"data: é"`, `blob`},
+		"cut, not a text":       {mcp.Answer{Status: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: []byte("data: \x80\x80\x80\x80"), Cut: true}, `"blob"`, `"text"`},
+		"cut at once":           {mcp.Answer{Status: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: []byte("\xc3"), Cut: true}, `"text":"200 OK"`, `blob`},
 		"a list":                {answer("application/json", `[1]`), `"text":"[1]"`, `structuredContent`},
 		"an object and more":    {answer("application/json", `{"a":1},"isError":true,"x":{}`), `"text":"{\"a\":1},\"isError\":true`, `structuredContent`},
 		"deep":                  {answer("application/json", strings.Repeat(`{"a":`, 500)+"1"+strings.Repeat("}", 500)), `"type":"text"`, `structuredContent`},
