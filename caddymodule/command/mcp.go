@@ -2,6 +2,8 @@ package command
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,6 +50,10 @@ func callTool(i *invocation) error {
 	if object := bytes.TrimSpace(arguments); !json.Valid(object) || object[0] != '{' {
 		return errors.New(`--data is not a JSON object: write one, such as --data '{"id": "l1"}'`)
 	}
+	tool := i.args[0]
+	if strings.ContainsFunc(tool, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("'%s' is not a name of a tool: write it without spaces, as tools/list has it", output.Printable(tool))
+	}
 	address, err := i.mcpAddress()
 	if err != nil {
 		return err
@@ -56,15 +62,17 @@ func callTool(i *invocation) error {
 	if err != nil {
 		return err
 	}
-	tool := i.args[0]
 	request, err := toolCall(i, address, tool, arguments)
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Authorization", "Bearer "+key)
-	client := http.Client{Timeout: callPatience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // no other host gets the key
-	answer, err := client.Do(request)
-	if err != nil {
+	answer, err := callClient(request.URL.Hostname()).Do(request)
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &untrusted):
+		return fmt.Errorf("this machine does not trust the certificate of %s: name the address that it is for; if it is of 'tls internal', run: tollgate trust: %w", address, untrusted.Err)
+	case err != nil:
 		return fmt.Errorf("no MCP server answers at %s: %w", address, errors.Unwrap(err))
 	}
 	defer answer.Body.Close()
@@ -73,6 +81,25 @@ func callTool(i *invocation) error {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
 	return i.tellCall(answer.StatusCode, text)
+}
+
+// callClient is who sends the call. What goes to this machine stays there: DNS is not asked for a name below localhost (RFC 6761, section
+// 6.3), and no proxy gets the key, which may be unencrypted.
+func callClient(host string) *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if loopback.Host(host) {
+		transport.Proxy = nil
+		transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if host, port, err := net.SplitHostPort(address); err == nil && net.ParseIP(host) == nil {
+				address = net.JoinHostPort("localhost", port)
+			}
+			return new(net.Dialer).DialContext(ctx, network, address)
+		}
+	}
+	return &http.Client{
+		Timeout: callPatience, Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // no other host gets the key
+	}
 }
 
 // credential reads the key.

@@ -3,6 +3,7 @@ package command_test
 import (
 	"encoding/json"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -62,6 +63,13 @@ func TestMCPCall(t *testing.T) {
 		require.ErrorContains(t, d.Run(secret, strings.Fields(line)...).Err, want, line)
 	}
 	require.Equal(t, 5, asked)
+	require.ErrorContains(t, d.Run(secret, "mcp", "call", "a\nb").Err, "is not a name of a tool")
+	require.NoError(t, d.Run(secret, strings.Fields(strings.Replace("mcp call fine"+at, "127.0.0.1", "api.localhost", 1))...).Err, "of such a name DNS knows nothing")
+	encrypted := httptest.NewUnstartedServer(http.NotFoundHandler())
+	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	encrypted.StartTLS()
+	t.Cleanup(encrypted.Close)
+	require.ErrorContains(t, d.Run(secret, strings.Fields("mcp call fine --url "+encrypted.URL)...).Err, "run: tollgate trust: x509")
 	require.ErrorContains(t, d.Run("", strings.Fields("mcp call fine"+at)...).Err, "standard input is empty: write the key there")
 
 	d.Write(t, "api.yaml", "openapi: 3.0.3\ncomponents: {securitySchemes: {key: {type: apiKey}}}\nsecurity: [{key: [a]}]\npaths: {/a: {get: {}}}\n")
