@@ -53,10 +53,10 @@ func (x *exchange) appendResult(b []byte, t *Tool, a *Answer) []byte {
 	}
 	b = append(b, `"content":[`...)
 	isJSON := kind == "application/json" || strings.HasSuffix(kind, "+json")
-	text := utf8.Valid(body) && (isJSON || kind == "" || stream || strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "json") || strings.HasSuffix(kind, "xml"))
+	text := utf8.Valid(body) && (isJSON || kind == "" || stream || strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "json") || strings.HasSuffix(kind, "xml") || strings.HasSuffix(kind, "yaml"))
 	switch {
 	case len(body) == 0:
-		b = append(appendText(append(b, `{"type":"text","text":`...), strings.TrimSpace(strconv.Itoa(a.Status)+" "+http.StatusText(a.Status))), '}')
+		b = append(appendText(append(b, `{"type":"text","text":`...), nothing(a)), '}')
 	case text:
 		b = append(appendText(append(b, `{"type":"text","text":`...), string(body)), '}')
 	default:
@@ -70,6 +70,15 @@ func (x *exchange) appendResult(b []byte, t *Tool, a *Answer) []byte {
 		b = append(b, `,"isError":true`...)
 	}
 	return append(appendMeta(append(b, `,"_meta":`...), a), '}')
+}
+
+// nothing is what is said of an answer without a body: its status, and where it points to, since models see no headers.
+func nothing(a *Answer) string {
+	text := strings.TrimSpace(strconv.Itoa(a.Status) + " " + http.StatusText(a.Status))
+	if place := a.Header.Get("Location"); place != "" {
+		text += ": " + cut(place, 2048)
+	}
+	return text
 }
 
 // byteOrder is the mark that some backends put before their JSON. Readers may ignore it (RFC 8259, section 8.1).

@@ -256,6 +256,8 @@ func TestResults(t *testing.T) {
 		"a type of two lines":   {answer("x/\"\r\n", "a"), `"type":"`, `structuredContent`},
 		"no type, not a text":   {answer("", "\x00\xff"), `"mimeType":"application/octet-stream"`, `"text"`},
 		"nothing":               {mcp.Answer{Status: 204, Header: http.Header{}}, `"text":"204 No Content"`, `isError`},
+		"somewhere else":        {mcp.Answer{Status: 303, Header: http.Header{"Location": {"/jobs/1"}}}, `"text":"303 See Other: /jobs/1"`, `isError`},
+		"yaml":                  {answer("application/yaml", "a: 1"), `"text":"a: 1"`, `blob`},
 		"no status that exists": {mcp.Answer{Status: 299, Header: http.Header{}}, `"text":"299"`, `isError`},
 		"an error":              {mcp.Answer{Status: 409, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"success":false}`)}, `"isError":true`, ``},
 		"a stream that is cut":  {mcp.Answer{Status: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: []byte("data: a"), Cut: true}, `"tollgate/cut":true`, `isError`},
