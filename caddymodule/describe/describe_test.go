@@ -314,3 +314,21 @@ paths:
 	require.Contains(t, skill, `-d '{"name":"text","password":"text"}'`)
 	require.Contains(t, skill, "\n{\"id\":\"text\",\"at\":1,\"name\":\"text\"}\n")
 }
+
+// TestWhatAnAllOfAsksFor is told as asked for, whichever of its parts has the property, and nothing that only answers have.
+func TestWhatAnAllOfAsksFor(t *testing.T) {
+	t.Parallel()
+	s := made(t, `
+openapi: 3.0.3
+components:
+  schemas:
+    ID: {type: string, readOnly: true}
+    Lead: {type: object, properties: {id: {allOf: [{$ref: "#/components/schemas/ID"}], description: its id}, name: {type: string}, note: {type: string}}}
+paths:
+  /leads: {post: {requestBody: {required: true, content: {application/json: {schema: {allOf: [{$ref: "#/components/schemas/Lead"}, {type: object, required: [id, name]}]}}}}}}
+`, describe.Options{Path: "/api"})
+	skill := s.text(t, describe.Skill, s.caller())
+	require.Contains(t, skill, "| `name` | body, required |")
+	require.Contains(t, skill, "| `note` | body |")
+	require.NotContains(t, skill, "| `id` |")
+}

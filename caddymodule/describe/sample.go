@@ -80,9 +80,8 @@ func (s *schemas) sampleObject(n *node, whole bool, depth int) (*node, bool) {
 		hidden = "writeOnly"
 	}
 	for _, p := range properties.members {
-		inner, _ := s.resolve(p.value)
 		needed := has(required, p.name)
-		if !needed && !whole || p.value.flag(hidden) || inner.flag(hidden) {
+		if !needed && !whole || p.value.flag(hidden) { // which package openapi writes there, wherever the document says it
 			continue
 		}
 		value, ok := s.sample(p.value, whole, depth+1)

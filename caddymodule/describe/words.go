@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -194,22 +195,23 @@ type field struct {
 
 // fields are those of a body, with dots between the names; forms reports that there are others, by oneOf or anyOf.
 func (s *schemas) fields(n *node) (list []field, forms bool) {
-	s.collect(n, "", 0, true, &list, &forms)
+	s.collect(n, "", 0, true, nil, &list, &forms)
 	return list, forms
 }
 
-func (s *schemas) collect(n *node, prefix string, depth int, need bool, list *[]field, forms *bool) {
+// collect adds the fields of a schema. Asked are names that those ask for which hold together with it, as all parts of an allOf do.
+func (s *schemas) collect(n *node, prefix string, depth int, need bool, asked []*node, list *[]field, forms *bool) {
 	if depth > maxDepth {
 		return
 	}
 	at, _ := s.resolve(n)
+	required := append(slices.Clip(asked), s.required(at, depth)...)
 	for _, part := range at.list("allOf") {
-		s.collect(part, prefix, depth+1, need, list, forms)
+		s.collect(part, prefix, depth+1, need, required, list, forms)
 	}
 	if at.list("oneOf") != nil || at.list("anyOf") != nil {
 		*forms = true
 	}
-	required := at.list("required")
 	properties := at.get("properties")
 	if properties == nil {
 		return
@@ -220,7 +222,7 @@ func (s *schemas) collect(n *node, prefix string, depth int, need bool, list *[]
 			return
 		}
 		inner, description := s.resolve(p.value)
-		if inner.flag("readOnly") || p.value.flag("readOnly") {
+		if p.value.flag("readOnly") { // which package openapi writes there, wherever the document says it
 			continue
 		}
 		must := need && has(required, p.name)
@@ -233,6 +235,17 @@ func (s *schemas) collect(n *node, prefix string, depth int, need bool, list *[]
 		if name != prefix+p.name {
 			must = false
 		}
-		s.collect(inner, name+".", depth+1, must, list, forms)
+		s.collect(inner, name+".", depth+1, must, nil, list, forms)
 	}
+}
+
+// required are the names that a schema asks for, and those that the parts of its allOf do.
+func (s *schemas) required(n *node, depth int) (names []*node) {
+	names = slices.Clip(n.list("required"))
+	for _, part := range n.list("allOf") {
+		if at, _ := s.resolve(part); depth <= maxDepth {
+			names = append(names, s.required(at, depth+1)...)
+		}
+	}
+	return names
 }

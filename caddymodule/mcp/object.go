@@ -120,11 +120,15 @@ func output(o *openapi.Operation) []byte {
 
 // answerOf is the schema of the first 2xx answer in JSON, and what it refers to; nil: there is none.
 func answerOf(o *openapi.Operation) (json.RawMessage, *openapi.Definitions) {
-	content := success(o)
+	return written(success(o))
+}
+
+// written is the schema of answers as clients hold them against it; nil: there is none.
+func written(content *openapi.Content) (json.RawMessage, *openapi.Definitions) {
 	if content == nil {
 		return nil, nil
 	}
-	definitions := &openapi.Definitions{Prefix: "#/$defs/", Modern: true, Most: maxSchema}
+	definitions := &openapi.Definitions{Prefix: "#/$defs/", Modern: true, Answering: true, Most: maxSchema}
 	schema, err := definitions.Add(content.Schema)
 	if err != nil {
 		return nil, nil
@@ -140,12 +144,7 @@ func onlyAnswer(o *openapi.Operation, schema json.RawMessage) bool {
 		if !strings.HasPrefix(a.Status, "2") && !strings.HasPrefix(a.Status, "3") {
 			continue
 		}
-		content := a.JSON()
-		if content == nil {
-			return false
-		}
-		definitions := &openapi.Definitions{Prefix: "#/$defs/", Modern: true, Most: maxSchema}
-		if other, err := definitions.Add(content.Schema); err != nil || !bytes.Equal(other, schema) {
+		if other, _ := written(a.JSON()); other == nil || !bytes.Equal(other, schema) {
 			return false
 		}
 	}

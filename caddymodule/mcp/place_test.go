@@ -150,12 +150,31 @@ func TestPlaceOfLiterals(t *testing.T) {
 	require.Equal(t, "GET /:v/st*r:batch", written(of.calls[0]))
 }
 
-// TestNobodyIsAskedForWhatOnlyAnswersHave: a model would invent the id.
+// TestNobodyIsAskedForWhatOnlyAnswersHave, wherever the document says it: a model would invent the id. Nor do clients refuse answers
+// for what only requests have.
 func TestNobodyIsAskedForWhatOnlyAnswersHave(t *testing.T) {
 	t.Parallel()
-	s, _, err := serve(t, `{"openapi": "3.1.0", "paths": {"/things": {"post": {"operationId": "add", "requestBody": {"required": true, "content": {"application/json": {"schema":
-		{"type": "object", "required": ["id", "name"], "properties": {"id": {"type": "string", "readOnly": true}, "name": {"type": "string"}}}}}}}}}}`, mcp.Options{})
-	require.NoError(t, err)
-	reply := ask(s, &site{}, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
-	require.Contains(t, string(reply.Body), `"required":["name"]`)
+	for name, schema := range map[string]string{
+		"itself":     `{"type": "object", "required": ["id", "name"], "properties": {"id": {"type": "string", "readOnly": true}, "name": {"type": "string"}}}`,
+		"behind ref": `{"type": "object", "required": ["id", "name"], "properties": {"id": {"$ref": "#/components/schemas/ID"}, "name": {"type": "string"}}}`,
+		"in allOf":   `{"type": "object", "required": ["id", "name"], "properties": {"id": {"allOf": [{"$ref": "#/components/schemas/ID"}]}, "name": {"type": "string"}}}`,
+		"beside":     `{"type": "object", "allOf": [{"$ref": "#/components/schemas/Base"}], "required": ["id", "name"]}`,
+		"in a part":  `{"type": "object", "allOf": [{"$ref": "#/components/schemas/Base"}, {"required": ["id", "name"]}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _, err := serve(t, `{"openapi": "3.0.3", "paths": {"/things": {"post": {"operationId": "add",
+				"requestBody": {"required": true, "content": {"application/json": {"schema": `+schema+`}}},
+				"responses": {"200": {"description": "ok", "content": {"application/json": {"schema": `+strings.ReplaceAll(schema, "ID", "Secret")+`}}}}}}},
+				"components": {"schemas": {"ID": {"type": "string", "readOnly": true}, "Secret": {"type": "string", "writeOnly": true},
+				"Base": {"type": "object", "properties": {"id": {"$ref": "#/components/schemas/ID"}, "name": {"type": "string"}}}}}}`, mcp.Options{Outputs: true})
+			require.NoError(t, err)
+			listed := string(ask(s, &site{}, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`).Body)
+			input, output, _ := strings.Cut(listed, `"outputSchema"`)
+			require.Contains(t, input, `"required":["name"]`)
+			require.NotContains(t, input, `["id","name"]`)
+			if strings.Contains(schema, "ID") {
+				require.Contains(t, output, `"required":["name"]`)
+			}
+		})
+	}
 }

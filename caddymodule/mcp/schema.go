@@ -49,7 +49,7 @@ func (t *Tool) describe(o *openapi.Operation, outputs bool) error {
 			t.template[n] = ":" + part[1:len(part)-1]
 		}
 	}
-	definitions := openapi.Definitions{Prefix: "#/$defs/", Modern: true, Most: maxSchema}
+	definitions := openapi.Definitions{Prefix: "#/$defs/", Modern: true, Asking: true, Most: maxSchema}
 	if err := t.parameters(o, &definitions); err != nil {
 		return err
 	}
@@ -165,21 +165,13 @@ func (t *Tool) takeBody(o *openapi.Operation, definitions *openapi.Definitions) 
 	t.body.flat, t.body.open = true, object.open
 	for _, property := range object.properties {
 		a := &argument{name: t.free(plainArgument(property.name)), in: "body", original: property.name, schema: property.value,
-			needed: slices.Contains(object.required, property.name) && !readOnly(property.value)}
+			needed: slices.Contains(object.required, property.name)}
 		a.required = a.needed && o.Body.Required
 		if err := t.addArgument(a); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// readOnly reports whether only answers have a property: the gate does not ask for it either.
-func readOnly(schema json.RawMessage) bool {
-	var is struct {
-		ReadOnly bool `json:"readOnly"`
-	}
-	return json.Unmarshal(schema, &is) == nil && is.ReadOnly
 }
 
 // together says which arguments a body that may be left out needs as soon as it is sent, since the schema of the arguments cannot:

@@ -68,7 +68,7 @@ func (a *Answers) Check(status int, contentType string, body []byte) ([]route.Pr
 	if declared.media == nil || contentType == "" {
 		return nil, nil
 	}
-	r := check{steps: maxSteps, hidden: true, absent: "writeOnly"}
+	r := check{steps: maxSteps, hidden: true}
 	s, found := declared.schema(contentType)
 	switch {
 	case !found:

@@ -31,7 +31,6 @@ type check struct {
 	path     []step
 	problems []route.Problem
 	at       *schema   // the one that a value is held against
-	absent   string    // properties of which this word is true are not asked for: readOnly of requests
 	together []*schema // those that hold for the present value all at once, behind those around it
 	from     int       // where in together they begin
 }

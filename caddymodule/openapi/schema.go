@@ -33,6 +33,7 @@ var kindsOf = map[string]kinds{
 type schema struct {
 	at      place
 	never   bool // false: no value is right
+	unasked bool // a property of it need not be there
 	types   kinds
 	allowed []any // enum, const
 	isEnum  bool
@@ -131,6 +132,11 @@ func (c *compiler) compile(p place) (*schema, error) {
 	defer func() { c.depth-- }()
 	s := newSchema(p)
 	c.known[p.node] = s // before what is in it: it may refer to itself
+	steps, absent := markSteps, ofAnswers
+	if c.answering {
+		absent = ofRequests
+	}
+	s.unasked = c.files.marked(p, absent, &steps)
 	if p.node.Kind == yaml.ScalarNode && p.node.ShortTag() == "!!bool" {
 		on, err := p.flag()
 		s.never = !on
@@ -207,31 +213,10 @@ func (c *compiler) finish(s *schema) error {
 		}
 	}
 	c.neverRight(s)
-	// What only answers have is not asked of requests, nor the other way round (OpenAPI 3.1.1, "Schema Object", readOnly, writeOnly).
-	absent := "readOnly"
-	if c.answering {
-		absent = "writeOnly"
-	}
-	s.required = slices.DeleteFunc(s.required, func(name string) bool {
-		property := s.properties[name]
-		for range maxRefs { // endless tells of a circle
-			if property == nil || property.ref == nil || property.says(absent) {
-				break
-			}
-			property = property.ref
-		}
-		return property != nil && property.says(absent)
-	})
 	if s.contains != nil && s.minContains < 0 {
 		s.minContains = 1
 	}
 	return nil
-}
-
-// says reports whether a word of the schema is true.
-func (s *schema) says(word string) bool {
-	at, found := s.at.get(word)
-	return found && at.node.Value == "true"
 }
 
 // endless finds a schema that is asked about a value again before anything of the value was looked at.

@@ -78,7 +78,7 @@ func (v *Validator) mayBeJSON(sent []string) bool {
 // ReadsBody says that it is not looked at, or it has none. The error says why it could not be checked: route.ErrTooComplex, or one of
 // package jsonbody.
 func (v *Validator) Check(params []route.Param, rawQuery string, h http.Header, body []byte) ([]route.Problem, error) {
-	r := check{steps: maxSteps, absent: "readOnly"}
+	r := check{steps: maxSteps}
 	var query url.Values
 	if len(v.named) > 0 || v.strict && !v.unread && rawQuery != "" {
 		var err error

@@ -49,6 +49,9 @@ type Definitions struct {
 	// Modern writes schemas of OpenAPI 3.0 as those of JSON Schema 2020-12, which OpenAPI 3.1 has: nullable, exclusive limits
 	// and example are written anew. Default: they stay as they are.
 	Modern bool
+	// Asking has required name only what is asked of requests, and Answering what is asked of answers: for those who hold values against
+	// the schemas and do not heed readOnly and writeOnly. Default: it stays as it is.
+	Asking, Answering bool
 	// Most is how many bytes all of them together may have.
 	Most int
 
@@ -136,6 +139,7 @@ type writer struct {
 	definitions *Definitions
 	b           []byte
 	most, depth int
+	together    []place // schemas that hold for the same value, the outermost first
 	err         error
 }
 

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -50,16 +51,25 @@ func (w *writer) members(p place) {
 	if w.definitions.Modern {
 		modern = modernize(p, old)
 	}
+	together := w.together
+	defer func() { w.together = together }()
+	w.together = append(slices.Clip(together), p)
 	w.object(p, func(word string, at place) {
 		switch {
 		case word == "$ref":
 			w.b = appendString(w.b, target)
-		case schemaWords[word]:
-			w.schema(at)
-		case listWords[word]:
+		case word == "allOf":
 			w.list(at, w.schema)
+		case schemaWords[word]:
+			w.alone(at)
+		case listWords[word]:
+			w.list(at, w.alone)
+		case word == "properties":
+			w.object(at, func(_ string, at place) { w.property(at) }, nil)
 		case namedWords[word]:
-			w.object(at, func(_ string, at place) { w.schema(at) }, nil)
+			w.object(at, func(_ string, at place) { w.alone(at) }, nil)
+		case word == "required" && at.node.Kind == sequence:
+			w.required(at)
 		case word == "discriminator":
 			w.discriminator(at)
 		default:
@@ -74,6 +84,53 @@ func (w *writer) members(p place) {
 	if len(modern.more) > 0 && w.err == nil && !isRef {
 		w.more(modern.more)
 	}
+}
+
+// alone writes a schema that is for another value, or does not have to hold together with those around it.
+func (w *writer) alone(p place) {
+	together := w.together
+	w.together = nil
+	w.schema(p)
+	w.together = together
+}
+
+// property writes the schema of a property, which itself says whether it is only in answers or only in requests: who reads it need not
+// know where else that may be said.
+func (w *writer) property(p place) {
+	w.alone(p)
+	if !w.definitions.Modern || p.node.Kind != mapping || w.err != nil {
+		return
+	}
+	for _, word := range []string{ofAnswers, ofRequests} {
+		steps := markSteps
+		at, found := p.get(word)
+		_, isRef := p.reference()
+		written := found && p.is(word) && at.node.ShortTag() == "!!bool" && !(isRef && strings.HasPrefix(w.document.version, "3.0"))
+		if !written && w.document.files.marked(p, word, &steps) {
+			w.more([]member{{name: word, before: "true"}})
+		}
+	}
+}
+
+// required writes the names that are asked for.
+func (w *writer) required(p place) {
+	words := map[string]bool{ofAnswers: w.definitions.Asking, ofRequests: w.definitions.Answering}
+	w.b = append(w.b, '[')
+	first := true
+	for at := range p.elements {
+		if slices.ContainsFunc(w.together, func(s place) bool {
+			steps := markSteps
+			return words[ofAnswers] && w.document.files.lets(s, at.node.Value, ofAnswers, &steps) || words[ofRequests] && w.document.files.lets(s, at.node.Value, ofRequests, &steps)
+		}) {
+			continue
+		}
+		if !first {
+			w.b = append(w.b, ',')
+		}
+		first = false
+		w.value(at)
+	}
+	w.b = append(w.b, ']')
 }
 
 // more writes further members into the object that was written last.
