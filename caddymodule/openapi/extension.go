@@ -17,7 +17,7 @@ var unknownDate = time.Unix(0, 0).UTC()
 // extend reads "deprecated" and "x-tollgate" of an operation into its route.
 func (o *operation) extend(r *route.Route) error {
 	if at, found := o.of.get("deprecated"); found {
-		deprecated, err := at.flag()
+		deprecated, err := at.flag("deprecated")
 		if err != nil {
 			return err
 		}

@@ -10,15 +10,21 @@ import (
 )
 
 // keywords read what constrains a value. What is not among them says something to people.
-var keywords map[string]func(c *compiler, s *schema, at place) error
+var keywords map[string]keyword
+
+// keyword reads a word of a schema, whose value stands at a place.
+type keyword func(c *compiler, s *schema, word string, at place) error
 
 func init() { // they call compile, which reads them
-	one := func(into func(*schema) **schema) func(*compiler, *schema, place) error {
-		return func(c *compiler, s *schema, at place) (err error) { *into(s), err = c.compile(at); return err }
+	one := func(into func(*schema) **schema) keyword {
+		return func(c *compiler, s *schema, _ string, at place) (err error) {
+			*into(s), err = c.compile(at)
+			return err
+		}
 	}
-	list := func(into func(*schema) *[]*schema) func(*compiler, *schema, place) error {
-		return func(c *compiler, s *schema, at place) error {
-			return at.list("a list of schemas", func(at place) error {
+	list := func(into func(*schema) *[]*schema) keyword {
+		return func(c *compiler, s *schema, word string, at place) error {
+			return at.list(word, func(at place) error {
 				sub, err := c.compile(at)
 				if err == nil {
 					*into(s) = append(*into(s), sub)
@@ -27,23 +33,26 @@ func init() { // they call compile, which reads them
 			})
 		}
 	}
-	number := func(into func(*schema) **decimal) func(*compiler, *schema, place) error {
-		return func(_ *compiler, s *schema, at place) error { return readDecimal(at, into(s)) }
+	number := func(into func(*schema) **decimal) keyword {
+		return func(_ *compiler, s *schema, word string, at place) error { return readDecimal(word, at, into(s)) }
 	}
-	count := func(into func(*schema) *int) func(*compiler, *schema, place) error {
-		return func(_ *compiler, s *schema, at place) (err error) {
+	count := func(into func(*schema) *int) keyword {
+		return func(_ *compiler, s *schema, word string, at place) (err error) {
 			text := strings.TrimSuffix(at.node.Value, ".0")
 			if *into(s), err = strconv.Atoi(text); err != nil || *into(s) < 0 {
-				return at.errorf("%q is not a whole number of at least 0", at.node.Value)
+				return at.errorf("%s %q is not a whole number of at least 0", word, at.node.Value)
 			}
 			return nil
 		}
 	}
-	keywords = map[string]func(*compiler, *schema, place) error{
-		"$ref": func(c *compiler, s *schema, at place) error { return c.follow(s, at) },
+	keywords = map[string]keyword{
+		"$ref": func(c *compiler, s *schema, _ string, at place) error { return c.follow(s, at) },
 		"type": readTypes,
-		"enum": func(_ *compiler, s *schema, at place) error { s.isEnum = true; return at.list("enum", s.allow) },
-		"const": func(_ *compiler, s *schema, at place) error { // beside an enum, both hold
+		"enum": func(_ *compiler, s *schema, word string, at place) error {
+			s.isEnum = true
+			return at.list(word, s.allow)
+		},
+		"const": func(_ *compiler, s *schema, _ string, at place) error { // beside an enum, both hold
 			only := newSchema(at)
 			only.isEnum = true
 			s.all = append(s.all, only)
@@ -64,33 +73,36 @@ func init() { // they call compile, which reads them
 		"minItems": count(func(s *schema) *int { return &s.minItems }), "maxItems": count(func(s *schema) *int { return &s.maxItems }),
 		"minContains": count(func(s *schema) *int { return &s.minContains }), "maxContains": count(func(s *schema) *int { return &s.maxContains }),
 		"minProperties": count(func(s *schema) *int { return &s.minProperties }), "maxProperties": count(func(s *schema) *int { return &s.maxProperties }),
-		"uniqueItems": func(_ *compiler, s *schema, at place) (err error) { s.unique, err = at.flag(); return err },
-		"pattern": func(c *compiler, s *schema, at place) (err error) {
+		"uniqueItems": func(_ *compiler, s *schema, word string, at place) (err error) {
+			s.unique, err = at.flag(word)
+			return err
+		},
+		"pattern": func(c *compiler, s *schema, _ string, at place) (err error) {
 			s.pattern, err = readPattern(at)
 			return c.skip(err)
 		},
-		"format": func(_ *compiler, s *schema, at place) error {
+		"format": func(_ *compiler, s *schema, _ string, at place) error {
 			s.formatName, s.format = at.node.Value, formats[at.node.Value]
 			return nil
 		},
-		"required": func(c *compiler, s *schema, at place) (err error) {
-			if _, wrong := at.flag(); wrong == nil { // as parameters have it, and properties in OpenAPI 2
+		"required": func(c *compiler, s *schema, word string, at place) (err error) {
+			if _, wrong := at.flag(word); wrong == nil { // as parameters have it, and properties in OpenAPI 2
 				return c.skip(unreadable{at.errorf(`required of a schema is a list of names: write it beside the properties that have the name, as required: [name], and nothing where they may be missing`)})
 			}
-			s.required, err = texts(at)
+			s.required, err = texts(word, at)
 			return err
 		},
 		"properties":        readProperties,
 		"patternProperties": readPatternProperties,
-		"dependentRequired": func(_ *compiler, s *schema, at place) error {
+		"dependentRequired": func(_ *compiler, s *schema, word string, at place) error {
 			s.dependentRequired = map[string][]string{}
-			return at.each("dependentRequired", func(name string, _, value place) (err error) {
+			return at.each(word, func(name string, _, value place) (err error) {
 				s.dependents = append(s.dependents, name)
-				s.dependentRequired[name], err = texts(value)
+				s.dependentRequired[name], err = texts(word+" of "+name, value)
 				return err
 			})
 		},
-		"dependentSchemas": func(c *compiler, s *schema, at place) error {
+		"dependentSchemas": func(c *compiler, s *schema, _ string, at place) error {
 			s.dependentSchemas = map[string]*schema{}
 			return at.each("dependentSchemas", func(name string, _, value place) (err error) {
 				s.dependents = append(s.dependents, name)
@@ -101,15 +113,15 @@ func init() { // they call compile, which reads them
 	}
 }
 
-func texts(at place) (list []string, err error) {
-	return list, at.list("a list of names", func(p place) error {
+func texts(word string, at place) (list []string, err error) {
+	return list, at.list(word, func(p place) error {
 		text, err := p.text()
 		list = append(list, text)
 		return err
 	})
 }
 
-func readTypes(_ *compiler, s *schema, at place) error {
+func readTypes(_ *compiler, s *schema, _ string, at place) error {
 	s.types = 0
 	read := func(at place) error {
 		kind, known := kindsOf[at.node.Value]
@@ -131,16 +143,16 @@ func (s *schema) allow(at place) error {
 	return err
 }
 
-func readDecimal(at place, into **decimal) error {
+func readDecimal(word string, at place, into **decimal) error {
 	d, ok := parseDecimal(at.node.Value)
 	if !ok || len(at.node.Value) > 100 || d.exponent > 400 || d.exponent < -400 {
-		return at.errorf("%q is not a number", at.node.Value)
+		return at.errorf("%s %q is not a number", word, at.node.Value)
 	}
 	*into = &d
 	return nil
 }
 
-func readProperties(c *compiler, s *schema, at place) error {
+func readProperties(c *compiler, s *schema, _ string, at place) error {
 	s.properties = map[string]*schema{}
 	return at.each("properties", func(name string, _, value place) (err error) {
 		s.names = append(s.names, name)
@@ -149,7 +161,7 @@ func readProperties(c *compiler, s *schema, at place) error {
 	})
 }
 
-func readPatternProperties(c *compiler, s *schema, at place) error {
+func readPatternProperties(c *compiler, s *schema, _ string, at place) error {
 	return at.each("patternProperties", func(name string, key, value place) error {
 		p, err := readPattern(key)
 		if err := c.skip(err); err != nil {

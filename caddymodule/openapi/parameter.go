@@ -62,13 +62,13 @@ func (c *compiler) parameter(at place, full string) (*parameter, error) {
 	}
 	if required, found := at.get("required"); found {
 		var err error
-		if p.required, err = required.flag(); err != nil {
+		if p.required, err = required.flag("required of parameter " + p.name); err != nil {
 			return nil, err
 		}
 	}
 	if void, found := at.get("allowEmptyValue"); found && p.in == "query" {
 		var err error
-		if p.mayBeVoid, err = void.flag(); err != nil {
+		if p.mayBeVoid, err = void.flag("allowEmptyValue of parameter " + p.name); err != nil {
 			return nil, err
 		}
 	}
@@ -108,7 +108,7 @@ func (c *compiler) form(p *parameter, at place) (err error) {
 	}
 	explode := style == "form"
 	if written, found := at.get("explode"); found {
-		if explode, err = written.flag(); err != nil {
+		if explode, err = written.flag("explode of parameter " + p.name); err != nil {
 			return err
 		}
 	}

@@ -54,5 +54,10 @@ func (p place) list(what string, read func(place) error) error {
 // text is a scalar as it was written.
 func (p place) text() (string, error) { return p.file.reader.Text(p.node) }
 
-// flag reads true or false.
-func (p place) flag() (on bool, err error) { return on, p.file.reader.Boolean(&on)(p.node) }
+// flag reads true or false, the value of a word.
+func (p place) flag(word string) (on bool, err error) {
+	if err := p.file.reader.Boolean(&on)(p.node); err != nil {
+		return false, p.errorf("%s must be true or false, without quotes", word)
+	}
+	return on, nil
+}

@@ -138,7 +138,7 @@ func (c *compiler) compile(p place) (*schema, error) {
 	}
 	s.unasked = c.files.marked(p, absent, &steps)
 	if p.node.Kind == yaml.ScalarNode && p.node.ShortTag() == "!!bool" {
-		on, err := p.flag()
+		on, err := p.flag("a schema")
 		s.never = !on
 		return s, err
 	}
@@ -150,7 +150,7 @@ func (c *compiler) compile(p place) (*schema, error) {
 			return c.skip(unreadable{key.errorf("%s is not followed: write $ref", word)})
 		}
 		if read := keywords[word]; read != nil {
-			return read(c, s, value)
+			return read(c, s, word, value)
 		}
 		c.unheard(word, key, value)
 		return nil
@@ -181,7 +181,7 @@ func (c *compiler) follow(s *schema, ref place) error {
 // finish puts together what several words say.
 func (c *compiler) finish(s *schema) error {
 	if nullable, found := s.at.get("nullable"); found && c.old() {
-		on, err := nullable.flag()
+		on, err := nullable.flag("nullable")
 		if err != nil {
 			return err
 		}
@@ -197,8 +197,8 @@ func (c *compiler) finish(s *schema) error {
 			continue
 		}
 		if !c.old() {
-			err := readDecimal(exclusive, limit.open)
-			if _, wrong := exclusive.flag(); wrong == nil {
+			err := readDecimal(word, exclusive, limit.open)
+			if _, wrong := exclusive.flag(word); wrong == nil {
 				err = exclusive.errorf("%s is a number of its own in OpenAPI 3.1: write %s: 5 in place of minimum or maximum: 5 and %s: true", word, word, word)
 			}
 			if err != nil {
@@ -206,7 +206,7 @@ func (c *compiler) finish(s *schema) error {
 					return err
 				}
 			}
-		} else if on, err := exclusive.flag(); err != nil {
+		} else if on, err := exclusive.flag(word); err != nil {
 			return err
 		} else if on {
 			*limit.open, *limit.closed = *limit.closed, nil

@@ -117,7 +117,7 @@ func unsayable(template string) string {
 
 // prefixes are the paths of the servers that hold for an operation, without a final slash, each once.
 func (o *operation) prefixes() (list []string, err error) {
-	if o.server.node == nil || len(o.server.node.Content) == 0 {
+	if o.server.node == nil {
 		return []string{""}, nil
 	}
 	err = o.server.list("servers", func(server place) error {
@@ -127,6 +127,9 @@ func (o *operation) prefixes() (list []string, err error) {
 		}
 		return err
 	})
+	if err == nil && len(list) == 0 {
+		list = []string{""}
+	}
 	return list, err
 }
 

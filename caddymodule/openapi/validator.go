@@ -166,7 +166,7 @@ func (c *compiler) validator(o *operation, full string) (*Validator, error) {
 		return nil, err
 	}
 	if required, found := at.get("required"); found {
-		if v.required, err = required.flag(); err != nil {
+		if v.required, err = required.flag("required of a requestBody"); err != nil {
 			return nil, err
 		}
 	}
